@@ -1,0 +1,93 @@
+//! The storage of flow-engine: tables, records and the [`Store`], on diesel.
+//!
+//! [`connect`] opens a database and gives a [`Store`]. What happens is written with
+//! [`Store::submit`]: a unit of [`Write`]s that is committed as one, behind everything submitted
+//! before it. It returns at once; the [`Commit`] it returns resolves when the unit is on disk.
+//!
+//! ```
+//! use flow_engine_db::{NewRun, NewStep, Progress, RunFinish, RunStatus, StepFinish, StepStatus};
+//! use uuid::Uuid;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let url = format!("sqlite://{}/runs.db", folder.path().display());
+//! let store = flow_engine_db::connect(&url).await?;
+//! let (run, step) = (Uuid::now_v7(), Uuid::now_v7());
+//!
+//! // Posted: nobody waits for a start. A failure is logged, and its finish fails too.
+//! store.submit(vec![
+//!     NewRun::new(run, "article_processing", r#"{"style":"short"}"#).into(),
+//!     NewStep::new(step, run, "summarize", 0).into(),
+//! ]);
+//!
+//! // Waited for: when this returns, the step is on disk.
+//! let mut finish = StepFinish::new(step, StepStatus::Completed);
+//! finish.outputs = Some(r#"{"title":"Rust"}"#.to_owned());
+//! store.submit(vec![finish.into()]).await?;
+//!
+//! // The end of a run closes what is still open below it.
+//! let finish = RunFinish::new(run, RunStatus::Completed, Progress::default());
+//! store.submit(vec![finish.into()]).await?;
+//!
+//! assert_eq!(store.run(run).await?.unwrap().status, RunStatus::Completed);
+//! assert_eq!(store.steps(run).await?[0].outputs.as_ref().unwrap()["title"], "Rust");
+//! store.close().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What a store promises
+//!
+//! - A unit is committed as a whole or not at all; a unit that fails does not fail its neighbours.
+//! - What was acknowledged survives a crash and a power loss, and is seen by every later read.
+//! - A row that has ended is not opened again: a write that comes too late is
+//!   [`NotOpen`](StoreError::NotOpen). The same write a second time changes nothing.
+//! - Ids are made by the caller, as UUID v7: their order is the order of the lists. Times are kept
+//!   to the microsecond, and JSON is stored as the text it came in.
+//!
+//! # Databases
+//!
+//! SQLite (feature `sqlite`, on by default; compiled in). Its file is written by one thread, which
+//! commits whatever is queued as one transaction. Several processes may share a file.
+
+#![expect(
+    clippy::doc_markdown,
+    reason = "SQLite and PostgreSQL are names, not code"
+)]
+#![cfg_attr(
+    not(feature = "sqlite"),
+    expect(
+        dead_code,
+        reason = "a build without a database opens none, and queues nothing"
+    )
+)]
+
+#[cfg(feature = "sqlite")]
+mod column;
+mod commit;
+mod connect;
+mod error;
+mod record;
+#[cfg(feature = "sqlite")]
+mod schema;
+#[cfg(feature = "sqlite")]
+mod sql_types;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+mod status;
+mod store;
+mod text_enum;
+mod url;
+mod write;
+
+pub use commit::Commit;
+pub use connect::connect;
+pub use error::StoreError;
+pub use record::{FlowRun, FlowStepRun, LlmRequest};
+pub use status::{ExecutionMode, RequestStatus, RunStatus, StepStatus};
+pub use store::{BoxFuture, RunFilter, Store};
+pub use text_enum::UnknownText;
+pub use write::{
+    NewRequest, NewRun, NewStep, Progress, RequestFinish, RunFinish, RunProgress, StepFinish, Write,
+};

@@ -1,0 +1,57 @@
+//! What is read back: one plain struct a table.
+
+mod request;
+mod run;
+mod step;
+
+pub use request::LlmRequest;
+pub use run::FlowRun;
+pub use step::FlowStepRun;
+
+#[cfg(feature = "sqlite")]
+pub(crate) use {request::RequestRow, run::RunRow, step::StepRow};
+
+/// Declares a record and the row it is read from. The row holds what the columns hold (text for a
+/// status or a JSON document); `From`-like conversion names the column that could not be read.
+macro_rules! record {
+    (
+        $(#[$meta:meta])*
+        pub struct $record:ident, $row:ident in $table:ident {
+            $($(#[$field_meta:meta])* pub $field:ident: $type:ty,)+
+        }
+    ) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, PartialEq, serde::Serialize)]
+        #[non_exhaustive]
+        pub struct $record {
+            $($(#[$field_meta])* pub $field: $type,)+
+        }
+
+        #[cfg(feature = "sqlite")]
+        #[derive(Debug, diesel::Queryable, diesel::Selectable)]
+        #[diesel(table_name = crate::schema::$table)]
+        #[diesel(check_for_backend(diesel::sqlite::Sqlite))]
+        pub(crate) struct $row {
+            $($field: <$type as crate::column::Column>::Stored,)+
+        }
+
+        #[cfg(feature = "sqlite")]
+        impl $row {
+            pub(crate) fn into_record(self) -> Result<$record, crate::StoreError> {
+                let row_id = self.id.0;
+                Ok($record {
+                    $($field: crate::column::Column::from_stored(self.$field).map_err(|source| {
+                        crate::StoreError::Unreadable {
+                            table: stringify!($table),
+                            column: stringify!($field),
+                            id: row_id,
+                            source,
+                        }
+                    })?,)+
+                })
+            }
+        }
+    };
+}
+
+pub(crate) use record;

@@ -1,0 +1,70 @@
+//! One write as one statement (the end of a run: a few). Nothing here begins or ends a transaction.
+//!
+//! A write that is applied a second time changes nothing: an insert leaves a row that is there
+//! alone, and a finish changes open rows only.
+
+mod close_below;
+mod request;
+mod run;
+mod step;
+
+pub(super) use run::delete_run;
+
+use diesel::{SqliteConnection, result::Error as DieselError};
+use uuid::Uuid;
+
+use super::{fault::Fault, plan::Action};
+use crate::Write;
+
+/// Writes one action of a plan.
+pub(super) fn apply(connection: &mut SqliteConnection, action: &Action<'_>) -> Result<(), Fault> {
+    let (name, outcome) = match action {
+        Action::Single(write) => return apply_write(connection, write),
+        Action::WholeStep(step, finish) => (
+            "write a step run",
+            step::insert_whole(connection, step, finish),
+        ),
+        Action::WholeRequest(request, finish) => (
+            "write an llm request",
+            request::insert_whole(connection, request, finish),
+        ),
+    };
+    settle(name, outcome)
+}
+
+fn apply_write(connection: &mut SqliteConnection, write: &Write) -> Result<(), Fault> {
+    let (name, outcome) = match write {
+        Write::StartRun(run) => ("start a flow run", run::insert(connection, run)),
+        Write::UpdateRun(progress) => ("update a flow run", run::update(connection, progress)),
+        Write::FinishRun(finish) => ("finish a flow run", run::finish(connection, finish)),
+        Write::StartStep(step) => ("start a step run", step::insert(connection, step)),
+        Write::FinishStep(finish) => ("finish a step run", step::finish(connection, finish)),
+        Write::SendRequest(request) => (
+            "record an llm request",
+            request::insert(connection, request),
+        ),
+        Write::FinishRequest(finish) => {
+            ("finish an llm request", request::finish(connection, finish))
+        }
+    };
+    settle(name, outcome)
+}
+
+/// What became of the row that a write was for.
+enum Outcome {
+    Written,
+    /// It is in the state that the write would give it: this write, or one like it, came before.
+    Already,
+    NotOpen {
+        what: &'static str,
+        id: Uuid,
+    },
+}
+
+fn settle(action: &'static str, outcome: Result<Outcome, DieselError>) -> Result<(), Fault> {
+    match outcome {
+        Ok(Outcome::Written | Outcome::Already) => Ok(()),
+        Ok(Outcome::NotOpen { what, id }) => Err(Fault::NotOpen { what, id }),
+        Err(source) => Err(Fault::Database { action, source }),
+    }
+}

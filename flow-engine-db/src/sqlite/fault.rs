@@ -1,0 +1,72 @@
+//! [`Fault`]: why a unit was not written, as the writer sees it.
+
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use uuid::Uuid;
+
+use super::connection::is_locked;
+use crate::StoreError;
+
+/// Why a transaction failed, before it is told to those who wait.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// The row is finished or gone.
+    NotOpen { what: &'static str, id: Uuid },
+    /// A statement failed.
+    Database {
+        action: &'static str,
+        source: DieselError,
+    },
+    /// The connection was lost and cannot be opened again.
+    Connection(StoreError),
+}
+
+impl Fault {
+    /// Whether this unit is at fault, so that others can still be committed in the same
+    /// transaction.
+    pub(super) fn is_about_the_unit(&self) -> bool {
+        use DatabaseErrorKind::{
+            CheckViolation, ForeignKeyViolation, NotNullViolation, UniqueViolation,
+        };
+        match self {
+            Self::NotOpen { .. } => true,
+            Self::Database {
+                source: DieselError::DatabaseError(kind, _),
+                ..
+            } => {
+                matches!(
+                    kind,
+                    CheckViolation | ForeignKeyViolation | NotNullViolation | UniqueViolation
+                )
+            }
+            Self::Database { .. } | Self::Connection(_) => false,
+        }
+    }
+
+    /// Whether another process held the lock: the same transaction can succeed later.
+    pub(super) fn is_locked(&self) -> bool {
+        matches!(self, Self::Database { source, .. } if is_locked(source))
+    }
+}
+
+/// For the statements of a transaction itself.
+impl From<DieselError> for Fault {
+    fn from(source: DieselError) -> Self {
+        Self::Database {
+            action: "commit",
+            source,
+        }
+    }
+}
+
+impl From<Fault> for StoreError {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::NotOpen { what, id } => Self::NotOpen { what, id },
+            Fault::Database { action, source } => Self::Query {
+                action,
+                source: source.into(),
+            },
+            Fault::Connection(error) => error,
+        }
+    }
+}

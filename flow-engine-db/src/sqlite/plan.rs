@@ -1,0 +1,227 @@
+//! What has to be written for a batch of units: writes of one row that follow each other become
+//! one.
+
+use std::collections::HashMap;
+
+use uuid::Uuid;
+
+use crate::{NewRequest, NewStep, RequestFinish, RunFinish, StepFinish, Write};
+
+/// One statement, or for [`Write::FinishRun`] a few.
+#[derive(Debug, PartialEq)]
+pub(super) enum Action<'a> {
+    /// As it was submitted.
+    Single(&'a Write),
+    /// A step run that starts and ends in this batch: one insert.
+    WholeStep(&'a NewStep, &'a StepFinish),
+    /// An attempt that is sent and ends in this batch: one insert.
+    WholeRequest(&'a NewRequest, &'a RequestFinish),
+}
+
+/// Plans `writes`, the units of a batch one after the other. Applying the plan gives the rows that
+/// applying the writes one by one would give.
+pub(super) fn coalesce<'a>(
+    writes: impl Iterator<Item = &'a Write>,
+    roots: &mut Roots,
+) -> Vec<Action<'a>> {
+    let mut actions: Vec<Option<Action<'a>>> = Vec::new();
+    let mut started_steps: HashMap<Uuid, (usize, &'a NewStep)> = HashMap::new();
+    let mut sent_requests: HashMap<Uuid, (usize, &'a NewRequest)> = HashMap::new();
+    let mut last_progress: HashMap<Uuid, usize> = HashMap::new();
+
+    for write in writes {
+        let here = actions.len();
+        let mut action = Some(Action::Single(write));
+        match write {
+            Write::StartRun(run) => roots.learn(run.id, run.root_run_id),
+            Write::UpdateRun(progress) => {
+                if let Some(earlier) = last_progress.insert(progress.id, here) {
+                    actions[earlier] = None;
+                }
+            }
+            Write::FinishRun(finish) => {
+                last_progress.remove(&finish.id);
+                // A step that this closes must be a row by now, and a finish that comes after it
+                // must fail.
+                started_steps.retain(|_, (_, step)| !roots.may_close(finish, step.flow_run_id));
+                roots.forget(finish.id);
+            }
+            Write::StartStep(step) => {
+                started_steps.insert(step.id, (here, step));
+            }
+            Write::FinishStep(finish) => {
+                if let Some((start, step)) = started_steps.remove(&finish.id) {
+                    actions[start] = Some(Action::WholeStep(step, finish));
+                    action = None;
+                }
+            }
+            Write::SendRequest(request) => {
+                sent_requests.insert(request.id, (here, request));
+            }
+            // The end of a run does not stand between: an answer is taken after it all the same.
+            Write::FinishRequest(finish) => {
+                if let Some((sent, request)) = sent_requests.remove(&finish.id) {
+                    actions[sent] = Some(Action::WholeRequest(request, finish));
+                    action = None;
+                }
+            }
+        }
+        actions.push(action);
+    }
+    actions.into_iter().flatten().collect()
+}
+
+/// To which root each run belongs, as far as this process started them: it says which steps the end
+/// of a run closes.
+#[derive(Debug, Default)]
+pub(super) struct Roots(HashMap<Uuid, Uuid>);
+
+impl Roots {
+    /// Runs that end elsewhere, or never, are forgotten together with all others: what is not known
+    /// only costs a second statement.
+    const LIMIT: usize = 100_000;
+
+    fn learn(&mut self, run: Uuid, root: Uuid) {
+        if self.0.len() >= Self::LIMIT {
+            self.0.clear();
+        }
+        self.0.insert(run, root);
+    }
+
+    fn forget(&mut self, run: Uuid) {
+        self.0.remove(&run);
+    }
+
+    /// Whether the end of `finish.id` may close the steps of `run`.
+    fn may_close(&self, finish: &RunFinish, run: Uuid) -> bool {
+        finish.id == run || self.0.get(&run).is_none_or(|root| *root == finish.id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{NewRun, Progress, RequestStatus, RunProgress, RunStatus, StepStatus};
+
+    fn id(n: u128) -> Uuid {
+        Uuid::from_u128(n)
+    }
+
+    fn start_run(run: u128, root: u128) -> Write {
+        NewRun {
+            root_run_id: id(root),
+            ..NewRun::new(id(run), "flow", "{}")
+        }
+        .into()
+    }
+
+    fn start(step: u128, run: u128) -> Write {
+        NewStep::new(id(step), id(run), "step", 0).into()
+    }
+
+    fn finish(step: u128) -> Write {
+        StepFinish::new(id(step), StepStatus::Completed).into()
+    }
+
+    fn end(run: u128) -> Write {
+        RunFinish::new(id(run), RunStatus::Completed, Progress::default()).into()
+    }
+
+    fn progress(run: u128, steps: i32) -> Write {
+        let progress = Progress {
+            step_progress: steps,
+            ..Progress::default()
+        };
+        RunProgress {
+            id: id(run),
+            progress,
+            last_heartbeat: chrono::Utc::now(),
+        }
+        .into()
+    }
+
+    /// The plan in short: `WholeStep` and `WholeRequest` by name, the rest by the place it was
+    /// submitted at.
+    fn plan(writes: &[Write]) -> Vec<String> {
+        let place = |write: &Write| {
+            writes
+                .iter()
+                .position(|other| std::ptr::eq(other, write))
+                .unwrap()
+                .to_string()
+        };
+        let actions = coalesce(writes.iter(), &mut Roots::default());
+        let name = |action: &Action<'_>| match action {
+            Action::Single(write) => place(write),
+            Action::WholeStep(step, _) => format!("step {}", step.id.as_u128()),
+            Action::WholeRequest(request, _) => format!("request {}", request.id.as_u128()),
+        };
+        actions.iter().map(name).collect()
+    }
+
+    #[test]
+    fn a_start_and_its_finish_become_one_at_the_place_of_the_start() {
+        let writes = [start(1, 9), start(2, 9), finish(2), finish(1), finish(3)];
+        assert_eq!(plan(&writes), ["step 1", "step 2", "4"]);
+    }
+
+    #[test]
+    fn only_the_last_progress_of_a_run_is_written() {
+        let writes = [
+            progress(1, 1),
+            progress(2, 1),
+            progress(1, 2),
+            progress(1, 3),
+        ];
+        assert_eq!(plan(&writes), ["1", "3"]);
+    }
+
+    #[test]
+    fn progress_does_not_jump_over_the_end_of_its_run() {
+        assert_eq!(
+            plan(&[progress(1, 1), end(1), progress(1, 2)]),
+            ["0", "1", "2"]
+        );
+    }
+
+    #[test]
+    fn a_finish_does_not_jump_over_the_end_of_its_run() {
+        assert_eq!(plan(&[start(1, 9), end(9), finish(1)]), ["0", "1", "2"]);
+    }
+
+    #[test]
+    fn a_finish_does_not_jump_over_the_end_of_its_root() {
+        let writes = [start_run(8, 9), start(1, 8), end(9), finish(1)];
+        assert_eq!(plan(&writes), ["0", "1", "2", "3"]);
+    }
+
+    #[test]
+    fn a_finish_does_not_jump_over_an_end_that_may_be_of_its_root() {
+        assert_eq!(plan(&[start(1, 8), end(9), finish(1)]), ["0", "1", "2"]);
+    }
+
+    #[test]
+    fn the_end_of_another_tree_does_not_stand_between() {
+        let writes = [start_run(8, 8), start(1, 8), end(9), finish(1)];
+        assert_eq!(plan(&writes), ["0", "step 1", "2"]);
+    }
+
+    #[test]
+    fn an_attempt_becomes_one_whatever_ends_meanwhile() {
+        let sent = NewRequest::new(id(1), id(9), id(2), "p", "m", "chat");
+        let answered = RequestFinish::new(id(1), RequestStatus::Succeeded);
+        assert_eq!(
+            plan(&[sent.into(), end(9), answered.into()]),
+            ["request 1", "1"]
+        );
+    }
+
+    #[test]
+    fn what_is_remembered_of_runs_has_a_limit() {
+        let mut roots = Roots::default();
+        for run in 0..=Roots::LIMIT {
+            roots.learn(id(run as u128), id(1));
+        }
+        assert_eq!(roots.0.len(), 1);
+    }
+}

@@ -1,0 +1,150 @@
+//! The writer's connection: transactions that wait for their turn, and a new connection when one is
+//! beyond repair.
+
+use std::{
+    path::PathBuf,
+    thread,
+    time::{Duration, Instant},
+};
+
+use diesel::{
+    SqliteConnection,
+    connection::{AnsiTransactionManager, TransactionManager as _},
+};
+
+use super::{connection, fault::Fault};
+use crate::StoreError;
+
+/// After this long without the lock a transaction is given up. SQLite's own turns are ten seconds
+/// each.
+const PATIENCE: Duration = Duration::from_mins(1);
+const PAUSE: Duration = Duration::from_millis(20);
+
+pub(super) struct Session {
+    path: PathBuf,
+    connection: Option<SqliteConnection>,
+    patience: Duration,
+}
+
+impl Session {
+    pub(super) fn new(path: PathBuf, connection: SqliteConnection) -> Self {
+        Self {
+            path,
+            connection: Some(connection),
+            patience: PATIENCE,
+        }
+    }
+
+    /// Runs `body` in a transaction of its own. `body` runs again if the lock was not to be had.
+    pub(super) fn transaction<T>(
+        &mut self,
+        mut body: impl FnMut(&mut SqliteConnection) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let begun = Instant::now();
+        loop {
+            // It begins as a writing transaction: one that reads first and writes later can fail
+            // for good half-way.
+            let connection = self.connection()?;
+            let outcome = connection.immediate_transaction(&mut body);
+            if AnsiTransactionManager::is_broken_transaction_manager(connection) {
+                self.connection = None;
+            }
+            match outcome {
+                Err(fault) if fault.is_locked() => {
+                    if begun.elapsed() >= self.patience {
+                        return Err(Fault::Connection(StoreError::Busy {
+                            location: self.path.display().to_string(),
+                            waited_seconds: begun.elapsed().as_secs(),
+                        }));
+                    }
+                    thread::sleep(PAUSE);
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// Forgets the connection, whatever state it is in; the next transaction opens another.
+    pub(super) fn discard(&mut self) {
+        self.connection = None;
+    }
+
+    fn connection(&mut self) -> Result<&mut SqliteConnection, Fault> {
+        match &mut self.connection {
+            Some(connection) => Ok(connection),
+            none => Ok(none.insert(connection::writer(&self.path).map_err(Fault::Connection)?)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use diesel::{Connection as _, connection::SimpleConnection as _};
+
+    use super::*;
+
+    /// A session that does not wait inside SQLite, and another connection to the same file.
+    fn contended(folder: &tempfile::TempDir) -> (Session, SqliteConnection) {
+        let path = folder.path().join("runs.db");
+        let mut other = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+        other
+            .batch_execute("PRAGMA journal_mode = WAL; CREATE TABLE t (n)")
+            .unwrap();
+        let mut own = connection::writer(&path).unwrap();
+        own.batch_execute("PRAGMA busy_timeout = 0").unwrap();
+        (Session::new(path, own), other)
+    }
+
+    fn insert(connection: &mut SqliteConnection) -> Result<(), Fault> {
+        Ok(connection.batch_execute("INSERT INTO t VALUES (1)")?)
+    }
+
+    #[test]
+    fn a_transaction_waits_while_another_process_holds_the_lock() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut session, mut other) = contended(&folder);
+        other.batch_execute("BEGIN IMMEDIATE").unwrap();
+        let release = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(200));
+            other.batch_execute("COMMIT").unwrap();
+        });
+        session.transaction(insert).unwrap();
+        release.join().unwrap();
+    }
+
+    #[test]
+    fn a_lock_that_is_never_released_is_an_error_and_the_next_transaction_works() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut session, mut other) = contended(&folder);
+        session.patience = Duration::from_millis(100);
+        other.batch_execute("BEGIN IMMEDIATE").unwrap();
+
+        let fault = session.transaction(insert).unwrap_err();
+        assert!(
+            matches!(fault, Fault::Connection(StoreError::Busy { .. })),
+            "{fault:?}"
+        );
+
+        other.batch_execute("COMMIT").unwrap();
+        session.transaction(insert).unwrap();
+    }
+
+    #[test]
+    fn a_discarded_connection_is_opened_again_but_a_deleted_file_is_not_created() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut session, other) = contended(&folder);
+        session.discard();
+        session.transaction(insert).unwrap();
+
+        session.discard();
+        drop(other);
+        let path = folder.path().join("runs.db");
+        std::fs::remove_file(&path).unwrap();
+        let fault = session.transaction(insert).unwrap_err();
+        assert!(
+            matches!(fault, Fault::Connection(StoreError::CannotOpen { .. })),
+            "{fault:?}"
+        );
+        assert!(!path.exists());
+    }
+}

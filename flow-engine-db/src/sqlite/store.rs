@@ -1,0 +1,121 @@
+//! [`SqliteStore`]: the [`Store`] of an SQLite file.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+use super::{
+    connection, migration,
+    read::Readers,
+    writer::{Job, Writer},
+};
+use crate::{
+    BoxFuture, Commit, FlowRun, FlowStepRun, LlmRequest, RunFilter, Store, StoreError, Write,
+};
+
+#[derive(Debug)]
+struct SqliteStore {
+    location: String,
+    readers: Readers,
+    writer: Arc<Writer>,
+}
+
+/// Opens the file, or creates it, and brings its tables up to date.
+pub(crate) async fn open(path: PathBuf) -> Result<Arc<dyn Store>, StoreError> {
+    let location = path.display().to_string();
+    let opened = tokio::task::spawn_blocking(move || open_blocking(&path)).await;
+    opened.unwrap_or_else(|ended| {
+        Err(StoreError::CannotOpen {
+            location,
+            reason: "opening it broke off".to_owned(),
+            source: Some(ended.into()),
+        })
+    })
+}
+
+fn open_blocking(path: &Path) -> Result<Arc<dyn Store>, StoreError> {
+    let cannot = |reason: &str, source: crate::error::Cause| StoreError::CannotOpen {
+        location: path.display().to_string(),
+        reason: reason.to_owned(),
+        source: Some(source),
+    };
+    // Connections are opened later too, and the program may change its folder meanwhile.
+    let path =
+        std::path::absolute(path).map_err(|error| cannot("its path is not valid", error.into()))?;
+
+    let mut connection = connection::create(&path)?;
+    migration::refuse_newer(&mut connection, &path)?;
+    connection::configure(&mut connection, &path)?;
+    migration::run(&mut connection, &path)?;
+
+    let readers = Readers::new(&path)
+        .map_err(|error| cannot("its readers cannot be set up", error.into()))?;
+    let location = path.display().to_string();
+    let writer = Writer::spawn(path.clone(), connection)
+        .map_err(|error| cannot("the thread that writes it cannot be started", error.into()))?;
+    Ok(Arc::new(SqliteStore {
+        location,
+        readers,
+        writer: Arc::new(writer),
+    }))
+}
+
+impl Store for SqliteStore {
+    fn submit(&self, writes: Vec<Write>) -> Commit {
+        let (acknowledge, commit) = Commit::pending();
+        match self.writer.send(Job::Unit {
+            writes,
+            acknowledge,
+        }) {
+            Ok(()) => commit,
+            Err(_refused) => Commit::ready(Err(StoreError::Closed)),
+        }
+    }
+
+    fn run(&self, id: Uuid) -> BoxFuture<'_, Result<Option<FlowRun>, StoreError>> {
+        Box::pin(self.readers.run(id))
+    }
+
+    fn runs(&self, filter: RunFilter) -> BoxFuture<'_, Result<Vec<FlowRun>, StoreError>> {
+        Box::pin(self.readers.runs(filter))
+    }
+
+    fn steps(&self, run_id: Uuid) -> BoxFuture<'_, Result<Vec<FlowStepRun>, StoreError>> {
+        Box::pin(self.readers.steps(run_id))
+    }
+
+    fn requests(&self, run_id: Uuid) -> BoxFuture<'_, Result<Vec<LlmRequest>, StoreError>> {
+        Box::pin(self.readers.requests(run_id))
+    }
+
+    fn delete_run(&self, id: Uuid) -> BoxFuture<'_, Result<bool, StoreError>> {
+        let (acknowledge, deleted) = oneshot::channel();
+        let sent = self.writer.send(Job::DeleteRun { id, acknowledge });
+        Box::pin(async move {
+            sent.map_err(|_refused| StoreError::Closed)?;
+            deleted.await.unwrap_or(Err(StoreError::WriterFailed))
+        })
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        self.writer.stop();
+        let writer = Arc::clone(&self.writer);
+        Box::pin(async move {
+            let joined = tokio::task::spawn_blocking(move || writer.join()).await;
+            if let Err(error) = joined {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "closing the database broke off"
+                );
+            }
+        })
+    }
+
+    fn location(&self) -> &str {
+        &self.location
+    }
+}

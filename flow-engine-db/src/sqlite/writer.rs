@@ -1,0 +1,199 @@
+//! The writer: a thread that takes whatever is queued, commits it as one, and answers everyone who
+//! waits.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::PathBuf,
+    sync::{Mutex, PoisonError},
+    thread::{self, JoinHandle},
+};
+
+use diesel::SqliteConnection;
+use tokio::sync::{mpsc, oneshot};
+use uuid::Uuid;
+
+use super::{apply, fault::Fault, group, plan::Roots, session::Session};
+use crate::{
+    StoreError, Write,
+    commit::{Acknowledge, log_unseen},
+};
+
+/// How many units become one transaction at most. More is not faster, and those who wait would wait
+/// longer.
+const BATCH: usize = 1024;
+
+/// What is queued.
+pub(super) enum Job {
+    Unit {
+        writes: Vec<Write>,
+        acknowledge: Acknowledge,
+    },
+    DeleteRun {
+        id: Uuid,
+        acknowledge: oneshot::Sender<Result<bool, StoreError>>,
+    },
+    #[cfg(test)]
+    Panic,
+}
+
+/// The queue's end that the store holds, and the thread behind it.
+#[derive(Debug)]
+pub(super) struct Writer {
+    /// `None` once it is closed: the thread ends when it has written what is left.
+    queue: Mutex<Option<mpsc::UnboundedSender<Job>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Writer {
+    pub(super) fn spawn(path: PathBuf, connection: SqliteConnection) -> std::io::Result<Self> {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let session = Session::new(path, connection);
+        let thread = thread::Builder::new()
+            .name("flow-engine-db".to_owned())
+            .spawn(move || run(receiver, session))?;
+        Ok(Self {
+            queue: Mutex::new(Some(sender)),
+            thread: Mutex::new(Some(thread)),
+        })
+    }
+
+    /// Queues a job, or gives it back if the writer is closed.
+    pub(super) fn send(&self, job: Job) -> Result<(), Job> {
+        match &*self.queue.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(sender) => sender.send(job).map_err(|refused| refused.0),
+            None => Err(job),
+        }
+    }
+
+    /// Takes no more jobs.
+    pub(super) fn stop(&self) {
+        self.queue
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+    }
+
+    /// Waits until what was queued is written. Every caller waits: the first holds the lock until
+    /// the thread has ended.
+    pub(super) fn join(&self) {
+        let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(Err(_panic)) = thread.take().map(JoinHandle::join) {
+            tracing::error!("the thread that writes the database panicked");
+        }
+    }
+}
+
+/// A process that ends right after it dropped its store has everything on disk.
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.stop();
+        self.join();
+    }
+}
+
+fn run(mut queue: mpsc::UnboundedReceiver<Job>, mut session: Session) {
+    let mut roots = Roots::default();
+    let mut batch = Vec::with_capacity(BATCH);
+    // 0: the store is closed or dropped, and the queue is empty.
+    while queue.blocking_recv_many(&mut batch, BATCH) > 0 {
+        let jobs = std::mem::take(&mut batch);
+        // A panic is a bug here or below. It costs this batch, whose waiters are told by their
+        // dropped channels, and not all that come after it.
+        if catch_unwind(AssertUnwindSafe(|| process(&mut session, jobs, &mut roots))).is_err() {
+            tracing::error!("the database writer panicked; what it was writing may be lost");
+            session.discard();
+        }
+    }
+}
+
+fn process(session: &mut Session, jobs: Vec<Job>, roots: &mut Roots) {
+    let mut units = Vec::new();
+    let mut waiting = Vec::new();
+    for job in jobs {
+        match job {
+            Job::Unit {
+                writes,
+                acknowledge,
+            } => {
+                units.push(writes);
+                waiting.push(acknowledge);
+            }
+            Job::DeleteRun { id, acknowledge } => {
+                commit_units(session, &mut units, &mut waiting, roots);
+                if let Err(unseen) = acknowledge.send(delete_run(session, id)) {
+                    log_unseen(unseen);
+                }
+            }
+            #[cfg(test)]
+            Job::Panic => panic!("a bug in the writer"),
+        }
+    }
+    commit_units(session, &mut units, &mut waiting, roots);
+}
+
+fn commit_units(
+    session: &mut Session,
+    units: &mut Vec<Vec<Write>>,
+    waiting: &mut Vec<Acknowledge>,
+    roots: &mut Roots,
+) {
+    if units.is_empty() {
+        return;
+    }
+    let outcomes = group::commit(session, units, roots);
+    units.clear();
+    for (acknowledge, outcome) in waiting.drain(..).zip(outcomes) {
+        acknowledge.send(outcome);
+    }
+}
+
+fn delete_run(session: &mut Session, id: Uuid) -> Result<bool, StoreError> {
+    let deleted = session.transaction(|connection| {
+        apply::delete_run(connection, id).map_err(|source| Fault::Database {
+            action: "delete a flow run",
+            source,
+        })
+    });
+    Ok(deleted?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        Commit, NewRun,
+        sqlite::{connection, migration},
+    };
+
+    #[tokio::test]
+    async fn a_panic_costs_its_batch_and_the_writer_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("runs.db");
+        let mut connection = connection::create(&path).unwrap();
+        connection::configure(&mut connection, &path).unwrap();
+        migration::run(&mut connection, &path).unwrap();
+        let writer = Writer::spawn(path, connection).unwrap();
+
+        assert!(writer.send(Job::Panic).is_ok());
+        let last = loop {
+            let (acknowledge, commit) = Commit::pending();
+            let unit = vec![NewRun::new(Uuid::now_v7(), "flow", "{}").into()];
+            assert!(
+                writer
+                    .send(Job::Unit {
+                        writes: unit,
+                        acknowledge
+                    })
+                    .is_ok()
+            );
+            match commit.await {
+                // It was in the batch of the panic.
+                Err(StoreError::WriterFailed) => {}
+                outcome => break outcome,
+            }
+        };
+        last.unwrap();
+        writer.stop();
+        writer.join();
+    }
+}

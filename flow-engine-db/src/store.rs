@@ -1,0 +1,118 @@
+//! The [`Store`] trait: what the runtime asks of a database.
+
+use std::{fmt::Debug, pin::Pin};
+
+use uuid::Uuid;
+
+use crate::{Commit, FlowRun, FlowStepRun, LlmRequest, RunStatus, StoreError, Write};
+
+/// A future on the heap, as the object-safe [`Store`] returns it.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A database that keeps runs, step runs and attempts.
+///
+/// Writes go through one queue; whatever waits in it is committed as one transaction. A read sees
+/// everything that was acknowledged before it began.
+pub trait Store: Send + Sync + Debug + 'static {
+    /// Queues `writes` as one unit: they are committed together or not at all, after everything
+    /// submitted before them.
+    ///
+    /// They are queued when this returns, so it may be called from `drop`. The future resolves when
+    /// they are on disk; dropping it takes nothing back, and a failure that nobody waits for is
+    /// logged. The queue has no limit of its own: it stays short because each flow waits for its
+    /// finishes.
+    ///
+    /// # Errors
+    ///
+    /// The future resolves to [`NotOpen`](StoreError::NotOpen) if a row to be changed is finished
+    /// or gone, to [`Closed`](StoreError::Closed) after [`close`](Self::close), to
+    /// [`Busy`](StoreError::Busy) or [`Query`](StoreError::Query) if the database failed. A unit
+    /// that fails leaves no trace, and its neighbours are committed all the same.
+    fn submit(&self, writes: Vec<Write>) -> Commit;
+
+    /// The run with this id.
+    ///
+    /// # Errors
+    ///
+    /// [`Query`](StoreError::Query) or [`Unreadable`](StoreError::Unreadable).
+    fn run(&self, id: Uuid) -> BoxFuture<'_, Result<Option<FlowRun>, StoreError>>;
+
+    /// The runs that match `filter`, newest first.
+    ///
+    /// # Errors
+    ///
+    /// [`Query`](StoreError::Query) or [`Unreadable`](StoreError::Unreadable).
+    fn runs(&self, filter: RunFilter) -> BoxFuture<'_, Result<Vec<FlowRun>, StoreError>>;
+
+    /// The step runs of a run in the order they started, without those of its sub-runs.
+    ///
+    /// # Errors
+    ///
+    /// [`Query`](StoreError::Query) or [`Unreadable`](StoreError::Unreadable).
+    fn steps(&self, run_id: Uuid) -> BoxFuture<'_, Result<Vec<FlowStepRun>, StoreError>>;
+
+    /// The attempts of a run in the order they were sent, without those of its sub-runs.
+    ///
+    /// # Errors
+    ///
+    /// [`Query`](StoreError::Query) or [`Unreadable`](StoreError::Unreadable).
+    fn requests(&self, run_id: Uuid) -> BoxFuture<'_, Result<Vec<LlmRequest>, StoreError>>;
+
+    /// Deletes a run with its step runs, attempts and sub-runs, and says whether there was one.
+    ///
+    /// It takes its turn behind everything submitted before. A run that is still executed finds its
+    /// next write [`NotOpen`](StoreError::NotOpen).
+    ///
+    /// # Errors
+    ///
+    /// As for [`submit`](Self::submit).
+    fn delete_run(&self, id: Uuid) -> BoxFuture<'_, Result<bool, StoreError>>;
+
+    /// Waits until everything queued is on disk, and stops the writer. Later submits are
+    /// [`Closed`](StoreError::Closed); reads go on.
+    ///
+    /// Dropping the last handle does the same, but blocks its thread meanwhile. Closing twice is
+    /// harmless.
+    fn close(&self) -> BoxFuture<'_, ()>;
+
+    /// The path of the database, or its URL without a password: for messages.
+    fn location(&self) -> &str;
+}
+
+/// Which runs [`Store::runs`] lists: those that match every field that is set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunFilter {
+    /// Runs for this user.
+    pub user_id: Option<Uuid>,
+    /// Runs that stand here.
+    pub status: Option<RunStatus>,
+    /// Runs of this flow.
+    pub flow_name: Option<String>,
+    /// Sub-runs that this run called.
+    pub parent_run_id: Option<Uuid>,
+    /// Only runs that no other run called.
+    pub roots_only: bool,
+    /// Only runs older than this one: the id of the last run of the page before. It stays fast
+    /// however deep the page is.
+    pub before: Option<Uuid>,
+    /// How many runs at most.
+    pub limit: u32,
+    /// How many runs of the list to leave out first.
+    pub offset: u32,
+}
+
+impl Default for RunFilter {
+    /// The newest 50 runs.
+    fn default() -> Self {
+        Self {
+            user_id: None,
+            status: None,
+            flow_name: None,
+            parent_run_id: None,
+            roots_only: false,
+            before: None,
+            limit: 50,
+            offset: 0,
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! What can be written. A write carries only what is known at that moment; JSON is already text.
+
+mod request;
+mod run;
+mod step;
+
+pub use request::{NewRequest, RequestFinish};
+pub use run::{NewRun, Progress, RunFinish, RunProgress};
+pub use step::{NewStep, StepFinish};
+
+/// One change to the database, for [`Store::submit`](crate::Store::submit).
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Write {
+    /// A run starts or is queued.
+    StartRun(NewRun),
+    /// A run made progress. Of several in one transaction only the last is written.
+    UpdateRun(RunProgress),
+    /// A run ends, and with it what is open below it.
+    FinishRun(RunFinish),
+    /// A step starts.
+    StartStep(NewStep),
+    /// A step ends.
+    FinishStep(StepFinish),
+    /// A request is about to leave.
+    SendRequest(NewRequest),
+    /// A request was answered or given up.
+    FinishRequest(RequestFinish),
+}
+
+macro_rules! into_write {
+    ($($write:ident => $variant:ident,)+) => {
+        $(impl From<$write> for Write {
+            fn from(write: $write) -> Self {
+                Self::$variant(write)
+            }
+        })+
+    };
+}
+
+into_write! {
+    NewRun => StartRun,
+    RunProgress => UpdateRun,
+    RunFinish => FinishRun,
+    NewStep => StartStep,
+    StepFinish => FinishStep,
+    NewRequest => SendRequest,
+    RequestFinish => FinishRequest,
+}

@@ -1,0 +1,282 @@
+//! The end of a run closes what is below it, for good.
+
+use flow_engine_db::{
+    Progress, RequestStatus, RunFinish, RunProgress, RunStatus, StepStatus, Store, StoreError,
+    Write,
+};
+use uuid::Uuid;
+
+use super::{Fresh, rows};
+
+/// An open run below `parent` with an open step and a sent request, and a step and a request that
+/// have ended.
+async fn busy_run(store: &dyn Store, tree: Option<(Uuid, Uuid)>) -> Uuid {
+    let run = match tree {
+        Some((parent, root)) => rows::started_sub_run(store, parent, root).await,
+        None => rows::started_run(store).await,
+    };
+    let done = rows::started_step(store, run, 0).await;
+    let answered = rows::sent_request(store, run, done).await;
+    let ended: Vec<Write> = vec![
+        rows::succeeded(answered).into(),
+        rows::completed(done).into(),
+    ];
+    store.submit(ended).await.unwrap();
+    let open = rows::started_step(store, run, 1).await;
+    rows::sent_request(store, run, open).await;
+    run
+}
+
+async fn statuses(
+    store: &dyn Store,
+    run: Uuid,
+) -> (RunStatus, Vec<StepStatus>, Vec<RequestStatus>) {
+    let steps = store
+        .steps(run)
+        .await
+        .unwrap()
+        .iter()
+        .map(|step| step.status)
+        .collect();
+    let requests = store
+        .requests(run)
+        .await
+        .unwrap()
+        .iter()
+        .map(|request| request.status)
+        .collect();
+    (rows::status_of(store, run).await, steps, requests)
+}
+
+fn closed(status: RunStatus) -> (RunStatus, Vec<StepStatus>, Vec<RequestStatus>) {
+    let steps = vec![StepStatus::Completed, StepStatus::Cancelled];
+    (
+        status,
+        steps,
+        vec![RequestStatus::Succeeded, RequestStatus::Cancelled],
+    )
+}
+
+fn open() -> (RunStatus, Vec<StepStatus>, Vec<RequestStatus>) {
+    let steps = vec![StepStatus::Completed, StepStatus::Running];
+    (
+        RunStatus::Running,
+        steps,
+        vec![RequestStatus::Succeeded, RequestStatus::Sent],
+    )
+}
+
+pub(crate) async fn the_end_of_a_run_closes_its_open_steps_and_requests(db: Fresh) {
+    let store = &*db.store;
+    let run = busy_run(store, None).await;
+    let other = busy_run(store, None).await;
+
+    let finish = RunFinish {
+        completed_at: rows::time(50),
+        ..rows::ended(run, RunStatus::Failed)
+    };
+    store.submit(vec![finish.into()]).await.unwrap();
+
+    assert_eq!(statuses(store, run).await, closed(RunStatus::Failed));
+    assert_eq!(
+        store.steps(run).await.unwrap()[1].completed_at,
+        Some(rows::time(50))
+    );
+    assert_eq!(
+        store.requests(run).await.unwrap()[1].completed_at,
+        Some(rows::time(50))
+    );
+    assert_eq!(statuses(store, other).await, open());
+}
+
+pub(crate) async fn the_end_of_a_root_closes_the_runs_below_it(db: Fresh) {
+    let store = &*db.store;
+    let root = busy_run(store, None).await;
+    let child = busy_run(store, Some((root, root))).await;
+    let grandchild = busy_run(store, Some((child, root))).await;
+    let done = rows::started_sub_run(store, root, root).await;
+    store
+        .submit(vec![rows::ended(done, RunStatus::Completed).into()])
+        .await
+        .unwrap();
+    let waiting = rows::sub_run(root, root);
+    let waiting_id = waiting.id;
+    let waiting = flow_engine_db::NewRun {
+        status: RunStatus::Waiting,
+        ..waiting
+    };
+    store.submit(vec![waiting.into()]).await.unwrap();
+
+    let finish = RunFinish {
+        completed_at: rows::time(50),
+        ..rows::ended(root, RunStatus::Completed)
+    };
+    store.submit(vec![finish.into()]).await.unwrap();
+
+    assert_eq!(statuses(store, root).await, closed(RunStatus::Completed));
+    assert_eq!(statuses(store, child).await, closed(RunStatus::Cancelled));
+    assert_eq!(
+        statuses(store, grandchild).await,
+        closed(RunStatus::Cancelled)
+    );
+    assert_eq!(
+        rows::status_of(store, waiting_id).await,
+        RunStatus::Cancelled
+    );
+    assert_eq!(rows::status_of(store, done).await, RunStatus::Completed);
+    assert_eq!(
+        store.run(child).await.unwrap().unwrap().completed_at,
+        Some(rows::time(50))
+    );
+}
+
+pub(crate) async fn an_interrupted_root_interrupts_the_runs_below_it(db: Fresh) {
+    let store = &*db.store;
+    let root = busy_run(store, None).await;
+    let child = busy_run(store, Some((root, root))).await;
+
+    store
+        .submit(vec![rows::ended(root, RunStatus::Interrupted).into()])
+        .await
+        .unwrap();
+
+    assert_eq!(statuses(store, root).await, closed(RunStatus::Interrupted));
+    assert_eq!(statuses(store, child).await, closed(RunStatus::Interrupted));
+}
+
+pub(crate) async fn the_end_of_a_sub_run_leaves_the_others_open(db: Fresh) {
+    let store = &*db.store;
+    let root = busy_run(store, None).await;
+    let child = busy_run(store, Some((root, root))).await;
+    let sibling = busy_run(store, Some((root, root))).await;
+
+    store
+        .submit(vec![rows::ended(child, RunStatus::Completed).into()])
+        .await
+        .unwrap();
+
+    assert_eq!(statuses(store, child).await, closed(RunStatus::Completed));
+    assert_eq!(statuses(store, root).await, open());
+    assert_eq!(statuses(store, sibling).await, open());
+}
+
+pub(crate) async fn a_step_closed_by_the_end_of_its_run_is_not_finished_later(db: Fresh) {
+    let store = &*db.store;
+    let run = rows::started_run(store).await;
+    let step = rows::started_step(store, run, 0).await;
+    store
+        .submit(vec![rows::ended(run, RunStatus::Interrupted).into()])
+        .await
+        .unwrap();
+
+    let late = store
+        .submit(vec![rows::completed(step).into()])
+        .await
+        .unwrap_err();
+
+    assert!(late.is_not_open(), "{late}");
+    let read = store.steps(run).await.unwrap().remove(0);
+    assert_eq!((read.status, read.outputs), (StepStatus::Cancelled, None));
+}
+
+/// All three may land in one transaction: what belongs together there must not jump over the end
+/// between them.
+pub(crate) async fn a_finish_right_behind_the_end_of_the_run_comes_too_late(db: Fresh) {
+    let store = &*db.store;
+    let run = rows::started_run(store).await;
+    let step = rows::step(run, 0);
+    let id = step.id;
+
+    let unit: Vec<Write> = vec![step.into(), rows::ended(run, RunStatus::Failed).into()];
+    let (first, late) = (
+        store.submit(unit),
+        store.submit(vec![rows::completed(id).into()]),
+    );
+
+    first.await.unwrap();
+    assert!(late.await.unwrap_err().is_not_open());
+    assert_eq!(
+        store.steps(run).await.unwrap()[0].status,
+        StepStatus::Cancelled
+    );
+}
+
+pub(crate) async fn a_finish_right_behind_the_end_of_the_root_comes_too_late(db: Fresh) {
+    let store = &*db.store;
+    let root = rows::started_run(store).await;
+    let child = rows::started_sub_run(store, root, root).await;
+    let step = rows::step(child, 0);
+    let id = step.id;
+
+    let unit: Vec<Write> = vec![step.into(), rows::ended(root, RunStatus::Failed).into()];
+    let (first, late) = (
+        store.submit(unit),
+        store.submit(vec![rows::completed(id).into()]),
+    );
+
+    first.await.unwrap();
+    assert!(late.await.unwrap_err().is_not_open());
+    assert_eq!(
+        store.steps(child).await.unwrap()[0].status,
+        StepStatus::Cancelled
+    );
+}
+
+pub(crate) async fn a_run_is_finished_once(db: Fresh) {
+    let store = &*db.store;
+    let run = rows::started_run(store).await;
+    let finish = RunFinish {
+        outputs: Some("1".to_owned()),
+        ..rows::ended(run, RunStatus::Completed)
+    };
+    store.submit(vec![finish.clone().into()]).await.unwrap();
+
+    let again = RunFinish {
+        outputs: Some("2".to_owned()),
+        ..finish
+    };
+    store
+        .submit(vec![again.into()])
+        .await
+        .expect("the same finish twice is harmless");
+    let error = store
+        .submit(vec![rows::ended(run, RunStatus::Interrupted).into()])
+        .await
+        .unwrap_err();
+    assert!(matches!(error, StoreError::NotOpen { what: "flow run", id } if id == run));
+
+    let read = store.run(run).await.unwrap().unwrap();
+    assert_eq!(
+        (read.status, read.outputs),
+        (RunStatus::Completed, Some(1.into()))
+    );
+}
+
+pub(crate) async fn progress_after_the_end_is_refused(db: Fresh) {
+    let store = &*db.store;
+    let run = rows::started_run(store).await;
+    let end = Progress {
+        step_progress: 9,
+        ..Progress::default()
+    };
+    store
+        .submit(vec![RunFinish::new(run, RunStatus::Completed, end).into()])
+        .await
+        .unwrap();
+
+    let late = RunProgress {
+        id: run,
+        progress: Progress::default(),
+        last_heartbeat: rows::time(0),
+    };
+    assert!(
+        store
+            .submit(vec![late.into()])
+            .await
+            .unwrap_err()
+            .is_not_open()
+    );
+
+    let read = store.run(run).await.unwrap().unwrap();
+    assert_eq!((read.status, read.step_progress), (RunStatus::Completed, 9));
+}

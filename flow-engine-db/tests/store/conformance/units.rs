@@ -1,0 +1,126 @@
+//! A unit is written as one, in its turn, whatever becomes of its neighbours.
+
+use flow_engine_db::{NewRun, Progress, RunProgress, RunStatus, StepFinish, StoreError, Write};
+use uuid::Uuid;
+
+use super::{Fresh, rows};
+
+/// Many units at once, so that they share a transaction; one in three fails.
+async fn with_failing_neighbours(db: &Fresh, fail: impl Fn(Uuid) -> Vec<Write>) {
+    let store = &*db.store;
+    let run = rows::started_run(store).await;
+    let mut good = Vec::new();
+    let mut bad = Vec::new();
+    for order in 0..60 {
+        let step = rows::step(run, order);
+        let id = step.id;
+        if order % 3 == 1 {
+            let mut unit = vec![step.into()];
+            unit.extend(fail(id));
+            bad.push((id, store.submit(unit)));
+        } else {
+            good.push((
+                id,
+                store.submit(vec![step.into(), rows::completed(id).into()]),
+            ));
+        }
+    }
+    let mut expected = Vec::new();
+    for (id, commit) in good {
+        commit.await.unwrap();
+        expected.push(id);
+    }
+    for (_, commit) in bad {
+        commit.await.unwrap_err();
+    }
+    let there: Vec<Uuid> = store
+        .steps(run)
+        .await
+        .unwrap()
+        .iter()
+        .map(|step| step.id)
+        .collect();
+    assert_eq!(there, expected);
+}
+
+pub(crate) async fn a_failing_unit_leaves_no_trace_and_its_neighbours_are_committed(db: Fresh) {
+    with_failing_neighbours(&db, |_| vec![rows::completed(Uuid::now_v7()).into()]).await;
+    // A run that is not there, as a statement refuses it.
+    with_failing_neighbours(&db, |_| vec![rows::step(Uuid::now_v7(), 0).into()]).await;
+}
+
+pub(crate) async fn a_unit_that_fails_at_the_commit_leaves_its_neighbours_committed(db: Fresh) {
+    let nowhere = |step| StepFinish {
+        llm_request_id: Some(Uuid::now_v7()),
+        ..rows::completed(step)
+    };
+    with_failing_neighbours(&db, |step| vec![nowhere(step).into()]).await;
+}
+
+pub(crate) async fn units_are_written_in_the_order_of_submission(db: Fresh) {
+    let store = &*db.store;
+    let run = rows::run();
+    let id = run.id;
+    let mut commits = vec![store.submit(vec![run.into()])];
+    for steps in 1..=500 {
+        let progress = Progress {
+            step_progress: steps,
+            ..Progress::default()
+        };
+        let update = RunProgress {
+            id,
+            progress,
+            last_heartbeat: rows::time(i64::from(steps)),
+        };
+        commits.push(store.submit(vec![update.into()]));
+    }
+    let end = Progress {
+        step_progress: 1000,
+        ..Progress::default()
+    };
+    let finish = flow_engine_db::RunFinish::new(id, RunStatus::Completed, end);
+    commits.push(store.submit(vec![finish.into()]));
+    for commit in commits {
+        commit.await.unwrap();
+    }
+    let run = store.run(id).await.unwrap().unwrap();
+    assert_eq!(
+        (run.status, run.step_progress, run.last_heartbeat),
+        (RunStatus::Completed, 1000, Some(rows::time(500)))
+    );
+}
+
+pub(crate) async fn a_unit_nobody_waits_for_is_written(db: Fresh) {
+    let run = rows::run();
+    let id = run.id;
+    drop(db.store.submit(vec![run.into()]));
+
+    db.store.submit(Vec::new()).await.unwrap();
+
+    assert_eq!(rows::status_of(&*db.store, id).await, RunStatus::Running);
+}
+
+pub(crate) async fn a_unit_is_submitted_from_outside_a_runtime(db: Fresh) {
+    let NewRun { id, .. } = rows::run();
+    let store = db.store.clone();
+    let submit = move || {
+        store.submit(vec![
+            NewRun {
+                id,
+                root_run_id: id,
+                ..rows::run()
+            }
+            .into(),
+        ])
+    };
+    let commit = std::thread::spawn(submit).join().unwrap();
+
+    commit.await.unwrap();
+
+    assert_eq!(rows::status_of(&*db.store, id).await, RunStatus::Running);
+}
+
+pub(crate) async fn an_empty_unit_succeeds(db: Fresh) {
+    let nothing: Result<(), StoreError> = db.store.submit(Vec::new()).await;
+    nothing.unwrap();
+}

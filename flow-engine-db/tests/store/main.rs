@@ -1,0 +1,14 @@
+//! What a `Store` promises, checked through its public interface: the same scenarios for every
+//! backend, and what is special to one of them.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+#![expect(clippy::doc_markdown, reason = "SQLite is a name, not code")]
+
+#[macro_use]
+mod conformance;
+#[cfg(feature = "sqlite")]
+mod sqlite;

@@ -1,0 +1,88 @@
+//! The arguments of an attribute: `#[step(kind = "structured", prompt = "summarize.md")]`.
+
+use proc_macro2::TokenStream;
+use quote::ToTokens;
+use syn::ext::IdentExt as _;
+use syn::parse::{Parse, ParseStream, Parser};
+use syn::punctuated::Punctuated;
+use syn::{Expr, ExprLit, Ident, Lit, LitInt, LitStr, Token};
+
+use crate::mistakes::Mistakes;
+use crate::names::{did_you_mean, list};
+
+/// `name` or `name = value`.
+pub(crate) struct Argument {
+    pub(crate) name: Ident,
+    pub(crate) value: Option<Expr>,
+}
+
+impl Parse for Argument {
+    fn parse(input: ParseStream) -> syn::Result<Self> {
+        let name = input.call(Ident::parse_any)?;
+        let value = if input.peek(Token![=]) {
+            input.parse::<Token![=]>()?;
+            Some(input.parse()?)
+        } else {
+            None
+        };
+        Ok(Self { name, value })
+    }
+}
+
+/// Reads the arguments whose names are `known`; reports all others, and those given twice.
+pub(crate) fn read(tokens: TokenStream, known: &[&str], mistakes: &mut Mistakes) -> Vec<Argument> {
+    let parsed = Punctuated::<Argument, Token![,]>::parse_terminated.parse2(tokens);
+    let mut arguments: Vec<Argument> = Vec::new();
+    for argument in mistakes.keep(parsed).into_iter().flatten() {
+        let name = argument.name.to_string();
+        if !known.contains(&name.as_str()) {
+            let near = did_you_mean(&name, known.iter().copied());
+            let known = list(known.iter().copied());
+            mistakes.add(&argument.name, format!("there is no argument `{name}`{near}\nthe arguments are {known}"));
+        } else if arguments.iter().any(|earlier| earlier.name == argument.name) {
+            mistakes.add(&argument.name, format!("`{name}` is given twice"));
+        } else {
+            arguments.push(argument);
+        }
+    }
+    arguments
+}
+
+impl Argument {
+    /// The value as a string literal; another kind of value is reported.
+    pub(crate) fn string(&self, mistakes: &mut Mistakes) -> Option<LitStr> {
+        match &self.value {
+            Some(Expr::Lit(ExprLit { lit: Lit::Str(text), .. })) => Some(text.clone()),
+            other => self.wrong(other.as_ref(), "a text in quotes", mistakes),
+        }
+    }
+
+    /// The value as a whole number of at least 1; another kind of value is reported.
+    pub(crate) fn count(&self, mistakes: &mut Mistakes) -> Option<i32> {
+        let literal: Option<&LitInt> = match &self.value {
+            Some(Expr::Lit(ExprLit { lit: Lit::Int(number), .. })) => Some(number),
+            _ => None,
+        };
+        literal
+            .and_then(|number| number.base10_parse().ok())
+            .filter(|number| *number >= 1)
+            .or_else(|| self.wrong(self.value.as_ref(), "a whole number of at least 1", mistakes))
+    }
+
+    /// The value as a plain name; another kind of value is reported.
+    pub(crate) fn ident(&self, mistakes: &mut Mistakes) -> Option<Ident> {
+        match &self.value {
+            Some(Expr::Path(path)) if path.path.get_ident().is_some() => path.path.get_ident().cloned(),
+            other => self.wrong(other.as_ref(), "a name without quotes", mistakes),
+        }
+    }
+
+    fn wrong<T>(&self, value: Option<&Expr>, wanted: &str, mistakes: &mut Mistakes) -> Option<T> {
+        let message = format!("`{}` takes {wanted}", self.name);
+        match value {
+            Some(value) => mistakes.add(value.to_token_stream(), message),
+            None => mistakes.add(&self.name, message),
+        }
+        None
+    }
+}

@@ -1,0 +1,59 @@
+//! `#[data]`: the derives that inputs and outputs need, without a dependency of the user's.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::punctuated::Punctuated;
+use syn::{Attribute, DeriveInput, Path, Token};
+
+use crate::mistakes::Mistakes;
+
+pub(crate) fn expand(arguments: &TokenStream, item: TokenStream) -> TokenStream {
+    let mut mistakes = Mistakes::default();
+    if !arguments.is_empty() {
+        mistakes.add(arguments, "`#[data]` takes no arguments; serde's attributes go on the type: `#[serde(…)]`");
+    }
+    let parsed = match syn::parse2::<DeriveInput>(item.clone()) {
+        Ok(parsed) => parsed,
+        Err(_) => {
+            mistakes.add(&item, "`#[data]` goes on a struct or an enum");
+            let errors = mistakes.into_compile_errors();
+            return quote!(#errors #item);
+        }
+    };
+    let derived: Vec<String> = parsed.attrs.iter().flat_map(derives).collect();
+    let ours = [
+        ("Clone", quote!(::core::clone::Clone)),
+        ("Debug", quote!(::core::fmt::Debug)),
+        ("Serialize", quote!(::flow_engine::__private::serde::Serialize)),
+        ("Deserialize", quote!(::flow_engine::__private::serde::Deserialize)),
+        ("JsonSchema", quote!(::flow_engine::__private::schemars::JsonSchema)),
+    ];
+    // What the user derives stays the user's.
+    let missing = |name: &str| !derived.iter().any(|derived| derived == name);
+    let paths = ours.iter().filter(|(name, _)| missing(name)).map(|(_, path)| path);
+    let serde = (missing("Serialize") || missing("Deserialize"))
+        .then(|| quote!(#[serde(crate = "::flow_engine::__private::serde")]));
+    let schemars =
+        missing("JsonSchema").then(|| quote!(#[schemars(crate = "::flow_engine::__private::schemars")]));
+    let errors = mistakes.into_compile_errors();
+    quote! {
+        #errors
+        #[derive(#(#paths),*)]
+        #serde
+        #schemars
+        #item
+    }
+}
+
+/// The last segments of the paths in a `#[derive(…)]`.
+fn derives(attribute: &Attribute) -> Vec<String> {
+    if !attribute.path().is_ident("derive") {
+        return Vec::new();
+    }
+    attribute
+        .parse_args_with(Punctuated::<Path, Token![,]>::parse_terminated)
+        .into_iter()
+        .flatten()
+        .filter_map(|path| path.segments.last().map(|last| last.ident.to_string()))
+        .collect()
+}

@@ -1,0 +1,31 @@
+//! A fn with or without a body, as it stands in the source.
+//!
+//! The body is kept as opaque tokens: an editor can complete inside it while it does not parse yet.
+
+use proc_macro2::TokenStream;
+use syn::parse::{Parse, ParseStream};
+use syn::{Attribute, Signature, Token, Visibility, braced};
+
+pub(crate) struct FnItem {
+    pub(crate) attributes: Vec<Attribute>,
+    pub(crate) visibility: Visibility,
+    pub(crate) signature: Signature,
+    pub(crate) body: Option<TokenStream>,
+}
+
+impl Parse for FnItem {
+    fn parse(input: ParseStream) -> syn::Result<Self> {
+        let attributes = input.call(Attribute::parse_outer)?;
+        let visibility = input.parse()?;
+        let signature = input.parse()?;
+        let body = if input.peek(Token![;]) {
+            input.parse::<Token![;]>()?;
+            None
+        } else {
+            let content;
+            braced!(content in input);
+            Some(content.parse()?)
+        };
+        Ok(Self { attributes, visibility, signature, body })
+    }
+}

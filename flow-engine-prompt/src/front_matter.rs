@@ -1,0 +1,304 @@
+//! Front matter: the YAML between two `---` lines at the very start of a file.
+//!
+//! The YAML is read into untyped entries with their positions and typed here, so that all mistakes are reported at
+//! once, each at its key or value.
+
+use std::fmt;
+use std::ops::Range;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::Value;
+use serde_saphyr::{
+    DefaultMessageFormatter, DuplicateKeyPolicy, Error, Location, MessageFormatter,
+    NonFiniteFloatPolicy, Spanned,
+};
+
+use crate::diagnostic::Diagnostic;
+use crate::parameters::{Parameters, ReasoningEffort};
+use crate::suggest::{list, nearest};
+use crate::text::Text;
+
+const FENCE: &str = "---";
+
+/// What the front matter said.
+pub(crate) struct FrontMatter {
+    pub(crate) parameters: Parameters,
+    /// Where the prompt's text begins; `None` if the front matter has no end.
+    pub(crate) end: Option<usize>,
+}
+
+/// Parses the front matter, if there is any.
+pub(crate) fn parse(text: Text<'_>, diagnostics: &mut Vec<Diagnostic>) -> FrontMatter {
+    let mut lines = text.lines(text.start());
+    let opening = match lines.next() {
+        Some((at, line)) if line.trim_end() == FENCE => at,
+        _ => {
+            return FrontMatter {
+                parameters: Parameters::default(),
+                end: Some(text.start()),
+            };
+        }
+    };
+    let yaml_start = text.source[opening..]
+        .find('\n')
+        .map(|newline| opening + newline + 1);
+    let closing = lines.find(|(_, line)| line.trim_end() == FENCE);
+    let (Some(yaml_start), Some((closing, _))) = (yaml_start, closing) else {
+        diagnostics.push(
+            text.error(text.line_range(opening), "the front matter is never closed")
+                .with_help("end it with a line of three dashes: `---`"),
+        );
+        return FrontMatter {
+            parameters: Parameters::default(),
+            end: None,
+        };
+    };
+    let yaml = Yaml {
+        text,
+        range: yaml_start..closing,
+    };
+    let end = text.source[closing..]
+        .find('\n')
+        .map_or(text.source.len(), |newline| closing + newline + 1);
+    FrontMatter {
+        parameters: yaml.parameters(diagnostics),
+        end: Some(end),
+    }
+}
+
+/// The YAML between the fences.
+struct Yaml<'s> {
+    text: Text<'s>,
+    range: Range<usize>,
+}
+
+impl Yaml<'_> {
+    fn parameters(&self, diagnostics: &mut Vec<Diagnostic>) -> Parameters {
+        let mut parameters = Parameters::default();
+        let options = serde_saphyr::options! {
+            with_snippet: false,
+            duplicate_keys: DuplicateKeyPolicy::Error,
+            underscored_numbers_as_strings: true,
+            // They arrive as null and are reported with their key.
+            non_finite_float_policy: NonFiniteFloatPolicy::PassThrough,
+        };
+        let yaml = &self.text.source[self.range.clone()];
+        let entries = match serde_saphyr::from_str_with_options::<Option<Entries>>(yaml, options) {
+            Ok(entries) => entries.unwrap_or_default().0,
+            Err(error) => {
+                diagnostics.push(self.syntax_error(&error));
+                return parameters;
+            }
+        };
+        for (key, value) in &entries {
+            match set(&mut parameters, &key.value, &value.value) {
+                Ok(()) => {}
+                Err(Wrong::Key) => diagnostics.push(self.unknown_key(key)),
+                Err(Wrong::Value(expected)) => {
+                    let message = format!("`{}` must be {expected}", key.value);
+                    // An absent value has no place of its own.
+                    let at = if value.value.is_null() {
+                        key.referenced
+                    } else {
+                        value.referenced
+                    };
+                    diagnostics.push(self.text.error(self.span(at), message));
+                }
+            }
+        }
+        parameters
+    }
+
+    fn unknown_key(&self, key: &Spanned<String>) -> Diagnostic {
+        let name = &key.value;
+        let message = match nearest(name, KEYS) {
+            Some(right) => {
+                format!("unknown key `{name}` in the front matter; did you mean `{right}`?")
+            }
+            None => format!("unknown key `{name}` in the front matter"),
+        };
+        self.text
+            .error(self.span(key.referenced), message)
+            .with_help(format!(
+                "the front matter holds model parameters only: {}",
+                list(KEYS)
+            ))
+    }
+
+    fn syntax_error(&self, error: &Error) -> Diagnostic {
+        let at = error
+            .location()
+            .map_or(self.range.start..self.range.start, |location| {
+                self.span(location)
+            });
+        match error.without_snippet() {
+            Error::DuplicateMappingKey { key: Some(key), .. } => self
+                .text
+                .error(at, format!("`{key}` is set twice in the front matter")),
+            Error::Unexpected {
+                expected: "mapping start",
+                ..
+            } => self.text.error(
+                at,
+                "the front matter must be lines of the form `key: value`",
+            ),
+            error => {
+                let message = DefaultMessageFormatter.format_message(error);
+                let first_line = message.lines().next().unwrap_or_default();
+                self.text
+                    .error(at, format!("the front matter is not valid: {first_line}"))
+            }
+        }
+    }
+
+    /// The place in the file of a place in the YAML.
+    fn span(&self, location: Location) -> Range<usize> {
+        let yaml = &self.text.source[self.range.clone()];
+        let line = usize::try_from(location.line())
+            .unwrap_or(1)
+            .saturating_sub(1);
+        let column = usize::try_from(location.column())
+            .unwrap_or(1)
+            .saturating_sub(1);
+        let line_start: usize = yaml.split_inclusive('\n').take(line).map(str::len).sum();
+        let rest = &yaml[line_start..];
+        let start = line_start + rest.chars().take(column).map(char::len_utf8).sum::<usize>();
+        let chars = usize::try_from(location.span().len()).unwrap_or(0);
+        let length: usize = yaml[start..].chars().take(chars).map(char::len_utf8).sum();
+        // What ends a plain value also belongs to its span: blanks, a comment's `#`, the next line.
+        let marked = yaml[start..start + length]
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .trim_end()
+            .len();
+        self.range.start + start..self.range.start + start + marked
+    }
+}
+
+/// The keys in the order in which messages list them.
+const KEYS: [&str; 7] = [
+    "model",
+    "temperature",
+    "top_p",
+    "max_output_tokens",
+    "seed",
+    "stop",
+    "reasoning_effort",
+];
+
+enum Wrong {
+    Key,
+    /// What the value must be.
+    Value(String),
+}
+
+fn set(parameters: &mut Parameters, key: &str, value: &Value) -> Result<(), Wrong> {
+    match key {
+        "model" => parameters.model = Some(non_empty(value, "the name of a model")?),
+        "temperature" => parameters.temperature = Some(number(value, 2.0)?),
+        "top_p" => parameters.top_p = Some(number(value, 1.0)?),
+        "max_output_tokens" => {
+            let tokens = value
+                .as_u64()
+                .and_then(|tokens| u32::try_from(tokens).ok())
+                .filter(|tokens| *tokens > 0);
+            parameters.max_output_tokens =
+                Some(tokens.ok_or_else(|| {
+                    Wrong::Value(format!("a whole number from 1 to {}", u32::MAX))
+                })?);
+        }
+        "seed" => {
+            let seed = value.as_i64();
+            parameters.seed = Some(seed.ok_or_else(|| Wrong::value("a whole number"))?);
+        }
+        "stop" => {
+            const EXPECTED: &str = "a text or a list of texts";
+            parameters.stop = Some(match value {
+                Value::Array(texts) if !texts.is_empty() => texts
+                    .iter()
+                    .map(|text| non_empty(text, EXPECTED))
+                    .collect::<Result<_, _>>()?,
+                text => vec![non_empty(text, EXPECTED)?],
+            });
+        }
+        "reasoning_effort" => {
+            let known = |name: &str| {
+                ReasoningEffort::ALL
+                    .into_iter()
+                    .find(|effort| effort.as_str() == name)
+            };
+            parameters.reasoning_effort = Some(
+                value
+                    .as_str()
+                    .and_then(known)
+                    .ok_or_else(|| effort_expected(value))?,
+            );
+        }
+        _ => return Err(Wrong::Key),
+    }
+    Ok(())
+}
+
+impl Wrong {
+    fn value(expected: &str) -> Self {
+        Self::Value(expected.to_owned())
+    }
+}
+
+fn non_empty(value: &Value, expected: &str) -> Result<String, Wrong> {
+    match value {
+        Value::String(text) if !text.is_empty() => Ok(text.clone()),
+        Value::Number(_) | Value::Bool(_) => Err(Wrong::Value(format!(
+            "{expected} (put `{value}` in quotes)"
+        ))),
+        _ => Err(Wrong::value(expected)),
+    }
+}
+
+fn number(value: &Value, max: f64) -> Result<f64, Wrong> {
+    value
+        .as_f64()
+        .filter(|number| (0.0..=max).contains(number))
+        .ok_or_else(|| Wrong::Value(format!("a number from 0 to {max}")))
+}
+
+fn effort_expected(value: &Value) -> Wrong {
+    let names = ReasoningEffort::ALL.map(ReasoningEffort::as_str);
+    let expected = format!("one of {}", list(names));
+    Wrong::Value(match value.as_str().and_then(|name| nearest(name, names)) {
+        Some(right) => format!("{expected}; did you mean `{right}`?"),
+        None => expected,
+    })
+}
+
+/// The entries of a mapping, in order and with their places.
+#[derive(Default)]
+struct Entries(Vec<(Spanned<String>, Spanned<Value>)>);
+
+impl<'de> Deserialize<'de> for Entries {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Mapping;
+
+        impl<'de> Visitor<'de> for Mapping {
+            type Value = Entries;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("lines of the form `key: value`")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entries, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
+                }
+                Ok(Entries(entries))
+            }
+        }
+
+        deserializer.deserialize_map(Mapping)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,68 @@
+//! Prompt files of flow-engine: where they are found, how they are read, what is wrong with them, and how they
+//! become messages.
+//!
+//! A prompt file is Markdown with optional YAML front matter, role lines and [minijinja] (Jinja2) templates:
+//!
+//! ```md
+//! ---
+//! model: gpt-5-mini
+//! temperature: 0.2
+//! ---
+//! # system:
+//! You summarise for {{ style }} readers.
+//!
+//! # user:
+//! {{ content }}
+//! ```
+//!
+//! The crate has two readers. The macros call [`locate`], [`parse`] and [`PromptFile::check`] at compile time and
+//! bake [`Section`]s, [`Parameters`] and [`prompt_id`] into the program; the runtime builds a [`Template`] from
+//! them and calls [`Template::render`]. Both use one template environment, so what compiles also renders.
+//!
+//! ```
+//! use flow_engine_prompt::{Template, parse};
+//!
+//! let source = "# system:\nYou write for {{ style }} readers.\n\n# user:\n{{ content }}\n";
+//! let file = parse("prompts/summarize.md", source).expect("a well-formed prompt");
+//! let analysis = file.check(&["style", "content"]);
+//! assert!(analysis.diagnostics.is_empty());
+//!
+//! let template = Template::new(file.name(), file.source(), &file.sections)?;
+//! let inputs = serde_json::json!({ "style": "busy", "content": "# user:\nnot a message" });
+//! let messages = template.render(inputs.as_object().expect("an object"))?;
+//! assert_eq!(messages.len(), 2);
+//! assert_eq!(messages[1].content, "# user:\nnot a message");
+//! # Ok::<(), flow_engine_prompt::RenderError>(())
+//! ```
+//!
+//! [minijinja]: https://docs.rs/minijinja
+
+mod analysis;
+mod diagnostic;
+mod environment;
+mod fences;
+mod filters;
+mod front_matter;
+mod id;
+mod locate;
+mod nesting;
+mod parameters;
+mod printing;
+mod prompt_file;
+mod render_error;
+mod roles;
+mod suggest;
+mod template;
+#[cfg(test)]
+mod testing;
+mod text;
+
+pub use analysis::Analysis;
+pub use diagnostic::Diagnostic;
+pub use id::prompt_id;
+pub use locate::{Located, NotFound, ReadError, locate};
+pub use parameters::{Parameters, ReasoningEffort};
+pub use prompt_file::{PromptFile, parse};
+pub use render_error::RenderError;
+pub use roles::{Role, Section};
+pub use template::{RenderedMessage, Template};

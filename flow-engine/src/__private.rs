@@ -1,0 +1,17 @@
+//! Everything that the macros' expansions name. Not a part of the public interface: it changes without notice.
+
+pub use futures::future::BoxFuture;
+pub use inventory;
+pub use schemars;
+pub use serde;
+pub use serde_json::{Map, Value};
+
+pub use crate::call::{Body, Call, Flow, Step, Work, debug};
+pub use crate::definition::{Definition, Registration, WorkKind};
+pub use crate::inputs::{Input, InputsSchema, input, no_others};
+pub use crate::output::{OutputOf, output};
+pub use crate::prompt::Prompt;
+pub use crate::run::{FlowResult, Run, StepResult};
+pub use crate::run::{awaited, execute, flow_as_run, flow_in_run, step_as_run, step_in_run};
+pub use crate::state::{StateType, States};
+pub use crate::step::task::{fallible, infallible};

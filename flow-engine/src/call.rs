@@ -1,0 +1,103 @@
+//! What `#[step]` and `#[flow]` generate: one type for each, which holds the inputs of a call.
+
+use std::fmt;
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use serde_json::{Map, Value};
+
+use crate::definition::Definition;
+use crate::error::{BoxError, Error};
+use crate::output::OutputOf;
+use crate::run::{FlowResult, Run, StepResult};
+use crate::state::States;
+
+/// A call of a step or a flow: its inputs, ready to run.
+///
+/// `#[step]` and `#[flow]` implement it; there is no need to do so by hand.
+pub trait Call: Clone + fmt::Debug + Send + Sync + Sized + 'static {
+    /// What the fn returns, without its `Result`.
+    type Output: Send + 'static;
+
+    /// [`StepResult`] or [`FlowResult`].
+    type Executed: Executed<Output = Self::Output> + Send + 'static;
+
+    #[doc(hidden)]
+    const OUTPUT: OutputOf<Self::Output>;
+
+    /// Name, kind, documentation and schemas.
+    fn definition() -> &'static Definition;
+
+    /// The inputs as the JSON object that is recorded.
+    ///
+    /// # Errors
+    /// When an input cannot be written as JSON.
+    fn to_inputs(&self) -> Result<Map<String, Value>, Error>;
+
+    /// A call from a JSON object of inputs; what is left out takes its default.
+    ///
+    /// # Errors
+    /// When an input is missing, unknown or of the wrong type.
+    fn from_inputs(inputs: Map<String, Value>) -> Result<Self, Error>;
+
+    /// The JSON schema of the inputs: names, types, descriptions from the doc comments, defaults.
+    fn input_schema() -> Value {
+        Self::definition().input_schema()
+    }
+
+    /// The JSON schema of the output.
+    fn output_schema() -> Value {
+        Self::definition().output_schema()
+    }
+
+    /// Runs as a part of a run.
+    #[doc(hidden)]
+    fn in_run(self, run: Arc<Run>) -> BoxFuture<'static, Result<Self::Executed, Error>>;
+
+    /// Runs as all of a new root run.
+    #[doc(hidden)]
+    fn as_run(self, run: Arc<Run>) -> BoxFuture<'static, Result<Self::Executed, Error>>;
+}
+
+/// A call of a step.
+pub trait Step: Call<Executed = StepResult<<Self as Call>::Output>> {
+    #[doc(hidden)]
+    fn work(self, states: &States) -> Result<Work<Self::Output>, Error>;
+}
+
+/// A call of a flow.
+pub trait Flow: Call<Executed = FlowResult<<Self as Call>::Output>> {
+    #[doc(hidden)]
+    fn body(self, states: &States) -> Result<Body<Self::Output>, Error>;
+}
+
+/// What a step does.
+#[doc(hidden)]
+#[expect(missing_debug_implementations, reason = "a future has nothing to show")]
+pub enum Work<T> {
+    /// Asks a model, as the definition says.
+    Model,
+    /// Runs the user's code.
+    Body(Body<T>),
+}
+
+/// The user's code.
+#[doc(hidden)]
+pub type Body<T> = BoxFuture<'static, Result<T, BoxError>>;
+
+/// What `.execute()` returns: the output with what it took to get it.
+pub trait Executed {
+    /// The output's type.
+    type Output;
+
+    /// The output alone.
+    fn into_output(self) -> Self::Output;
+}
+
+/// What a call shows of itself: its name and its inputs.
+#[doc(hidden)]
+pub fn debug<C: Call>(call: &C, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let inputs = call.to_inputs().map_err(|_| fmt::Error)?;
+    f.write_str(C::definition().name())?;
+    f.debug_map().entries(inputs).finish()
+}

@@ -1,0 +1,128 @@
+//! What the macros know of a step or a flow at compile time, and the registry of all of them.
+
+use std::fmt;
+
+use serde_json::Value;
+
+use crate::inputs::InputsSchema;
+use crate::output::Output;
+use crate::prompt::Prompt;
+use crate::state::StateType;
+use crate::step::StepKind;
+
+/// A step or a flow of the program: its name, kind, documentation and schemas.
+pub struct Definition {
+    #[doc(hidden)]
+    pub name: &'static str,
+    #[doc(hidden)]
+    pub work: WorkKind,
+    #[doc(hidden)]
+    pub docs: &'static str,
+    #[doc(hidden)]
+    pub version: i32,
+    #[doc(hidden)]
+    pub location: &'static str,
+    #[doc(hidden)]
+    pub inputs: fn(&mut InputsSchema),
+    #[doc(hidden)]
+    pub output: Output,
+    #[doc(hidden)]
+    pub state: &'static [StateType],
+}
+
+/// What a [`Definition`] does when it is called.
+#[doc(hidden)]
+#[derive(Clone, Copy)]
+pub enum WorkKind {
+    Flow { total_steps: Option<i32> },
+    Task,
+    Model { kind: &'static dyn StepKind, prompt: &'static Prompt, model: Option<&'static str> },
+}
+
+impl Definition {
+    /// The fn's name; unique in a program.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// `flow`, `task`, or the name of a model step's kind: `unstructured`, `structured`, …
+    pub fn kind(&self) -> &'static str {
+        match self.work {
+            WorkKind::Flow { .. } => "flow",
+            WorkKind::Task => "task",
+            WorkKind::Model { kind, .. } => kind.name(),
+        }
+    }
+
+    /// The fn's doc comment.
+    pub fn docs(&self) -> &'static str {
+        self.docs
+    }
+
+    /// The version given in the attribute; 1 if none was.
+    pub fn version(&self) -> i32 {
+        self.version
+    }
+
+    /// Where it is written: `src/summarize.rs:12`.
+    pub fn location(&self) -> &'static str {
+        self.location
+    }
+
+    /// The JSON schema of the inputs.
+    pub fn input_schema(&self) -> Value {
+        let mut schema = InputsSchema::new();
+        (self.inputs)(&mut schema);
+        schema.finish(self.name, self.docs)
+    }
+
+    /// The JSON schema of the output.
+    pub fn output_schema(&self) -> Value {
+        self.output.schema()
+    }
+
+    /// The prompt of a model step.
+    pub fn prompt(&self) -> Option<&'static Prompt> {
+        match self.work {
+            WorkKind::Model { prompt, .. } => Some(prompt),
+            WorkKind::Flow { .. } | WorkKind::Task => None,
+        }
+    }
+
+    pub(crate) fn is_flow(&self) -> bool {
+        matches!(self.work, WorkKind::Flow { .. })
+    }
+
+    pub(crate) fn total_steps(&self) -> Option<i32> {
+        match self.work {
+            WorkKind::Flow { total_steps } => total_steps,
+            // Used alone, a step is a run of one step.
+            WorkKind::Task | WorkKind::Model { .. } => Some(1),
+        }
+    }
+}
+
+impl fmt::Debug for Definition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Definition")
+            .field("name", &self.name)
+            .field("kind", &self.kind())
+            .field("version", &self.version)
+            .field("location", &self.location)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One entry of the registry, which the linker fills: there is no list to keep.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Registration(pub fn() -> &'static Definition);
+
+inventory::collect!(Registration);
+
+/// Every step and flow linked into the program, by name.
+pub(crate) fn registered() -> Vec<&'static Definition> {
+    let mut all: Vec<_> = inventory::iter::<Registration>.into_iter().map(|entry| (entry.0)()).collect();
+    all.sort_by_key(|definition| definition.name);
+    all
+}

@@ -1,0 +1,135 @@
+//! How an engine is put together, and what is checked before it starts.
+
+use std::sync::Arc;
+
+use super::Engine;
+use crate::definition::{Definition, WorkKind, registered};
+use crate::error::{Error, ErrorKind};
+use crate::llm::LlmBackend;
+use crate::run::Services;
+use crate::state::{States, missing};
+
+const DEFAULT_DATABASE: &str = "sqlite://flow-engine.db";
+
+/// Puts an [`Engine`] together.
+#[derive(Debug, Default)]
+#[must_use = "an engine is there once it is built"]
+pub struct EngineBuilder {
+    database_url: Option<String>,
+    backend: Option<Arc<dyn LlmBackend>>,
+    model: Option<String>,
+    states: States,
+}
+
+impl EngineBuilder {
+    /// The database: `sqlite://` and a path, from the working folder or absolute.
+    pub fn database_url(mut self, url: impl Into<String>) -> Self {
+        self.database_url = Some(url.into());
+        self
+    }
+
+    /// Who answers the model steps.
+    pub fn backend(mut self, backend: impl LlmBackend) -> Self {
+        self.backend = Some(Arc::new(backend));
+        self
+    }
+
+    /// The model of steps that name none.
+    pub fn model(mut self, model: impl Into<String>) -> Self {
+        self.model = Some(model.into());
+        self
+    }
+
+    /// What `#[state]` parameters of this type are filled with: a pool, a client. It is cloned for each call.
+    pub fn state<T: Clone + Send + Sync + 'static>(mut self, value: T) -> Self {
+        self.states.insert(value);
+        self
+    }
+
+    /// Checks every step and flow of the program, opens the database and brings its tables up to date.
+    ///
+    /// # Errors
+    /// All that is wrong with the steps and flows, on one line each: two of one name, a `#[state]` type that was not
+    /// given, an output that a model cannot be held to. Else, that no model is configured, or why the database
+    /// cannot be opened.
+    pub async fn build(self) -> Result<Engine, Error> {
+        let mistakes = mistakes(&registered(), &self.states);
+        if !mistakes.is_empty() {
+            return Err(configuration(mistakes.join("\n")));
+        }
+        let backend = match self.backend {
+            Some(backend) => backend,
+            None => backend_of_environment()?,
+        };
+        let url = self
+            .database_url
+            .or_else(|| variable("FLOW_ENGINE_DATABASE_URL"))
+            .or_else(|| variable("DATABASE_URL"))
+            .unwrap_or_else(|| DEFAULT_DATABASE.to_owned());
+        let services = Services {
+            store: flow_engine_db::connect(&url).await?,
+            backend,
+            model: self.model.or_else(|| variable("FLOW_ENGINE_MODEL")),
+            states: self.states,
+        };
+        Ok(Engine { services: Arc::new(services) })
+    }
+}
+
+fn configuration(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Configuration, message)
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.trim().is_empty())
+}
+
+#[cfg(feature = "openai")]
+fn backend_of_environment() -> Result<Arc<dyn LlmBackend>, Error> {
+    use crate::llm::OpenAiBackend;
+
+    let key = variable("OPENAI_API_KEY");
+    match (variable("OPENAI_BASE_URL"), key) {
+        (Some(url), key) => Ok(Arc::new(OpenAiBackend::new(&url, key.as_deref().unwrap_or_default())?)),
+        (None, Some(key)) => Ok(Arc::new(OpenAiBackend::official(&key)?)),
+        (None, None) => Err(configuration(
+            "no model is configured: set OPENAI_API_KEY, or OPENAI_BASE_URL for a compatible server, and \
+             FLOW_ENGINE_MODEL",
+        )),
+    }
+}
+
+#[cfg(not(feature = "openai"))]
+fn backend_of_environment() -> Result<Arc<dyn LlmBackend>, Error> {
+    Err(configuration(
+        "no model is configured: give the engine one with `Engine::builder().backend(…)`, or turn on the feature \
+         `openai` of flow-engine",
+    ))
+}
+
+fn mistakes(definitions: &[&'static Definition], states: &States) -> Vec<String> {
+    let mut found = Vec::new();
+    for pair in definitions.windows(2) {
+        if let [one, other] = pair
+            && one.name() == other.name()
+        {
+            found.push(format!(
+                "{} and {} both define `{}`: a run finds its steps and flows by name, so rename one",
+                one.location(),
+                other.location(),
+                one.name(),
+            ));
+        }
+    }
+    for definition in definitions {
+        let at = |reason: &str| format!("{}: `{}`: {reason}", definition.location(), definition.name());
+        let absent = definition.state.iter().filter(|state| !states.holds(**state));
+        found.extend(absent.map(|state| at(&missing((state.name)()))));
+        if let WorkKind::Model { kind, .. } = definition.work
+            && let Err(reason) = kind.check(definition)
+        {
+            found.push(at(&reason));
+        }
+    }
+    found
+}

@@ -1,0 +1,61 @@
+//! Reading back what runs did.
+
+use flow_engine_db::{FlowRun, FlowStepRun, LlmRequest, RunFilter};
+use uuid::Uuid;
+
+use super::Engine;
+use crate::error::Error;
+
+impl Engine {
+    /// A run by its id; `None` if there is none.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn find_run(&self, id: Uuid) -> Result<Option<FlowRun>, Error> {
+        Ok(self.services.store.run(id).await?)
+    }
+
+    /// Runs by user, status or flow, newest first, a page at a time.
+    ///
+    /// ```
+    /// # async fn example(engine: flow_engine::Engine) -> Result<(), flow_engine::Error> {
+    /// use flow_engine::{RunFilter, RunStatus};
+    ///
+    /// let failed = RunFilter { status: Some(RunStatus::Failed), limit: 20, ..RunFilter::default() };
+    /// for run in engine.runs(failed).await? {
+    ///     println!("{} {}: {}", run.id, run.flow_name, run.error_message.unwrap_or_default());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn runs(&self, filter: RunFilter) -> Result<Vec<FlowRun>, Error> {
+        Ok(self.services.store.runs(filter).await?)
+    }
+
+    /// The steps of a run, in the order in which they started.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn steps_of(&self, run_id: Uuid) -> Result<Vec<FlowStepRun>, Error> {
+        Ok(self.services.store.steps(run_id).await?)
+    }
+
+    /// The requests of a run's steps, in the order in which they were sent.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn requests_of(&self, run_id: Uuid) -> Result<Vec<LlmRequest>, Error> {
+        Ok(self.services.store.requests(run_id).await?)
+    }
+
+    /// Deletes a run with its steps, requests and sub-flows. False if there was none. What still runs of it fails.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn delete_run(&self, id: Uuid) -> Result<bool, Error> {
+        Ok(self.services.store.delete_run(id).await?)
+    }
+}

@@ -1,0 +1,94 @@
+//! The engine: what a program builds once, and starts runs with.
+
+mod builder;
+mod history;
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+
+pub use builder::EngineBuilder;
+
+use crate::call::Call;
+use crate::definition::{Definition, registered};
+use crate::error::{Error, ErrorKind};
+use crate::run::{RunRequest, Services, install};
+
+/// Runs flows and steps, and keeps what they did.
+///
+/// A clone is the same engine.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    services: Arc<Services>,
+}
+
+impl Engine {
+    /// An engine as the environment describes it.
+    ///
+    /// | variable | meaning |
+    /// |---|---|
+    /// | `FLOW_ENGINE_DATABASE_URL`, else `DATABASE_URL` | the database; `sqlite://flow-engine.db` if neither is set |
+    /// | `OPENAI_API_KEY` | the key of OpenAI, or of the server below |
+    /// | `OPENAI_BASE_URL` | an OpenAI-compatible server; needs no key if the server asks for none |
+    /// | `FLOW_ENGINE_MODEL` | the model of steps that name none |
+    ///
+    /// A variable that is set to nothing counts as not set.
+    ///
+    /// # Errors
+    /// When no model is configured, the database cannot be opened, or a step or flow of the program is not sound:
+    /// see [`EngineBuilder::build`].
+    pub async fn from_env() -> Result<Self, Error> {
+        Self::builder().build().await
+    }
+
+    /// An engine put together by hand; what is not said comes from the environment, as in
+    /// [`from_env`](Self::from_env).
+    pub fn builder() -> EngineBuilder {
+        EngineBuilder::default()
+    }
+
+    /// A run of a flow or of a single step, to be described further and then executed.
+    pub fn run<C: Call>(&self, call: C) -> RunRequest<C> {
+        RunRequest::new(Arc::clone(&self.services), call)
+    }
+
+    /// Runs a flow, or a single step, to its end: short for `engine.run(call).execute()`.
+    ///
+    /// # Errors
+    /// What a step or the flow failed with, or why the run could not be recorded.
+    pub fn execute<C: Call>(&self, call: C) -> BoxFuture<'static, Result<C::Executed, Error>> {
+        self.run(call).execute()
+    }
+
+    /// Makes this the engine on which `call.execute()` starts a run outside of one. Once for each program.
+    ///
+    /// # Errors
+    /// When another engine is installed already.
+    pub fn install(&self) -> Result<(), Error> {
+        if install(Arc::clone(&self.services)) {
+            return Ok(());
+        }
+        let message = "an engine is already installed; install one, once, at the start of the program";
+        Err(Error::new(ErrorKind::Configuration, message))
+    }
+
+    /// The flows linked into the program, by name.
+    pub fn flows() -> Vec<&'static Definition> {
+        registered().into_iter().filter(|definition| definition.is_flow()).collect()
+    }
+
+    /// The steps linked into the program, by name.
+    pub fn steps() -> Vec<&'static Definition> {
+        registered().into_iter().filter(|definition| !definition.is_flow()).collect()
+    }
+
+    /// Where the runs are kept: the database's path.
+    pub fn database(&self) -> &str {
+        self.services.store.location()
+    }
+
+    /// Waits until everything is on disk and closes the database. Steps that still run then fail.
+    pub async fn close(&self) {
+        self.services.store.close().await;
+    }
+}

@@ -1,0 +1,301 @@
+//! [`Error`] is what the engine returns; [`LlmError`] is its detail when a model's request failed;
+//! [`BoxError`] is what a flow or a task may return.
+//!
+//! An error that went through a run is in recorded form: kind, message and chain of causes, as they stand in
+//! the database. A flow therefore sees the same error live and on a replay, and nothing can be downcast to a
+//! type of the user's: business outcomes belong in `Ok`.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::llm::LlmError;
+
+/// Any error: what flows and tasks may return, so that `?` works on everything.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync + 'static>;
+
+/// The result of a flow or a task: any error type by default.
+pub type Result<T, E = BoxError> = std::result::Result<T, E>;
+
+/// Why a run, a step or the engine itself failed.
+///
+/// `Display` names the place ("step `summarize` of flow `article_processing` failed") and leaves the cause to
+/// [`source()`](std::error::Error::source); `Debug` prints both, one cause a line, so that a `main` returning
+/// this error shows the whole story.
+pub struct Error(Box<Recorded>);
+
+/// What an [`Error`] holds, and what is stored of it.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Recorded {
+    kind: ErrorKind,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    flow: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    step: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    run_id: Option<Uuid>,
+    cause: Cause,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    llm: Option<LlmError>,
+}
+
+/// What a caller can do about an [`Error`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A request to a model failed, or its answer could not be used: [`Error::llm`] says how.
+    Llm,
+    /// A task or a flow returned an error of its own.
+    Failed,
+    /// A task or a flow panicked; the message is the panic's.
+    Panicked,
+    /// The inputs of a step or a flow do not fit its definition.
+    InvalidInput,
+    /// The output of a task or a flow cannot be recorded as JSON, or does not read back from it.
+    InvalidOutput,
+    /// A prompt could not be rendered from the inputs.
+    Prompt,
+    /// A step or a flow was called where there is no run, and no engine to start one.
+    OutsideRun,
+    /// The engine's configuration is wrong: the message says what to set.
+    Configuration,
+    /// The database could not be opened, read or written.
+    Store,
+}
+
+/// A message and what lies beneath it, as recorded.
+#[derive(Clone, Serialize, Deserialize)]
+struct Cause {
+    message: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    source: Option<Box<Cause>>,
+}
+
+impl Cause {
+    fn of(error: &(dyn std::error::Error + 'static)) -> Self {
+        Self {
+            message: error.to_string(),
+            source: error.source().map(|source| Box::new(Self::of(source))),
+        }
+    }
+
+    fn message(message: impl Into<String>) -> Self {
+        Self { message: message.into(), source: None }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl fmt::Debug for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl std::error::Error for Cause {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}
+
+impl Error {
+    /// An error whose message says everything.
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self(Box::new(Recorded {
+            kind,
+            flow: None,
+            step: None,
+            run_id: None,
+            cause: Cause::message(message),
+            llm: None,
+        }))
+    }
+
+    /// An error caused by another, which is kept in recorded form.
+    pub(crate) fn caused(kind: ErrorKind, error: &(dyn std::error::Error + 'static)) -> Self {
+        let mut new = Self::new(kind, "");
+        new.0.cause = Cause::of(error);
+        new
+    }
+
+    /// The recorded form of what a flow or a task returned.
+    ///
+    /// An [`Error`] that came from a step below keeps its kind, its place and its model's error, however
+    /// deep the user's code wrapped it.
+    pub(crate) fn recorded(error: BoxError) -> Self {
+        let error = match error.downcast::<Self>() {
+            Ok(ours) => return *ours,
+            Err(other) => other,
+        };
+        let mut new = Self::caused(ErrorKind::Failed, error.as_ref());
+        let mut source = error.source();
+        while let Some(inner) = source {
+            if let Some(ours) = inner.downcast_ref::<Self>() {
+                new.0.kind = ours.0.kind;
+                new.0.flow.clone_from(&ours.0.flow);
+                new.0.step.clone_from(&ours.0.step);
+                new.0.llm.clone_from(&ours.0.llm);
+                break;
+            }
+            source = inner.source();
+        }
+        new
+    }
+
+    pub(crate) fn in_step(mut self, step: &str) -> Self {
+        self.0.step.get_or_insert_with(|| step.to_owned());
+        self
+    }
+
+    pub(crate) fn in_flow(mut self, flow: &str, run_id: Uuid) -> Self {
+        self.0.flow.get_or_insert_with(|| flow.to_owned());
+        self.0.run_id.get_or_insert(run_id);
+        self
+    }
+
+    /// What a caller can do about it.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// The flow in which it happened: for a sub-flow, the innermost.
+    pub fn flow(&self) -> Option<&str> {
+        self.0.flow.as_deref()
+    }
+
+    /// The step in which it happened.
+    pub fn step(&self) -> Option<&str> {
+        self.0.step.as_deref()
+    }
+
+    /// The run in which it happened: its id in the table `flow_runs`.
+    pub fn run_id(&self) -> Option<Uuid> {
+        self.0.run_id
+    }
+
+    /// What the model's request came to, when that is why the step failed.
+    pub fn llm(&self) -> Option<&LlmError> {
+        self.0.llm.as_ref()
+    }
+
+    /// The cause alone, without the place: what a step's row shows.
+    pub(crate) fn cause_line(&self) -> String {
+        chain(&self.0.cause)
+    }
+
+    /// Place and causes on one line: what a run's row shows.
+    pub(crate) fn line(&self) -> String {
+        chain(self)
+    }
+
+    pub(crate) fn as_recorded(&self) -> &Recorded {
+        &self.0
+    }
+}
+
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut line = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        line.push_str(": ");
+        line.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    line
+}
+
+impl From<LlmError> for Error {
+    fn from(error: LlmError) -> Self {
+        let mut new = Self::caused(ErrorKind::Llm, &error);
+        new.0.llm = Some(error);
+        new
+    }
+}
+
+impl From<flow_engine_db::StoreError> for Error {
+    fn from(error: flow_engine_db::StoreError) -> Self {
+        Self::caused(ErrorKind::Store, &error)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.0.step, &self.0.flow) {
+            (Some(step), Some(flow)) if step != flow => write!(f, "step `{step}` of flow `{flow}` failed"),
+            (Some(step), _) => write!(f, "step `{step}` failed"),
+            (None, Some(flow)) => write!(f, "flow `{flow}` failed"),
+            (None, None) => f.write_str(&self.0.cause.message),
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)?;
+        let mut source = std::error::Error::source(self);
+        while let Some(cause) = source {
+            write!(f, "\n  caused by: {cause}")?;
+            source = cause.source();
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        if self.0.step.is_some() || self.0.flow.is_some() {
+            Some(&self.0.cause)
+        } else {
+            // Without a place, `Display` is the cause's own message.
+            self.0.cause.source()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("outer")]
+    struct Outer(#[source] BoxError);
+
+    #[test]
+    fn the_place_is_shown_and_the_cause_is_its_source() {
+        let error = Error::new(ErrorKind::Failed, "no such page").in_step("fetch").in_flow("crawl", Uuid::nil());
+        assert_eq!(error.to_string(), "step `fetch` of flow `crawl` failed");
+        assert_eq!(error.source().unwrap().to_string(), "no such page");
+        assert_eq!(error.line(), "step `fetch` of flow `crawl` failed: no such page");
+        assert_eq!(format!("{error:?}"), "step `fetch` of flow `crawl` failed\n  caused by: no such page");
+    }
+
+    #[test]
+    fn an_error_without_a_place_is_its_own_message() {
+        let error = Error::new(ErrorKind::Configuration, "set OPENAI_API_KEY");
+        assert_eq!(error.to_string(), "set OPENAI_API_KEY");
+        assert!(error.source().is_none());
+    }
+
+    #[test]
+    fn a_step_s_error_keeps_its_place_when_the_flow_returns_it() {
+        let inner = Error::new(ErrorKind::Failed, "boom").in_step("fetch").in_flow("inner", Uuid::nil());
+        let outer = Error::recorded(Box::new(inner)).in_flow("outer", Uuid::max());
+        assert_eq!((outer.flow(), outer.step(), outer.run_id()), (Some("inner"), Some("fetch"), Some(Uuid::nil())));
+    }
+
+    #[test]
+    fn a_step_s_error_is_found_below_what_the_user_wrapped_it_in() {
+        let inner = Error::new(ErrorKind::Panicked, "boom").in_step("fetch").in_flow("f", Uuid::nil());
+        let error = Error::recorded(Box::new(Outer(Box::new(inner))));
+        assert_eq!((error.kind(), error.step()), (ErrorKind::Panicked, Some("fetch")));
+        assert_eq!(error.cause_line(), "outer: step `fetch` of flow `f` failed: boom");
+    }
+}

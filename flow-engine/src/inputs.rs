@@ -1,0 +1,159 @@
+//! One input of a step or a flow, as the macros describe it: how it is written to JSON, read back and shown in a
+//! schema.
+//!
+//! The macros emit one constant of function pointers for each input. A `derive` would cost more to compile and
+//! would report one wrong input type several times.
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::error::{Error, ErrorKind};
+
+/// What an input of a step or a flow must be: JSON both ways, with a schema, owned.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be an input of a step or a flow",
+    label = "inputs are recorded as JSON and described by a JSON schema",
+    note = "put `#[flow_engine::data]` on `{Self}`, or derive `Serialize`, `Deserialize`, `JsonSchema` (schemars 1) and `Clone`",
+    note = "a service or a connection is not an input: mark it `#[state]`"
+)]
+pub trait InputType: Serialize + DeserializeOwned + JsonSchema + Clone + Send + Sync + 'static {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + DeserializeOwned + JsonSchema + Clone + Send + Sync + 'static> InputType for T {}
+
+/// One input: its name, its description and what is done with its type.
+pub struct Input<T> {
+    name: &'static str,
+    docs: &'static str,
+    default: Option<fn() -> T>,
+    to_json: fn(&T) -> serde_json::Result<Value>,
+    from_json: fn(Value) -> Result<T, String>,
+    schema: fn(&mut SchemaGenerator) -> Schema,
+    clone: fn(&T) -> T,
+}
+
+/// Called by the macros, as a function, so that a wrong type is one error at that type.
+pub const fn input<T: InputType>(
+    name: &'static str,
+    docs: &'static str,
+    default: Option<fn() -> T>,
+) -> Input<T> {
+    Input {
+        name,
+        docs,
+        default,
+        to_json: |value| serde_json::to_value(value),
+        from_json: |value| from_json(value),
+        schema: SchemaGenerator::subschema_for::<T>,
+        clone: T::clone,
+    }
+}
+
+fn from_json<T: DeserializeOwned>(value: Value) -> Result<T, String> {
+    serde_path_to_error::deserialize(value).map_err(at_path)
+}
+
+/// The reason, with the path to what does not fit before it.
+pub(crate) fn at_path(error: serde_path_to_error::Error<serde_json::Error>) -> String {
+    let path = error.path().to_string();
+    let reason = error.into_inner();
+    if path == "." { reason.to_string() } else { format!("at `{path}`: {reason}") }
+}
+
+impl<T> Input<T> {
+    /// Writes the value into the JSON object that is recorded.
+    pub fn put(&self, value: &T, inputs: &mut Map<String, Value>) -> Result<(), Error> {
+        let json = (self.to_json)(value).map_err(|error| {
+            let message = format!("the input `{}` cannot be written as JSON: {error}", self.name);
+            Error::new(ErrorKind::InvalidInput, message)
+        })?;
+        inputs.insert(self.name.to_owned(), json);
+        Ok(())
+    }
+
+    /// Takes the value out of a JSON object, or the default if it is not there.
+    pub fn take(&self, inputs: &mut Map<String, Value>) -> Result<T, Error> {
+        match (inputs.remove(self.name), self.default) {
+            (Some(json), _) => (self.from_json)(json)
+                .map_err(|reason| invalid(format!("the input `{}` does not fit: {reason}", self.name))),
+            (None, Some(default)) => Ok(default()),
+            (None, None) => Err(invalid(format!("the input `{}` is missing", self.name))),
+        }
+    }
+
+    /// Clones the value.
+    pub fn clone_value(&self, value: &T) -> T {
+        (self.clone)(value)
+    }
+
+    /// Adds the input to a schema of all inputs.
+    pub fn describe(&self, schema: &mut InputsSchema) {
+        let mut property = (self.schema)(&mut schema.generator);
+        if !self.docs.is_empty() {
+            property.insert("description".to_owned(), self.docs.into());
+        }
+        let default = self.default.and_then(|default| (self.to_json)(&default()).ok());
+        if let Some(default) = default.filter(|default| !default.is_null()) {
+            property.insert("default".to_owned(), default);
+        }
+        schema.add(self.name, property, self.default.is_none());
+    }
+}
+
+impl<T> std::fmt::Debug for Input<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Input").field(&self.name).finish()
+    }
+}
+
+fn invalid(message: String) -> Error {
+    Error::new(ErrorKind::InvalidInput, message)
+}
+
+/// What is left after every input was taken has no place to go.
+pub fn no_others(inputs: &Map<String, Value>, names: &[&str]) -> Result<(), Error> {
+    let Some(unknown) = inputs.keys().next() else { return Ok(()) };
+    let names = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    Err(invalid(format!("there is no input `{unknown}`; the inputs are {names}")))
+}
+
+/// The JSON schema of all inputs of a step or a flow, as it is being written.
+#[derive(Debug)]
+pub struct InputsSchema {
+    generator: SchemaGenerator,
+    properties: Map<String, Value>,
+    required: Vec<Value>,
+}
+
+impl InputsSchema {
+    pub(crate) fn new() -> Self {
+        Self { generator: SchemaGenerator::default(), properties: Map::new(), required: Vec::new() }
+    }
+
+    fn add(&mut self, name: &str, property: Schema, required: bool) {
+        self.properties.insert(name.to_owned(), property.to_value());
+        if required {
+            self.required.push(name.into());
+        }
+    }
+
+    pub(crate) fn finish(mut self, title: &str, docs: &str) -> Value {
+        let mut schema = Map::new();
+        schema.insert("$schema".to_owned(), "https://json-schema.org/draft/2020-12/schema".into());
+        schema.insert("title".to_owned(), title.into());
+        if !docs.is_empty() {
+            schema.insert("description".to_owned(), docs.into());
+        }
+        schema.insert("type".to_owned(), "object".into());
+        schema.insert("properties".to_owned(), self.properties.into());
+        schema.insert("required".to_owned(), self.required.into());
+        schema.insert("additionalProperties".to_owned(), false.into());
+        let definitions = self.generator.take_definitions(true);
+        if !definitions.is_empty() {
+            schema.insert("$defs".to_owned(), definitions.into());
+        }
+        schema.into()
+    }
+}

@@ -1,0 +1,276 @@
+//! A recording of a model's answers: taken from a live backend once, replayed without one ever after.
+
+use std::collections::HashMap;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use futures::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{LlmBackend, LlmError, LlmErrorKind, LlmRequest, LlmResponse};
+use crate::error::{Error, ErrorKind};
+
+/// The version of the file's form.
+const FORMAT: u32 = 1;
+
+/// A backend that records another one's answers into a JSON file, or replays such a file.
+///
+/// An answer is found by its whole request (model, messages, parameters, output format), so a changed prompt
+/// is a miss and never an answer to something else. Equal requests get their answers in the order recorded; the
+/// last one repeats.
+#[derive(Debug)]
+pub struct Cassette {
+    mode: Mode,
+    tape: Mutex<Tape>,
+    provider: String,
+    model: Option<String>,
+}
+
+#[derive(Debug)]
+enum Mode {
+    Replay { source: String },
+    Record { path: PathBuf, inner: Box<dyn LlmBackend> },
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Tape {
+    format: u32,
+    provider: String,
+    model: String,
+    interactions: Vec<Interaction>,
+    /// How many answers to each request were given so far.
+    #[serde(skip)]
+    given: HashMap<String, usize>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Interaction {
+    step: String,
+    request: LlmRequest,
+    response: LlmResponse,
+    /// The answer as it came; JSON is kept as JSON, so that the file reads well.
+    raw: Value,
+}
+
+impl Cassette {
+    /// Replays a file.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or is not a cassette of this version.
+    pub fn replay(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = path.as_ref();
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            configuration(format!("cannot read the cassette {}: {error}", path.display()))
+        })?;
+        Self::from_json(&path.display().to_string(), &text)
+    }
+
+    /// Replays a cassette's text, such as `include_str!("answers.json")`; `source` names it in messages.
+    ///
+    /// # Errors
+    /// When the text is not a cassette of this version.
+    pub fn from_json(source: &str, text: &str) -> Result<Self, Error> {
+        let tape: Tape = serde_json::from_str(text)
+            .map_err(|error| configuration(format!("{source} is not a cassette: {error}")))?;
+        if tape.format != FORMAT {
+            return Err(configuration(format!(
+                "the cassette {source} has format {}, this version reads format {FORMAT}; record it again",
+                tape.format
+            )));
+        }
+        Ok(Self {
+            provider: tape.provider.clone(),
+            model: Some(tape.model.clone()),
+            mode: Mode::Replay { source: source.to_owned() },
+            tape: Mutex::new(tape),
+        })
+    }
+
+    /// Passes requests on to `inner` and keeps each answer in the file, which is written anew: complete after
+    /// every answer.
+    pub fn record(path: impl Into<PathBuf>, inner: impl LlmBackend) -> Self {
+        let provider = inner.provider().to_owned();
+        Self {
+            model: inner.default_model().map(str::to_owned),
+            tape: Mutex::new(Tape {
+                format: FORMAT,
+                provider: provider.clone(),
+                model: String::new(),
+                interactions: Vec::new(),
+                given: HashMap::new(),
+            }),
+            provider,
+            mode: Mode::Record { path: path.into(), inner: Box::new(inner) },
+        }
+    }
+
+    /// The model whose answers it holds; `None` while recording from a backend without a default.
+    pub fn model(&self) -> Option<&str> {
+        self.model.as_deref()
+    }
+
+    fn replayed(&self, source: &str, request: &LlmRequest) -> Result<LlmResponse, LlmError> {
+        let key = key(request)?;
+        let mut tape = self.tape.lock().unwrap_or_else(PoisonError::into_inner);
+        let given = tape.given.entry(key.clone()).or_default();
+        let nth = *given;
+        *given += 1;
+        let equal: Vec<_> = tape
+            .interactions
+            .iter()
+            .filter(|interaction| crate::llm::cassette::key(&interaction.request).is_ok_and(|k| k == key))
+            .collect();
+        let interaction = equal.get(nth).or(equal.last()).ok_or_else(|| {
+            LlmError::new(
+                LlmErrorKind::NotRecorded,
+                format!(
+                    "{source} holds no answer to this request of the step `{}` to `{}`: the prompt, an input or a \
+                     parameter differs from what was recorded; record it again or use a live model",
+                    request.step, request.model
+                ),
+            )
+        })?;
+        let mut response = interaction.response.clone();
+        response.raw = match &interaction.raw {
+            Value::String(text) => text.clone(),
+            json => json.to_string(),
+        };
+        Ok(response)
+    }
+
+    fn keep(&self, path: &Path, request: &LlmRequest, response: &LlmResponse) -> Result<(), LlmError> {
+        let mut tape = self.tape.lock().unwrap_or_else(PoisonError::into_inner);
+        tape.model.clone_from(&request.model);
+        tape.interactions.push(Interaction {
+            step: request.step.clone(),
+            request: request.clone(),
+            raw: serde_json::from_str(&response.raw).unwrap_or_else(|_| Value::String(response.raw.clone())),
+            response: LlmResponse { raw: String::new(), ..response.clone() },
+        });
+        write_whole(path, &*tape).map_err(|error| {
+            LlmError::new(
+                LlmErrorKind::InvalidRequest,
+                format!("cannot write the cassette {}: {error}", path.display()),
+            )
+        })
+    }
+}
+
+/// Replaces the file in one step: a reader, or a crash, never meets half of it.
+fn write_whole(path: &Path, tape: &Tape) -> std::io::Result<()> {
+    let unfinished = path.with_extension("unfinished");
+    let mut file = std::fs::File::create(&unfinished)?;
+    serde_json::to_writer_pretty(&mut file, tape)?;
+    file.write_all(b"\n")?;
+    file.sync_all()?;
+    std::fs::rename(unfinished, path)
+}
+
+/// The request as text, the step's label left out.
+fn key(request: &LlmRequest) -> Result<String, LlmError> {
+    serde_json::to_string(request)
+        .map_err(|error| LlmError::new(LlmErrorKind::InvalidRequest, format!("the request is not JSON: {error}")))
+}
+
+fn configuration(message: String) -> Error {
+    Error::new(ErrorKind::Configuration, message)
+}
+
+impl LlmBackend for Cassette {
+    fn provider(&self) -> &str {
+        &self.provider
+    }
+
+    fn default_model(&self) -> Option<&str> {
+        self.model()
+    }
+
+    fn operation(&self) -> &'static str {
+        match &self.mode {
+            Mode::Replay { .. } => "replay",
+            Mode::Record { inner, .. } => inner.operation(),
+        }
+    }
+
+    fn body(&self, request: &LlmRequest) -> Result<Value, LlmError> {
+        match &self.mode {
+            Mode::Replay { .. } => serde_json::to_value(request)
+                .map_err(|error| LlmError::new(LlmErrorKind::InvalidRequest, error.to_string())),
+            Mode::Record { inner, .. } => inner.body(request),
+        }
+    }
+
+    fn send<'a>(
+        &'a self,
+        request: &'a LlmRequest,
+        body: &'a Value,
+    ) -> BoxFuture<'a, Result<LlmResponse, LlmError>> {
+        Box::pin(async move {
+            match &self.mode {
+                Mode::Replay { source } => self.replayed(source, request),
+                Mode::Record { path, inner } => {
+                    let response = inner.send(request, body).await?;
+                    self.keep(path, request, &response)?;
+                    Ok(response)
+                }
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::llm::{Message, MockBackend, OutputFormat, Parameters, Role};
+
+    fn request(content: &str) -> LlmRequest {
+        LlmRequest {
+            step: "summarize".into(),
+            model: "m".into(),
+            messages: vec![Message { role: Role::User, content: content.into() }],
+            parameters: Parameters::default(),
+            format: OutputFormat::Text,
+        }
+    }
+
+    async fn ask(backend: &dyn LlmBackend, content: &str) -> Result<LlmResponse, LlmError> {
+        let request = request(content);
+        backend.send(&request, &backend.body(&request)?).await
+    }
+
+    #[tokio::test]
+    async fn what_was_recorded_is_replayed_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("answers.json");
+        let count = std::sync::atomic::AtomicUsize::new(0);
+        let mock = MockBackend::new().on("summarize", move |_| {
+            let nth = count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            let mut response = LlmResponse::text(format!("answer {nth}")).with_usage(3, 2);
+            response.raw = json!({ "nth": nth }).to_string();
+            Ok(response)
+        });
+        let recorder = Cassette::record(&path, mock);
+        let recorded = [ask(&recorder, "a").await.unwrap(), ask(&recorder, "a").await.unwrap()];
+
+        let player = Cassette::replay(&path).unwrap();
+        assert_eq!(player.model(), Some("m"));
+        assert_eq!(ask(&player, "a").await.unwrap(), recorded[0]);
+        assert_eq!(ask(&player, "a").await.unwrap(), recorded[1]);
+        assert_eq!(ask(&player, "a").await.unwrap(), recorded[1], "the last answer repeats");
+        assert_eq!(ask(&player, "b").await.unwrap_err().kind(), LlmErrorKind::NotRecorded);
+    }
+
+    #[test]
+    fn a_file_of_another_form_is_refused_with_its_name() {
+        let error = Cassette::from_json("answers.json", "{}").unwrap_err();
+        assert!(error.to_string().starts_with("answers.json is not a cassette: "), "{error}");
+        let newer = r#"{"format": 9, "provider": "p", "model": "m", "interactions": []}"#;
+        let error = Cassette::from_json("answers.json", newer).unwrap_err();
+        assert!(error.to_string().contains("has format 9"), "{error}");
+    }
+}

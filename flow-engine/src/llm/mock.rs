@@ -1,0 +1,138 @@
+//! A model that answers what it was told to: for tests, examples and documentation.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{LlmBackend, LlmError, LlmErrorKind, LlmRequest, LlmResponse};
+
+type Answer = Box<dyn Fn(&LlmRequest) -> Result<LlmResponse, LlmError> + Send + Sync>;
+
+/// A backend without a network: each step has an answer, given by the step's name.
+///
+/// A clone shares answers and requests with its origin, so a test can keep one and give one to the engine.
+/// A word counts as a token.
+///
+/// ```
+/// use flow_engine::llm::{LlmError, LlmErrorKind, MockBackend};
+///
+/// let mock = MockBackend::new()
+///     .answer("extract", "the substance")
+///     .answer("summarize", serde_json::json!({ "title": "A title" }))
+///     .fail("translate", LlmError::new(LlmErrorKind::Transient, "the server is down"));
+/// # let _ = mock;
+/// ```
+#[derive(Clone, Default)]
+pub struct MockBackend {
+    shared: Arc<Shared>,
+    delay: Duration,
+}
+
+#[derive(Default)]
+struct Shared {
+    answers: Mutex<HashMap<String, Answer>>,
+    requests: Mutex<Vec<LlmRequest>>,
+}
+
+impl MockBackend {
+    /// A mock that knows no step yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Answers a step with a text, or with anything else as JSON.
+    pub fn answer(self, step: &str, output: impl Serialize) -> Self {
+        let text = match serde_json::to_value(output) {
+            Ok(Value::String(text)) => Ok(text),
+            Ok(json) => Ok(json.to_string()),
+            Err(error) => Err(LlmError::new(
+                LlmErrorKind::InvalidRequest,
+                format!("the mocked answer is not JSON: {error}"),
+            )),
+        };
+        self.on(step, move |request| {
+            let text = text.clone()?;
+            let asked = request.messages.iter().map(|message| words(&message.content)).sum();
+            let given = words(&text);
+            Ok(LlmResponse::text(text).with_usage(asked, given))
+        })
+    }
+
+    /// Lets a step's requests fail.
+    pub fn fail(self, step: &str, error: LlmError) -> Self {
+        self.on(step, move |_| Err(error.clone()))
+    }
+
+    /// Answers a step by a function of the request.
+    pub fn on(
+        self,
+        step: &str,
+        answer: impl Fn(&LlmRequest) -> Result<LlmResponse, LlmError> + Send + Sync + 'static,
+    ) -> Self {
+        lock(&self.shared.answers).insert(step.to_owned(), Box::new(answer));
+        self
+    }
+
+    /// Lets every answer take this long.
+    pub fn delay(mut self, delay: Duration) -> Self {
+        self.delay = delay;
+        self
+    }
+
+    /// The requests received so far, in order of arrival.
+    pub fn requests(&self) -> Vec<LlmRequest> {
+        lock(&self.shared.requests).clone()
+    }
+}
+
+fn words(text: &str) -> u64 {
+    text.split_whitespace().count() as u64
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    // What is guarded is whole after every push and insert, so a panic elsewhere does not spoil it.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl fmt::Debug for MockBackend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MockBackend")
+            .field("steps", &lock(&self.shared.answers).keys().collect::<Vec<_>>())
+            .finish_non_exhaustive()
+    }
+}
+
+impl LlmBackend for MockBackend {
+    fn provider(&self) -> &'static str {
+        "mock"
+    }
+
+    fn default_model(&self) -> Option<&str> {
+        Some("mock")
+    }
+
+    fn send<'a>(
+        &'a self,
+        request: &'a LlmRequest,
+        _body: &'a Value,
+    ) -> BoxFuture<'a, Result<LlmResponse, LlmError>> {
+        Box::pin(async move {
+            lock(&self.shared.requests).push(request.clone());
+            if !self.delay.is_zero() {
+                tokio::time::sleep(self.delay).await;
+            }
+            match lock(&self.shared.answers).get(&request.step) {
+                Some(answer) => answer(request),
+                None => Err(LlmError::new(
+                    LlmErrorKind::InvalidRequest,
+                    format!("the mock has no answer for the step `{0}`; add `.answer(\"{0}\", …)`", request.step),
+                )),
+            }
+        })
+    }
+}

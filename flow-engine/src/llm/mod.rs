@@ -1,0 +1,236 @@
+//! What goes to a model and what comes back: [`LlmBackend`] is the one seam.
+//!
+//! A request is neutral: a backend turns it into a provider's body and the provider's answer into an
+//! [`LlmResponse`]. What an answer means to a step is the step kind's business.
+
+mod cassette;
+mod error;
+mod mock;
+#[cfg(feature = "openai")]
+mod openai;
+
+use std::fmt;
+
+use futures::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+pub use cassette::Cassette;
+pub use error::{LlmError, LlmErrorKind};
+pub use flow_engine_prompt::{Parameters, ReasoningEffort, Role};
+pub use mock::MockBackend;
+#[cfg(feature = "openai")]
+pub use openai::OpenAiBackend;
+
+/// A provider of models.
+///
+/// Implement it to reach one that is not here; [`MockBackend`] shows the shape.
+pub trait LlmBackend: fmt::Debug + Send + Sync + 'static {
+    /// The provider's name in the table `llm_requests`: `openai`, `mock`, …
+    fn provider(&self) -> &str;
+
+    /// The model used when neither the step, its prompt nor the engine names one.
+    fn default_model(&self) -> Option<&str> {
+        None
+    }
+
+    /// The operation's name in the ledger.
+    fn operation(&self) -> &'static str {
+        "chat"
+    }
+
+    /// The body that [`send`](Self::send) will send for this request; the ledger keeps it.
+    ///
+    /// # Errors
+    /// When the request asks for something that the provider cannot do.
+    fn body(&self, request: &LlmRequest) -> Result<Value, LlmError> {
+        serde_json::to_value(request).map_err(|error| {
+            LlmError::new(LlmErrorKind::InvalidRequest, format!("the request is not JSON: {error}"))
+        })
+    }
+
+    /// Sends one request, once: attempts and their policy belong to the engine. Dropping the future
+    /// aborts the request.
+    ///
+    /// # Errors
+    /// When no answer was received, or the provider refused the request. An answer that was cut or
+    /// filtered is not an error here: [`LlmResponse::finish_reason`] says so.
+    fn send<'a>(
+        &'a self,
+        request: &'a LlmRequest,
+        body: &'a Value,
+    ) -> BoxFuture<'a, Result<LlmResponse, LlmError>>;
+}
+
+/// One request, before a provider's form is given to it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LlmRequest {
+    /// The step that asks: a label for mocks and logs, not part of what is sent.
+    #[serde(skip)]
+    pub step: String,
+    /// The model asked.
+    pub model: String,
+    /// The rendered messages, in order.
+    pub messages: Vec<Message>,
+    /// Temperature, output limit and the like; `model` in here is already resolved above.
+    pub parameters: Parameters,
+    /// What the answer must be.
+    pub format: OutputFormat,
+}
+
+/// One message of a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// Who speaks.
+    pub role: Role,
+    /// What is said.
+    pub content: String,
+}
+
+/// What form the answer must have.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum OutputFormat {
+    /// Plain text.
+    Text,
+    /// JSON of a schema that the model is held to.
+    JsonSchema {
+        /// The schema's name: letters, digits, `_` and `-`, at most 64.
+        name: String,
+        /// A schema of the strict dialect: all properties required, none additional.
+        schema: Value,
+    },
+}
+
+/// What a model answered.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LlmResponse {
+    /// The model that answered, as the provider names it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// The text of the answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content: Option<String>,
+    /// What the model said in place of an answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<String>,
+    /// Why the answer ended, in the provider's words: `stop`, `length`, `content_filter`, …; `None` when the
+    /// provider did not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub finish_reason: Option<String>,
+    /// What was counted.
+    pub usage: Usage,
+    /// The answer as it came over the wire.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub raw: String,
+    /// The HTTP status.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http_status: Option<u16>,
+    /// The provider's own id of this request, for its support.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider_request_id: Option<String>,
+}
+
+impl LlmResponse {
+    /// An answer that ended normally.
+    pub fn text(content: impl Into<String>) -> Self {
+        let content = content.into();
+        Self {
+            raw: content.clone(),
+            content: Some(content),
+            finish_reason: Some("stop".to_owned()),
+            ..Self::default()
+        }
+    }
+
+    /// Sets the counted tokens.
+    pub fn with_usage(mut self, input_tokens: u64, output_tokens: u64) -> Self {
+        self.usage.input_tokens = Some(input_tokens);
+        self.usage.output_tokens = Some(output_tokens);
+        self
+    }
+
+    /// The text of an answer that may be used.
+    ///
+    /// # Errors
+    /// When it was cut, filtered, refused or is not there. In that order: a cut answer is never read, since
+    /// half a JSON document can be repaired into a valid wrong one.
+    pub fn accepted(&self) -> Result<&str, LlmError> {
+        let partial = self.content.as_deref().unwrap_or_default();
+        match self.finish_reason.as_deref() {
+            Some("length" | "max_tokens") => {
+                return Err(LlmError::new(
+                    LlmErrorKind::Truncated,
+                    format!(
+                        "the answer was cut at the output limit after {} characters; raise `max_output_tokens`",
+                        partial.chars().count()
+                    ),
+                )
+                .with_partial(partial));
+            }
+            Some("content_filter") => {
+                let message = "the provider's content filter stopped the answer";
+                return Err(LlmError::new(LlmErrorKind::ContentFiltered, message).with_partial(partial));
+            }
+            _ => {}
+        }
+        if let Some(refusal) = &self.refusal {
+            return Err(LlmError::new(LlmErrorKind::Refused, format!("the model refused: {refusal}")));
+        }
+        self.content
+            .as_deref()
+            .ok_or_else(|| LlmError::new(LlmErrorKind::InvalidOutput, "the answer holds no text"))
+    }
+}
+
+/// Counted tokens; `None` where the provider did not count.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Usage {
+    /// Tokens of the request, cached ones included.
+    pub input_tokens: Option<u64>,
+    /// Those of the input that the provider read from its cache.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cached_tokens: Option<u64>,
+    /// Tokens of the answer, reasoning included.
+    pub output_tokens: Option<u64>,
+    /// Those of the output that the model spent on reasoning.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reasoning_tokens: Option<u64>,
+}
+
+impl Usage {
+    /// Input and output together; what was not counted counts as 0.
+    pub fn total(&self) -> u64 {
+        self.input_tokens.unwrap_or(0).saturating_add(self.output_tokens.unwrap_or(0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cut_answer_is_never_read_and_keeps_its_partial_text() {
+        let mut response = LlmResponse::text("{\"title\": \"half");
+        response.finish_reason = Some("length".into());
+        response.refusal = Some("also".into());
+        let error = response.accepted().unwrap_err();
+        assert_eq!(error.kind(), LlmErrorKind::Truncated);
+        assert_eq!(error.partial(), Some("{\"title\": \"half"));
+    }
+
+    #[test]
+    fn a_refusal_is_not_an_answer() {
+        let response = LlmResponse { refusal: Some("no".into()), ..LlmResponse::text("x") };
+        assert_eq!(response.accepted().unwrap_err().kind(), LlmErrorKind::Refused);
+    }
+
+    #[test]
+    fn an_answer_whose_end_was_not_given_is_accepted() {
+        let response = LlmResponse { finish_reason: None, ..LlmResponse::text("x") };
+        assert_eq!(response.accepted().unwrap(), "x");
+    }
+}

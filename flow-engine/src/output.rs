@@ -1,0 +1,98 @@
+//! The output of a step or a flow: its type, as functions over JSON.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, SchemaGenerator};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::error::{Error, ErrorKind};
+use crate::inputs::at_path;
+
+/// What an output of a step or a flow must be: JSON both ways, with a schema, owned.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the output of a step or a flow",
+    label = "outputs are recorded as JSON and described by a JSON schema",
+    note = "put `#[flow_engine::data]` on `{Self}`, or derive `Serialize`, `Deserialize` and `JsonSchema` (schemars 1)"
+)]
+pub trait OutputType: Serialize + DeserializeOwned + JsonSchema + Send + 'static {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + DeserializeOwned + JsonSchema + Send + 'static> OutputType for T {}
+
+/// An output type, as functions.
+#[derive(Debug, Clone, Copy)]
+pub struct Output {
+    name: fn() -> Cow<'static, str>,
+    schema: fn() -> Value,
+    check: fn(&Value) -> Result<(), String>,
+}
+
+/// An [`Output`] with what needs the type itself.
+#[derive(Debug)]
+pub struct OutputOf<T> {
+    erased: Output,
+    write: fn(&T) -> serde_json::Result<Value>,
+    read: fn(&Value) -> Result<T, String>,
+}
+
+/// Called by the macros, as a function, so that a wrong type is one error at that type.
+pub const fn output<T: OutputType>() -> OutputOf<T> {
+    OutputOf {
+        erased: Output {
+            name: T::schema_name,
+            schema: || SchemaGenerator::default().into_root_schema_for::<T>().to_value(),
+            check: |value| read::<T>(value).map(drop),
+        },
+        write: |output| serde_json::to_value(output),
+        read: |value| read(value),
+    }
+}
+
+fn read<T: DeserializeOwned>(value: &Value) -> Result<T, String> {
+    serde_path_to_error::deserialize(value).map_err(at_path)
+}
+
+impl Output {
+    /// The type's name, as its schema gives it.
+    pub fn name(&self) -> Cow<'static, str> {
+        (self.name)()
+    }
+
+    /// The type's JSON schema.
+    pub fn schema(&self) -> Value {
+        (self.schema)()
+    }
+
+    /// Whether a value reads as the type.
+    ///
+    /// # Errors
+    /// The path to what does not fit, and why.
+    pub fn check(&self, value: &Value) -> Result<(), String> {
+        (self.check)(value)
+    }
+}
+
+impl<T> OutputOf<T> {
+    /// Without the type.
+    pub const fn erased(&self) -> Output {
+        self.erased
+    }
+
+    /// The JSON form in which an output is recorded.
+    pub(crate) fn to_recorded(&self, output: &T) -> Result<Value, Error> {
+        (self.write)(output)
+            .map_err(|error| invalid(format!("the output cannot be written as JSON: {error}")))
+    }
+
+    /// An output from its recorded form.
+    pub(crate) fn from_recorded(&self, value: &Value) -> Result<T, Error> {
+        (self.read)(value)
+            .map_err(|reason| invalid(format!("the output does not read back from its own JSON: {reason}")))
+    }
+}
+
+fn invalid(message: String) -> Error {
+    Error::new(ErrorKind::InvalidOutput, message)
+}

@@ -1,0 +1,120 @@
+//! Where a call finds its run: a task-local, read when the call is awaited, in the caller's own task.
+//!
+//! Reading it then and not at the first poll is what lets `join!`, `FuturesUnordered`, timeouts and
+//! `tokio::spawn(call.into_future())` keep the run.
+
+use std::future::ready;
+use std::panic::Location;
+use std::sync::{Arc, OnceLock};
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use uuid::Uuid;
+
+use super::{Run, RunRequest, Services};
+use crate::call::{Call, Executed};
+use crate::error::{Error, ErrorKind};
+
+tokio::task_local! {
+    pub(super) static PLACE: Place;
+}
+
+static INSTALLED: OnceLock<Arc<Services>> = OnceLock::new();
+
+/// Where in a run the current task is.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    pub(super) run: Arc<Run>,
+    pub(super) step: Option<(Uuid, &'static str)>,
+}
+
+/// Makes an engine the one that calls outside of a run use. False if there is one already.
+pub(crate) fn install(services: Arc<Services>) -> bool {
+    INSTALLED.set(services).is_ok()
+}
+
+/// The run and step that the calling code is a part of.
+#[derive(Debug, Clone)]
+pub struct Current(Place);
+
+/// The run and step that the calling code is a part of; `None` outside of a run.
+pub fn current() -> Option<Current> {
+    PLACE.try_with(Clone::clone).ok().map(Current)
+}
+
+impl Current {
+    /// The run: `flow_runs.id`.
+    pub fn run_id(&self) -> Uuid {
+        self.0.run.id
+    }
+
+    /// The run that a caller started, of which this one is a part; the same as [`run_id`](Self::run_id) outside
+    /// of sub-flows.
+    pub fn root_run_id(&self) -> Uuid {
+        self.0.run.root_id
+    }
+
+    /// The flow's name; for a step used alone, the step's.
+    pub fn flow(&self) -> &'static str {
+        self.0.run.definition.name()
+    }
+
+    /// For whom it runs, if the caller said.
+    pub fn user_id(&self) -> Option<Uuid> {
+        self.0.run.user_id
+    }
+
+    /// The step, inside a task.
+    pub fn step(&self) -> Option<&'static str> {
+        self.0.step.map(|(_, name)| name)
+    }
+
+    /// The step's row, inside a task: `flow_step_runs.id`.
+    pub fn step_run_id(&self) -> Option<Uuid> {
+        self.0.step.map(|(id, _)| id)
+    }
+}
+
+/// `.await` on a call: its output, inside a run only.
+///
+/// Never starts a run, installed engine or not: a task that has lost its run would start one in secret.
+#[track_caller]
+pub fn awaited<C: Call>(call: C) -> BoxFuture<'static, Result<C::Output, Error>> {
+    match PLACE.try_with(|place| Arc::clone(&place.run)) {
+        Ok(run) => call.in_run(run).map(|executed| executed.map(Executed::into_output)).boxed(),
+        Err(_) => ready(Err(outside(C::definition().name(), Location::caller()))).boxed(),
+    }
+}
+
+/// `.execute()` on a call: a part of the current run, or a run of its own on the installed engine.
+#[track_caller]
+pub fn execute<C: Call>(call: C) -> BoxFuture<'static, Result<C::Executed, Error>> {
+    if let Ok(run) = PLACE.try_with(|place| Arc::clone(&place.run)) {
+        return call.in_run(run);
+    }
+    match INSTALLED.get() {
+        Some(services) => RunRequest::new(Arc::clone(services), call).execute(),
+        None => ready(Err(no_engine(C::definition().name(), Location::caller()))).boxed(),
+    }
+}
+
+fn outside(name: &str, location: &Location<'_>) -> Error {
+    Error::new(
+        ErrorKind::OutsideRun,
+        format!(
+            "`{name}` was awaited outside of a run (at {location}): start one with `engine.execute(…)`; a task that \
+             was spawned inside a flow leaves its run unless the call itself is spawned: \
+             `tokio::spawn({name}(…).into_future())`"
+        ),
+    )
+}
+
+fn no_engine(name: &str, location: &Location<'_>) -> Error {
+    Error::new(
+        ErrorKind::OutsideRun,
+        format!(
+            "`{name}` was executed outside of a run (at {location}), and no engine is installed: use \
+             `engine.execute(…)`, or call `engine.install()` once at the start of the program"
+        ),
+    )
+}

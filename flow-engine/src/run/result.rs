@@ -1,0 +1,67 @@
+//! What `.execute()` gives: the output, and what it took.
+
+use uuid::Uuid;
+
+use crate::call::Executed;
+
+/// What an execution took.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Metadata {
+    /// Input and output tokens of every request, failed ones too.
+    pub tokens_used: u64,
+    /// US dollars; `None` when the price of a request is not known. What sent no request costs 0.
+    pub cost_estimate: Option<f64>,
+    /// Milliseconds from start to end.
+    pub execution_time_ms: u64,
+    /// Who answered: `openai`, `127.0.0.1:8080`, `mock`, …; `None` for a task or a flow.
+    pub provider: Option<String>,
+    /// The model that answered, in the provider's words; `None` for a task or a flow.
+    pub model: Option<String>,
+}
+
+/// The output of a step with what it took.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct StepResult<T> {
+    /// The run it belongs to: `flow_runs.id`.
+    pub run_id: Uuid,
+    /// Its own row: `flow_step_runs.id`.
+    pub step_run_id: Uuid,
+    /// The step's name.
+    pub step_name: &'static str,
+    /// The output.
+    pub output_content: T,
+    /// Tokens, cost, time, model.
+    pub metadata: Metadata,
+}
+
+/// The output of a flow with what it took, sub-flows included.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct FlowResult<T> {
+    /// Its row: `flow_runs.id`.
+    pub run_id: Uuid,
+    /// The flow's name.
+    pub flow_name: &'static str,
+    /// The output.
+    pub output_content: T,
+    /// Tokens, cost and time of all steps.
+    pub metadata: Metadata,
+}
+
+impl<T> Executed for StepResult<T> {
+    type Output = T;
+
+    fn into_output(self) -> T {
+        self.output_content
+    }
+}
+
+impl<T> Executed for FlowResult<T> {
+    type Output = T;
+
+    fn into_output(self) -> T {
+        self.output_content
+    }
+}

@@ -1,0 +1,184 @@
+//! The life of a step: its row, its work, its end.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use flow_engine_db::{Commit, NewStep, StepFinish, StepStatus, Write};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::attempt::ask;
+use super::context::{PLACE, Place};
+use super::flow::{live, panicked};
+use super::progress::Spent;
+use super::{Metadata, Run, StepResult};
+use crate::call::{Step, Work};
+use crate::definition::Definition;
+use crate::error::Error;
+
+/// A step of a run.
+pub fn step_in_run<S: Step>(
+    run: Arc<Run>,
+    call: S,
+) -> BoxFuture<'static, Result<StepResult<S::Output>, Error>> {
+    recorded(run, call).map(|outcome| outcome.map(|(_, result)| result)).boxed()
+}
+
+/// A step used alone: a run of one step.
+pub fn step_as_run<S: Step>(
+    run: Arc<Run>,
+    call: S,
+) -> BoxFuture<'static, Result<StepResult<S::Output>, Error>> {
+    async move {
+        let inputs = call.to_inputs()?;
+        let (result, _) = live(Arc::clone(&run), &inputs, recorded(run, call).boxed()).await?;
+        Ok(result)
+    }
+    .boxed()
+}
+
+/// Runs a step; the output comes in the form in which it is recorded, too.
+async fn recorded<S: Step>(run: Arc<Run>, call: S) -> Result<(Value, StepResult<S::Output>), Error> {
+    let inputs = call.to_inputs()?;
+    let record = StepRecord::start(Arc::clone(&run), S::definition(), &inputs);
+    let work = async {
+        let output = match call.work(run.states())? {
+            Work::Model => ask(&record, &inputs).await?,
+            Work::Body(body) => S::OUTPUT.to_recorded(&body.await.map_err(Error::recorded)?)?,
+        };
+        // Read back from its recorded form, live as on a replay: both see the same.
+        let typed = S::OUTPUT.from_recorded(&output)?;
+        Ok((output, typed))
+    };
+    let place = Place { run: Arc::clone(&run), step: Some((record.id, S::definition().name())) };
+    let outcome = PLACE
+        .scope(place, AssertUnwindSafe(work).catch_unwind())
+        .await
+        .unwrap_or_else(|panic| Err(panicked(panic.as_ref())));
+    let (output, output_content) = record.end(outcome).await?;
+    let result = StepResult {
+        run_id: run.id,
+        step_run_id: record.id,
+        step_name: S::definition().name(),
+        output_content,
+        metadata: record.metadata(),
+    };
+    Ok((output, result))
+}
+
+/// The row of a step that runs. Dropped before its end, it writes an end.
+pub(super) struct StepRecord {
+    pub(super) run: Arc<Run>,
+    pub(super) id: Uuid,
+    pub(super) definition: &'static Definition,
+    started: Instant,
+    asked: Mutex<Asked>,
+    finished: AtomicBool,
+}
+
+/// What the requests of a step came to.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Asked {
+    pub(super) spent: Spent,
+    pub(super) last_request: Option<Uuid>,
+    pub(super) provider: Option<String>,
+    pub(super) model: Option<String>,
+}
+
+impl StepRecord {
+    fn start(run: Arc<Run>, definition: &'static Definition, inputs: &Map<String, Value>) -> Self {
+        let id = Uuid::now_v7();
+        // Not awaited: its end, which is, comes after it in the same queue.
+        let _commit = run.opened(id, definition.name(), |order| {
+            *order += 1;
+            let inputs = Value::from(inputs.clone()).to_string();
+            let kind = definition.kind().to_owned();
+            NewStep { kind, inputs, ..NewStep::new(id, run.id, definition.name(), *order) }.into()
+        });
+        Self {
+            run,
+            id,
+            definition,
+            started: Instant::now(),
+            asked: Mutex::default(),
+            finished: AtomicBool::new(false),
+        }
+    }
+
+    /// What its requests came to so far.
+    pub(super) fn asked<T>(&self, change: impl FnOnce(&mut Asked) -> T) -> T {
+        // Set field by field, each of them valid alone: a panic in between leaves nothing half-done.
+        change(&mut self.asked.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn metadata(&self) -> Metadata {
+        let asked = self.asked(|asked| asked.clone());
+        Metadata {
+            tokens_used: asked.spent.tokens,
+            cost_estimate: asked.spent.cost_usd(),
+            execution_time_ms: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            provider: asked.provider,
+            model: asked.model,
+        }
+    }
+
+    /// Records how it ended. A success counts once it is on disk.
+    async fn end<T>(&self, outcome: Result<(Value, T), Error>) -> Result<(Value, T), Error> {
+        let place = |error: Error| {
+            error.in_step(self.definition.name()).in_flow(self.run.definition.name(), self.run.id)
+        };
+        match outcome {
+            Ok((output, typed)) => {
+                let commit = self.finish(StepStatus::Completed, Some(output.to_string()), None);
+                commit.await.map_err(|error| place(error.into()))?;
+                Ok((output, typed))
+            }
+            Err(error) => {
+                let error = place(error);
+                if let Err(unrecorded) = self.finish(StepStatus::Failed, None, Some(&error)).await {
+                    tracing::error!(step = %self.id, error = %unrecorded, "the failure of a step could not be recorded");
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn finish(&self, status: StepStatus, outputs: Option<String>, error: Option<&Error>) -> Commit {
+        self.finished.store(true, Ordering::Release);
+        let metadata = self.metadata();
+        let asked = self.asked(|asked| asked.clone());
+        let mut step_metadata = Map::new();
+        if let Some(model) = metadata.model {
+            step_metadata.insert("provider".to_owned(), json!(metadata.provider));
+            step_metadata.insert("model".to_owned(), json!(model));
+        }
+        if let Some(error) = error {
+            step_metadata.insert("error".to_owned(), json!(error.as_recorded()));
+        }
+        let row: Write = StepFinish {
+            execution_time_ms: i64::try_from(metadata.execution_time_ms).ok(),
+            outputs,
+            step_metadata: (!step_metadata.is_empty()).then(|| Value::from(step_metadata).to_string()),
+            tokens_used: i64::try_from(asked.spent.tokens).unwrap_or(i64::MAX),
+            cost_estimate: metadata.cost_estimate,
+            llm_request_id: asked.last_request,
+            error_message: error.map(Error::cause_line),
+            ..StepFinish::new(self.id, status)
+        }
+        .into();
+        self.run.closed(self.id, asked.spent, row)
+    }
+}
+
+impl Drop for StepRecord {
+    fn drop(&mut self) {
+        // A run that has ended has closed the rows of what it left behind.
+        if !self.finished.load(Ordering::Acquire) && !self.run.is_finished() {
+            let _commit = self.finish(StepStatus::Cancelled, None, None);
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! What a step does: a model step is of a [`StepKind`], one file each; a task is the user's code.
+
+mod structured;
+pub(crate) mod task;
+mod unstructured;
+
+use futures::future::BoxFuture;
+use serde_json::{Map, Value};
+
+pub use structured::Structured;
+pub use unstructured::Unstructured;
+
+use crate::definition::Definition;
+use crate::error::Error;
+use crate::llm::{LlmError, LlmRequest, LlmResponse, Message, OutputFormat, Parameters};
+use crate::prompt::Prompt;
+
+/// A kind of model step: how its call becomes a request, and how the answer becomes its output.
+///
+/// The engine does what lies between: it sends the request, records it and applies the policy.
+/// `#[step(kind = "structured")]` is short for the path of a kind; a kind of your own is given by its path:
+/// `#[step(kind = my_crate::Shout)]`.
+///
+/// ```
+/// use flow_engine::llm::{LlmError, LlmRequest, LlmResponse, OutputFormat};
+/// use flow_engine::step::{StepCall, StepKind};
+/// use flow_engine::{BoxFuture, Error};
+/// use serde_json::Value;
+///
+/// /// Text in capitals.
+/// struct Shout;
+///
+/// impl StepKind for Shout {
+///     fn name(&self) -> &'static str {
+///         "shout"
+///     }
+///
+///     fn request(&self, call: &StepCall<'_>) -> Result<LlmRequest, Error> {
+///         call.request(OutputFormat::Text)
+///     }
+///
+///     fn read<'a>(
+///         &'a self,
+///         _call: &'a StepCall<'_>,
+///         response: &'a LlmResponse,
+///     ) -> BoxFuture<'a, Result<Value, LlmError>> {
+///         Box::pin(async move { Ok(Value::from(response.accepted()?.to_uppercase())) })
+///     }
+/// }
+/// ```
+pub trait StepKind: Send + Sync + 'static {
+    /// The name in the column `flow_step_runs.kind`.
+    fn name(&self) -> &'static str;
+
+    /// Whether a step can be of this kind: asked once for each, when the engine starts.
+    ///
+    /// # Errors
+    /// What is wrong with the step's types.
+    fn check(&self, _definition: &Definition) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// The request that a call sends.
+    ///
+    /// # Errors
+    /// When the prompt cannot be rendered from the inputs.
+    fn request(&self, call: &StepCall<'_>) -> Result<LlmRequest, Error>;
+
+    /// The output, as JSON of the step's output type.
+    ///
+    /// # Errors
+    /// When the answer was cut or refused, or does not fit.
+    fn read<'a>(
+        &'a self,
+        call: &'a StepCall<'_>,
+        response: &'a LlmResponse,
+    ) -> BoxFuture<'a, Result<Value, LlmError>>;
+}
+
+/// A call of a model step, with everything a kind may want to know.
+#[derive(Debug)]
+pub struct StepCall<'a> {
+    pub(crate) definition: &'static Definition,
+    pub(crate) prompt: &'static Prompt,
+    pub(crate) inputs: &'a Map<String, Value>,
+    pub(crate) model: String,
+}
+
+impl StepCall<'_> {
+    /// The step.
+    pub fn definition(&self) -> &'static Definition {
+        self.definition
+    }
+
+    /// The inputs, as JSON.
+    pub fn inputs(&self) -> &Map<String, Value> {
+        self.inputs
+    }
+
+    /// The model to ask.
+    pub fn model(&self) -> &str {
+        &self.model
+    }
+
+    /// The prompt's messages, rendered from the inputs.
+    ///
+    /// # Errors
+    /// When a value is missing where the prompt needs it.
+    pub fn messages(&self) -> Result<Vec<Message>, Error> {
+        self.prompt.messages(self.inputs)
+    }
+
+    /// The parameters of the prompt's front matter.
+    ///
+    /// # Errors
+    /// When the prompt cannot be read.
+    pub fn parameters(&self) -> Result<Parameters, Error> {
+        Ok(Parameters { model: None, ..self.prompt.parameters()?.clone() })
+    }
+
+    /// The request of these messages, parameters and model.
+    ///
+    /// # Errors
+    /// When the prompt cannot be rendered from the inputs.
+    pub fn request(&self, format: OutputFormat) -> Result<LlmRequest, Error> {
+        Ok(LlmRequest {
+            step: self.definition.name().to_owned(),
+            model: self.model.clone(),
+            messages: self.messages()?,
+            parameters: self.parameters()?,
+            format,
+        })
+    }
+}
