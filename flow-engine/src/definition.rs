@@ -33,6 +33,7 @@ pub struct Definition {
 /// What a [`Definition`] does when it is called.
 #[doc(hidden)]
 #[derive(Clone, Copy)]
+#[expect(missing_debug_implementations, reason = "shown as the definition's kind")]
 pub enum WorkKind {
     Flow { total_steps: Option<i32> },
     Task,

@@ -8,6 +8,7 @@ pub mod __private;
 mod call;
 mod definition;
 mod engine;
+mod environment;
 mod error;
 mod inputs;
 pub mod llm;

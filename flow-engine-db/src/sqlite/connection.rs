@@ -165,3 +165,41 @@ fn cannot_open(path: &Path, reason: &str, source: Option<crate::error::Cause>) -
         source,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_switch_to_wal_waits_while_another_connection_reads() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("runs.db");
+        let mut other = establish(&path, "rwc").unwrap();
+        let read = "CREATE TABLE t (n); BEGIN; SELECT count(*) FROM t;";
+        other.batch_execute(read).unwrap();
+        let release = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(200));
+            other.batch_execute("COMMIT").unwrap();
+        });
+        let mut own = establish(&path, "rw").unwrap();
+        own.batch_execute("PRAGMA busy_timeout = 0").unwrap();
+
+        configure(&mut own, &path).unwrap();
+
+        release.join().unwrap();
+    }
+
+    #[test]
+    fn a_connection_that_reads_cannot_write() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("runs.db");
+        create(&path)
+            .unwrap()
+            .batch_execute("CREATE TABLE t (n)")
+            .unwrap();
+        let error = reader(&path)
+            .unwrap()
+            .batch_execute("INSERT INTO t VALUES (1)");
+        assert!(error.unwrap_err().to_string().contains("readonly"));
+    }
+}

@@ -37,6 +37,7 @@ macro_rules! store_conformance {
             closing::a_run_is_finished_once,
             closing::progress_after_the_end_is_refused,
             deleting::a_deleted_run_takes_everything_below_it_along,
+            deleting::a_deleted_sub_run_takes_only_what_is_below_it_along,
             deleting::deleting_takes_its_turn_behind_queued_writes,
             deleting::a_write_for_a_deleted_run_is_refused,
             lifetime::a_store_is_dropped_outside_a_runtime,

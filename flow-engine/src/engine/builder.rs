@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Engine;
 use crate::definition::{Definition, WorkKind, registered};
+use crate::environment::variable;
 use crate::error::{Error, ErrorKind};
 use crate::llm::LlmBackend;
 use crate::run::Services;
@@ -80,23 +81,9 @@ fn configuration(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::Configuration, message)
 }
 
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.trim().is_empty())
-}
-
 #[cfg(feature = "openai")]
 fn backend_of_environment() -> Result<Arc<dyn LlmBackend>, Error> {
-    use crate::llm::OpenAiBackend;
-
-    let key = variable("OPENAI_API_KEY");
-    match (variable("OPENAI_BASE_URL"), key) {
-        (Some(url), key) => Ok(Arc::new(OpenAiBackend::new(&url, key.as_deref().unwrap_or_default())?)),
-        (None, Some(key)) => Ok(Arc::new(OpenAiBackend::official(&key)?)),
-        (None, None) => Err(configuration(
-            "no model is configured: set OPENAI_API_KEY, or OPENAI_BASE_URL for a compatible server, and \
-             FLOW_ENGINE_MODEL",
-        )),
-    }
+    Ok(Arc::new(crate::llm::OpenAiBackend::from_env()?))
 }
 
 #[cfg(not(feature = "openai"))]

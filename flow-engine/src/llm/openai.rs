@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{LlmBackend, LlmError, LlmErrorKind, LlmRequest, LlmResponse, OutputFormat, Usage};
+use crate::environment::variable;
 use crate::error::{Error, ErrorKind};
 
 const OFFICIAL: &str = "https://api.openai.com/v1";
@@ -75,6 +76,34 @@ impl OpenAiBackend {
     /// When the machine's TLS cannot be set up.
     pub fn official(key: &str) -> Result<Self, Error> {
         Self::new(OFFICIAL, key)
+    }
+
+    /// The server that the environment names.
+    ///
+    /// | variable | meaning |
+    /// |---|---|
+    /// | `OPENAI_API_KEY` | the key of OpenAI, or of the server below |
+    /// | `OPENAI_BASE_URL` | an OpenAI-compatible server; needs no key if the server asks for none |
+    ///
+    /// A variable that is set to nothing counts as not set.
+    ///
+    /// # Errors
+    /// When neither variable is set, or the address is not an `http` or `https` URL.
+    pub fn from_env() -> Result<Self, Error> {
+        Self::from_variables(variable)
+    }
+
+    fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self, Error> {
+        let key = variable("OPENAI_API_KEY");
+        match (variable("OPENAI_BASE_URL"), key) {
+            (Some(url), key) => Self::new(&url, key.as_deref().unwrap_or_default()),
+            (None, Some(key)) => Self::official(&key),
+            (None, None) => Err(Error::new(
+                ErrorKind::Configuration,
+                "no model is configured: set OPENAI_API_KEY, or OPENAI_BASE_URL for a compatible server, and \
+                 FLOW_ENGINE_MODEL",
+            )),
+        }
     }
 
     /// A server may echo the key in its error; what we record must not.

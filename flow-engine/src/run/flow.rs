@@ -160,7 +160,7 @@ impl Drop for RunRecord {
             return;
         }
         let status =
-            if self.run.is_being_dropped() { RunStatus::Interrupted } else { RunStatus::Cancelled };
+            if self.run.is_root_dropping() { RunStatus::Interrupted } else { RunStatus::Cancelled };
         let message = match status {
             RunStatus::Interrupted => "the caller dropped the run before its end",
             _ => "the flow around it dropped it before its end",

@@ -93,7 +93,8 @@ impl Run {
         std::iter::successors(Some(self), |run| run.parent.as_deref())
     }
 
-    fn is_being_dropped(&self) -> bool {
-        self.and_ancestors().any(|run| run.dropping.load(Ordering::Acquire))
+    /// Whether all of the root run ends, rather than a part that its flow drops.
+    fn is_root_dropping(&self) -> bool {
+        self.and_ancestors().last().is_some_and(|root| root.dropping.load(Ordering::Acquire))
     }
 }

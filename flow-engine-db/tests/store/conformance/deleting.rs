@@ -50,6 +50,21 @@ pub(crate) async fn a_deleted_run_takes_everything_below_it_along(db: Fresh) {
     assert!(!store.delete_run(root).await.unwrap());
 }
 
+pub(crate) async fn a_deleted_sub_run_takes_only_what_is_below_it_along(db: Fresh) {
+    let store = &*db.store;
+    let root = rows::started_run(store).await;
+    let child = rows::started_sub_run(store, root, root).await;
+    let grandchild = rows::started_sub_run(store, child, root).await;
+    let sibling = rows::started_sub_run(store, root, root).await;
+
+    assert!(store.delete_run(child).await.unwrap());
+
+    assert_eq!(store.run(grandchild).await.unwrap(), None);
+    for run in [root, sibling] {
+        assert_eq!(rows::status_of(store, run).await, RunStatus::Running);
+    }
+}
+
 pub(crate) async fn deleting_takes_its_turn_behind_queued_writes(db: Fresh) {
     let run = rows::run();
     let id = run.id;

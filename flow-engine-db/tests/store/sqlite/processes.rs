@@ -3,13 +3,20 @@
 use std::{
     io::{BufRead as _, BufReader, Write as _},
     process::{Child, Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
+use diesel::{Connection as _, SqliteConnection, connection::SimpleConnection as _};
 use flow_engine_db::{RunFilter, connect};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
+use super::fresh;
 use crate::conformance::rows;
 
 const URL: &str = "FLOW_ENGINE_DB_TEST_URL";
@@ -60,6 +67,35 @@ async fn many_stores_of_one_process_open_a_new_file_at_once() {
         stores.join_all().await;
         assert_eq!(runs_in(&url).await, 8 * RUNS);
     }
+}
+
+#[tokio::test]
+async fn dropping_a_store_waits_until_its_queue_is_written() {
+    let db = fresh().await;
+    let mut other = SqliteConnection::establish(db.store.location()).unwrap();
+    other.batch_execute("BEGIN IMMEDIATE").unwrap();
+    let run = rows::run();
+    let id = run.id;
+    drop(db.store.submit(vec![run.into()]));
+    let released = Arc::new(AtomicBool::new(false));
+    let release = std::thread::spawn({
+        let released = Arc::clone(&released);
+        move || {
+            std::thread::sleep(Duration::from_millis(300));
+            released.store(true, Ordering::SeqCst);
+            other.batch_execute("COMMIT").unwrap();
+        }
+    });
+
+    drop(db.store);
+
+    assert!(
+        released.load(Ordering::SeqCst),
+        "it did not wait for the lock"
+    );
+    release.join().unwrap();
+    let written = connect(&db.url).await.unwrap().run(id).await.unwrap();
+    assert!(written.is_some());
 }
 
 #[tokio::test]

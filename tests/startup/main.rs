@@ -1,0 +1,61 @@
+//! A program whose steps and flows are not sound does not start. A binary of its own: the registry is the
+//! program's, so no engine can start here.
+
+use std::collections::HashMap;
+
+use flow_engine::llm::MockBackend;
+use flow_engine::prelude::*;
+
+#[data]
+struct Report {
+    /// By word
+    counts: HashMap<String, u32>,
+    extra: serde_json::Value,
+}
+
+#[step(prompt = "./any.md")]
+async fn write_report(text: String) -> Report;
+
+#[derive(Clone)]
+struct Pool;
+
+#[step]
+async fn load(#[state] pool: Pool) -> usize {
+    std::mem::size_of_val(&pool)
+}
+
+mod again {
+    use flow_engine::prelude::*;
+
+    #[flow]
+    async fn load() -> usize {
+        0
+    }
+}
+
+#[tokio::test]
+async fn all_that_is_wrong_with_the_program_is_said_at_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("test.db");
+    let builder = Engine::builder().backend(MockBackend::new()).database_url(format!("sqlite://{}", file.display()));
+    let error = builder.build().await.unwrap_err();
+    let message = error.to_string();
+    let lines: Vec<_> = message.lines().collect();
+    assert_eq!(lines.len(), 3, "{message}");
+    assert!(
+        lines[0].contains("both define `load`: a run finds its steps and flows by name, so rename one"),
+        "{}",
+        lines[0]
+    );
+    assert!(lines[0].contains("tests/startup/main.rs:"), "{}", lines[0]);
+    assert!(lines[1].ends_with(": `load`: no state of type `startup::Pool`; give it to the engine: `Engine::builder().state(…)`"), "{}", lines[1]);
+    assert!(
+        lines[2].ends_with(
+            ": `write_report`: `Report.counts` is a map, whose keys a model cannot be held to; use a `Vec` of structs with a \
+             key and a value; `Report.extra` is untyped JSON; give it a type"
+        ),
+        "{}",
+        lines[2]
+    );
+    assert!(!file.exists(), "nothing is opened before");
+}
