@@ -27,22 +27,36 @@ impl Article {
     /// When it is not a readable text of at most one megabyte.
     pub fn from_arguments() -> Result<Self> {
         let mut arguments = std::env::args_os().skip(1);
-        let Some(path) = arguments.next().map(PathBuf::from) else { return Ok(Self::Included) };
-        ensure!(arguments.next().is_none(), "this takes one article at a time: give one file");
+        let Some(path) = arguments.next().map(PathBuf::from) else {
+            return Ok(Self::Included);
+        };
+        ensure!(
+            arguments.next().is_none(),
+            "this takes one article at a time: give one file"
+        );
         let shown = path.display();
         let file = File::open(&path).with_context(|| format!("cannot open {shown}"))?;
-        let metadata = file.metadata().with_context(|| format!("cannot read {shown}"))?;
+        let metadata = file
+            .metadata()
+            .with_context(|| format!("cannot read {shown}"))?;
         ensure!(!metadata.is_dir(), "{shown} is a folder; give a text file");
         let mut bytes = Vec::new();
-        file.take(MAX_BYTES + 1).read_to_end(&mut bytes).with_context(|| format!("cannot read {shown}"))?;
+        file.take(MAX_BYTES + 1)
+            .read_to_end(&mut bytes)
+            .with_context(|| format!("cannot read {shown}"))?;
         if bytes.len() as u64 > MAX_BYTES {
-            bail!("{shown} is larger than {MAX_BYTES} bytes, which is no article; give a shorter text");
+            bail!(
+                "{shown} is larger than {MAX_BYTES} bytes, which is no article; give a shorter text"
+            );
         }
         let text = String::from_utf8(bytes).map_err(|error| {
             let at = error.utf8_error().valid_up_to();
             anyhow::anyhow!("{shown} is not UTF-8 text: the byte at {at} is not; convert it first")
         })?;
-        ensure!(!text.trim().is_empty(), "{shown} is empty; give a file with an article in it");
+        ensure!(
+            !text.trim().is_empty(),
+            "{shown} is empty; give a file with an article in it"
+        );
         Ok(Self::File(text))
     }
 

@@ -34,8 +34,12 @@ pub fn exit(outcome: Result<()>) -> ExitCode {
 pub async fn engine(article: &Article, recording: &str, answers: &str) -> Result<Engine> {
     let live = is_set("OPENAI_BASE_URL") || is_set("OPENAI_API_KEY");
     let builder = match (live, article) {
-        (true, Article::Included) if std::env::var("FLOW_ENGINE_CASSETTE").is_ok_and(|mode| mode == "record") => {
-            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("cassettes").join(recording);
+        (true, Article::Included)
+            if std::env::var("FLOW_ENGINE_CASSETTE").is_ok_and(|mode| mode == "record") =>
+        {
+            let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join("cassettes")
+                .join(recording);
             println!("Recording the model's answers into {}.", path.display());
             Engine::builder().backend(Cassette::record(path, OpenAiBackend::from_env()?))
         }
@@ -72,7 +76,8 @@ fn is_set(variable: &str) -> bool {
 /// What the run failed with.
 pub async fn execute<C: Call>(engine: &Engine, call: C) -> Result<C::Executed> {
     let run = engine.run(call);
-    let bar = ProgressBar::new(0).with_style(ProgressStyle::with_template("{bar:24} {pos}/{len} {msg}")?);
+    let bar =
+        ProgressBar::new(0).with_style(ProgressStyle::with_template("{bar:24} {pos}/{len} {msg}")?);
     let watched = watch(engine.clone(), run.id(), bar.clone());
     let outcome = tokio::select! {
         outcome = run.execute() => outcome,

@@ -15,7 +15,9 @@ pub fn summary(summary: &Summary) {
 
 /// What a run took, and where to find it.
 pub fn run(engine: &Engine, run_id: Uuid, metadata: &Metadata) {
-    let cost = metadata.cost_estimate.map_or_else(|| "unknown price".to_owned(), |usd| format!("${usd:.6}"));
+    let cost = metadata
+        .cost_estimate
+        .map_or_else(|| "unknown price".to_owned(), |usd| format!("${usd:.6}"));
     println!("\ntokens    {}", metadata.tokens_used);
     println!("cost      {cost}");
     println!("time      {} ms", metadata.execution_time_ms);

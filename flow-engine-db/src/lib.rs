@@ -51,10 +51,6 @@
 //! SQLite (feature `sqlite`, on by default; compiled in). Its file is written by one thread, which
 //! commits whatever is queued as one transaction. Several processes may share a file.
 
-#![expect(
-    clippy::doc_markdown,
-    reason = "SQLite and PostgreSQL are names, not code"
-)]
 #![cfg_attr(
     not(feature = "sqlite"),
     expect(

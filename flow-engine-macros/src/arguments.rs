@@ -18,7 +18,9 @@ pub(crate) struct Argument {
 
 impl Parse for Argument {
     fn parse(input: ParseStream) -> syn::Result<Self> {
-        let name = input.call(Ident::parse_any)?;
+        let name = input.call(Ident::parse_any).map_err(|error| {
+            syn::Error::new(error.span(), "an argument is written `name = value`")
+        })?;
         let value = if input.peek(Token![=]) {
             input.parse::<Token![=]>()?;
             Some(input.parse()?)
@@ -38,8 +40,14 @@ pub(crate) fn read(tokens: TokenStream, known: &[&str], mistakes: &mut Mistakes)
         if !known.contains(&name.as_str()) {
             let near = did_you_mean(&name, known.iter().copied());
             let known = list(known.iter().copied());
-            mistakes.add(&argument.name, format!("there is no argument `{name}`{near}\nthe arguments are {known}"));
-        } else if arguments.iter().any(|earlier| earlier.name == argument.name) {
+            mistakes.add(
+                &argument.name,
+                format!("there is no argument `{name}`{near}\nthe arguments are {known}"),
+            );
+        } else if arguments
+            .iter()
+            .any(|earlier| earlier.name == argument.name)
+        {
             mistakes.add(&argument.name, format!("`{name}` is given twice"));
         } else {
             arguments.push(argument);
@@ -52,7 +60,10 @@ impl Argument {
     /// The value as a string literal; another kind of value is reported.
     pub(crate) fn string(&self, mistakes: &mut Mistakes) -> Option<LitStr> {
         match &self.value {
-            Some(Expr::Lit(ExprLit { lit: Lit::Str(text), .. })) => Some(text.clone()),
+            Some(Expr::Lit(ExprLit {
+                lit: Lit::Str(text),
+                ..
+            })) => Some(text.clone()),
             other => self.wrong(other.as_ref(), "a text in quotes", mistakes),
         }
     }
@@ -60,19 +71,30 @@ impl Argument {
     /// The value as a whole number of at least 1; another kind of value is reported.
     pub(crate) fn count(&self, mistakes: &mut Mistakes) -> Option<i32> {
         let literal: Option<&LitInt> = match &self.value {
-            Some(Expr::Lit(ExprLit { lit: Lit::Int(number), .. })) => Some(number),
+            Some(Expr::Lit(ExprLit {
+                lit: Lit::Int(number),
+                ..
+            })) => Some(number),
             _ => None,
         };
         literal
             .and_then(|number| number.base10_parse().ok())
             .filter(|number| *number >= 1)
-            .or_else(|| self.wrong(self.value.as_ref(), "a whole number of at least 1", mistakes))
+            .or_else(|| {
+                self.wrong(
+                    self.value.as_ref(),
+                    "a whole number of at least 1",
+                    mistakes,
+                )
+            })
     }
 
     /// The value as a plain name; another kind of value is reported.
     pub(crate) fn ident(&self, mistakes: &mut Mistakes) -> Option<Ident> {
         match &self.value {
-            Some(Expr::Path(path)) if path.path.get_ident().is_some() => path.path.get_ident().cloned(),
+            Some(Expr::Path(path)) if path.path.get_ident().is_some() => {
+                path.path.get_ident().cloned()
+            }
             other => self.wrong(other.as_ref(), "a name without quotes", mistakes),
         }
     }

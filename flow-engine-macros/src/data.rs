@@ -3,19 +3,21 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::punctuated::Punctuated;
-use syn::{Attribute, DeriveInput, Path, Token};
+use syn::{Attribute, Data, DeriveInput, Path, Token};
 
 use crate::mistakes::Mistakes;
 
-pub(crate) fn expand(arguments: &TokenStream, item: TokenStream) -> TokenStream {
+pub(crate) fn expand(arguments: &TokenStream, item: &TokenStream) -> TokenStream {
     let mut mistakes = Mistakes::default();
     if !arguments.is_empty() {
-        mistakes.add(arguments, "`#[data]` takes no arguments; serde's attributes go on the type: `#[serde(…)]`");
+        let message = "`#[data]` takes no arguments\nmore derives and serde's attributes go below it: \
+                       `#[derive(PartialEq)]`, `#[serde(rename_all = \"camelCase\")]`";
+        mistakes.add(arguments, message);
     }
     let parsed = match syn::parse2::<DeriveInput>(item.clone()) {
-        Ok(parsed) => parsed,
-        Err(_) => {
-            mistakes.add(&item, "`#[data]` goes on a struct or an enum");
+        Ok(parsed) if !matches!(parsed.data, Data::Union(_)) => parsed,
+        _ => {
+            mistakes.add(item, "`#[data]` goes on a struct or an enum");
             let errors = mistakes.into_compile_errors();
             return quote!(#errors #item);
         }
@@ -24,17 +26,29 @@ pub(crate) fn expand(arguments: &TokenStream, item: TokenStream) -> TokenStream 
     let ours = [
         ("Clone", quote!(::core::clone::Clone)),
         ("Debug", quote!(::core::fmt::Debug)),
-        ("Serialize", quote!(::flow_engine::__private::serde::Serialize)),
-        ("Deserialize", quote!(::flow_engine::__private::serde::Deserialize)),
-        ("JsonSchema", quote!(::flow_engine::__private::schemars::JsonSchema)),
+        (
+            "Serialize",
+            quote!(::flow_engine::__private::serde::Serialize),
+        ),
+        (
+            "Deserialize",
+            quote!(::flow_engine::__private::serde::Deserialize),
+        ),
+        (
+            "JsonSchema",
+            quote!(::flow_engine::__private::schemars::JsonSchema),
+        ),
     ];
     // What the user derives stays the user's.
     let missing = |name: &str| !derived.iter().any(|derived| derived == name);
-    let paths = ours.iter().filter(|(name, _)| missing(name)).map(|(_, path)| path);
+    let paths = ours
+        .iter()
+        .filter(|(name, _)| missing(name))
+        .map(|(_, path)| path);
     let serde = (missing("Serialize") || missing("Deserialize"))
         .then(|| quote!(#[serde(crate = "::flow_engine::__private::serde")]));
-    let schemars =
-        missing("JsonSchema").then(|| quote!(#[schemars(crate = "::flow_engine::__private::schemars")]));
+    let schemars = missing("JsonSchema")
+        .then(|| quote!(#[schemars(crate = "::flow_engine::__private::schemars")]));
     let errors = mistakes.into_compile_errors();
     quote! {
         #errors

@@ -9,11 +9,45 @@ pub(crate) fn text(attributes: &[Attribute]) -> String {
 }
 
 fn line(attribute: &Attribute) -> Option<String> {
-    let Meta::NameValue(pair) = &attribute.meta else { return None };
-    let Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) = &pair.value else { return None };
+    let Meta::NameValue(pair) = &attribute.meta else {
+        return None;
+    };
+    let Expr::Lit(ExprLit {
+        lit: Lit::Str(text),
+        ..
+    }) = &pair.value
+    else {
+        return None;
+    };
     if !pair.path.is_ident("doc") {
         return None;
     }
     let text = text.value();
     Some(text.strip_prefix(' ').unwrap_or(&text).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use syn::parse_quote;
+
+    use super::text;
+
+    #[test]
+    fn doc_comments_are_lines_without_the_space_before_them() {
+        let item: syn::ItemFn = parse_quote! {
+            /// First line,
+            /// second line.
+            ///
+            ///   - indented
+            #[inline]
+            #[doc = "Written out."]
+            #[doc(hidden)]
+            fn f() {}
+        };
+        assert_eq!(
+            text(&item.attrs),
+            "First line,\nsecond line.\n\n  - indented\nWritten out."
+        );
+        assert_eq!(text(&[]), "");
+    }
 }

@@ -17,6 +17,9 @@ impl Parse for FnItem {
     fn parse(input: ParseStream) -> syn::Result<Self> {
         let attributes = input.call(Attribute::parse_outer)?;
         let visibility = input.parse()?;
+        if !starts_fn(input) {
+            return Err(input.error(NOT_A_FN));
+        }
         let signature = input.parse()?;
         let body = if input.peek(Token![;]) {
             input.parse::<Token![;]>()?;
@@ -26,6 +29,22 @@ impl Parse for FnItem {
             braced!(content in input);
             Some(content.parse()?)
         };
-        Ok(Self { attributes, visibility, signature, body })
+        Ok(Self {
+            attributes,
+            visibility,
+            signature,
+            body,
+        })
     }
+}
+
+/// The error for another kind of item.
+pub(crate) const NOT_A_FN: &str = "`#[step]` and `#[flow]` go on an async fn";
+
+fn starts_fn(input: ParseStream) -> bool {
+    input.peek(Token![fn])
+        || input.peek(Token![async])
+        || input.peek(Token![const])
+        || input.peek(Token![unsafe])
+        || input.peek(Token![extern])
 }

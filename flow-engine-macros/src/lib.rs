@@ -15,6 +15,7 @@ mod model;
 mod names;
 mod params;
 mod prompt;
+mod types;
 
 use proc_macro::TokenStream;
 
@@ -33,5 +34,5 @@ pub fn flow(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// Makes a type fit for inputs and outputs. Documented in the crate `flow-engine`.
 #[proc_macro_attribute]
 pub fn data(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    data::expand(&arguments.into(), item.into()).into()
+    data::expand(&arguments.into(), &item.into()).into()
 }

@@ -7,7 +7,10 @@ use quote::ToTokens;
 
 /// Collects errors, each on the user's own token.
 #[derive(Default)]
-pub(crate) struct Mistakes(Option<syn::Error>);
+pub(crate) struct Mistakes {
+    errors: Option<syn::Error>,
+    count: usize,
+}
 
 impl Mistakes {
     pub(crate) fn add(&mut self, at: impl ToTokens, message: impl Display) {
@@ -15,10 +18,16 @@ impl Mistakes {
     }
 
     pub(crate) fn push(&mut self, error: syn::Error) {
-        match &mut self.0 {
+        self.count += 1;
+        match &mut self.errors {
             Some(errors) => errors.combine(error),
-            None => self.0 = Some(error),
+            None => self.errors = Some(error),
         }
+    }
+
+    /// How many there are so far.
+    pub(crate) fn count(&self) -> usize {
+        self.count
     }
 
     /// The value, if it is one; else its error is kept.
@@ -28,6 +37,8 @@ impl Mistakes {
 
     /// The errors as code that reports them; nothing if there are none.
     pub(crate) fn into_compile_errors(self) -> TokenStream {
-        self.0.map(|errors| errors.into_compile_error()).unwrap_or_default()
+        self.errors
+            .map(syn::Error::into_compile_error)
+            .unwrap_or_default()
     }
 }

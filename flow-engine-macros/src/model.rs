@@ -1,18 +1,23 @@
 //! What a fn with an attribute means: the decisions, and the mistakes that stand in their way.
 
-use proc_macro2::{Ident, TokenStream};
-use quote::ToTokens;
-use syn::visit::Visit;
-use syn::{Attribute, Expr, ExprLit, GenericArgument, Lit, LitStr, PathArguments, ReturnType, Type, Visibility};
+mod work;
 
-use crate::arguments::{self, Argument};
+use proc_macro2::{Ident, TokenStream};
+use quote::format_ident;
+use syn::visit::Visit;
+use syn::{
+    Attribute, Expr, GenericArgument, LitStr, PathArguments, ReturnType, Type, Visibility,
+    parse_quote,
+};
+
+use crate::arguments;
 use crate::item::FnItem;
 use crate::mistakes::Mistakes;
-use crate::names::{did_you_mean, list, plain, type_of};
-use crate::params::{self, Input, Param, State, is_string};
+use crate::names::{plain, type_of};
+use crate::params::{self, Input, Param, State};
+use crate::types::{self, Place};
 
-/// The kinds that have a short name.
-const KINDS: [&str; 3] = ["unstructured", "structured", "task"];
+pub(crate) use work::{KindPath, PromptName, Work};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
@@ -34,23 +39,10 @@ pub(crate) struct Model {
 /// What the fn returns.
 pub(crate) struct Output {
     /// As written: `Result<Summary>`.
-    pub(crate) returned: TokenStream,
+    pub(crate) returned: ReturnType,
     /// Without the `Result`: `Summary`.
     pub(crate) ty: Type,
     pub(crate) fallible: bool,
-}
-
-pub(crate) enum Work {
-    Flow { total_steps: Option<i32>, body: TokenStream },
-    Task { body: TokenStream },
-    Ask { kind: KindPath, prompt: Option<LitStr>, model: Option<String> },
-}
-
-/// Where a kind of model step is found.
-pub(crate) enum KindPath {
-    /// A type of `flow_engine::step`.
-    Ours(&'static str),
-    Path(Box<Expr>),
 }
 
 impl Model {
@@ -69,32 +61,47 @@ impl Model {
     }
 }
 
-/// Decides what was meant. `None` when so much is wrong that nothing sensible can be generated.
-pub(crate) fn decide(role: Role, arguments: TokenStream, item: FnItem, mistakes: &mut Mistakes) -> Option<Model> {
+/// Decides what was meant. `None` when no type with inputs can be generated.
+pub(crate) fn decide(
+    role: Role,
+    arguments: TokenStream,
+    item: &FnItem,
+    mistakes: &mut Mistakes,
+) -> Option<Model> {
     let known: &[&str] = match role {
         Role::Step => &["kind", "prompt", "model", "version", "type"],
         Role::Flow => &["total_steps", "version", "type"],
     };
-    let arguments = Arguments::read(arguments::read(arguments, known, mistakes), mistakes);
-    let sound = check_signature(&item, mistakes);
+    let arguments = Arguments::read(arguments, known, mistakes);
+    let sound = check_signature(item, mistakes);
     let params = params::read(&item.signature, mistakes);
-    let output = output(&item.signature.output);
+    let mut output = output(&item.signature.output);
+    let checked = types::check(&output.ty, Place::Output, mistakes);
+    output.ty = checked.ty;
     let name = item.signature.ident.clone();
-    let type_name = arguments.type_name.clone().unwrap_or_else(|| type_of(&name));
-    if !sound || !check_type_name(&name, &type_name, &item, mistakes) {
+    let type_name = arguments
+        .type_name
+        .clone()
+        .unwrap_or_else(|| type_of(&name));
+    let type_name = check_type_name(&name, type_name, item, mistakes);
+    let mut work = match role {
+        Role::Flow => work::flow(item, &arguments, mistakes),
+        Role::Step => work::step(item, &arguments, &output, &params.list, mistakes),
+    };
+    if !sound || !params.sound || !checked.concrete {
         return None;
     }
-    let work = match role {
-        Role::Flow => Some(flow(&item, &arguments, mistakes)),
-        Role::Step => step(&item, &arguments, &output, &params, mistakes),
-    }?;
+    if !params.as_written || !checked.owned {
+        // The body was written for other types than those that are generated beside the error.
+        work.without_body(&mut output);
+    }
     Some(Model {
-        attributes: item.attributes,
-        visibility: item.visibility,
+        attributes: item.attributes.clone(),
+        visibility: item.visibility.clone(),
         name,
         type_name,
         version: arguments.version.unwrap_or(1),
-        params,
+        params: params.list,
         output,
         work,
     })
@@ -108,12 +115,15 @@ struct Arguments {
     version: Option<i32>,
     type_name: Option<Ident>,
     total_steps: Option<i32>,
+    /// Something is wrong with them, so what is left out may not have been meant to be.
+    wrong: bool,
 }
 
 impl Arguments {
-    fn read(given: Vec<Argument>, mistakes: &mut Mistakes) -> Self {
+    fn read(tokens: TokenStream, known: &[&str], mistakes: &mut Mistakes) -> Self {
         let mut read = Self::default();
-        for argument in given {
+        let before = mistakes.count();
+        for argument in arguments::read(tokens, known, mistakes) {
             match argument.name.to_string().as_str() {
                 "kind" => {
                     if argument.value.is_none() {
@@ -128,6 +138,7 @@ impl Arguments {
                 _ => read.type_name = argument.ident(mistakes),
             }
         }
+        read.wrong = mistakes.count() > before;
         read
     }
 }
@@ -136,7 +147,10 @@ impl Arguments {
 fn check_signature(item: &FnItem, mistakes: &mut Mistakes) -> bool {
     let signature = &item.signature;
     if signature.asyncness.is_none() {
-        mistakes.add(signature.fn_token, "a step or a flow is an async fn: write `async fn`");
+        mistakes.add(
+            signature.fn_token,
+            "a step or a flow is an async fn: write `async fn`",
+        );
     }
     if let Some(constness) = &signature.constness {
         mistakes.add(constness, "a step or a flow cannot be `const`");
@@ -153,7 +167,13 @@ fn check_signature(item: &FnItem, mistakes: &mut Mistakes) -> bool {
     signature.receiver().is_none()
 }
 
-fn check_type_name(name: &Ident, type_name: &Ident, item: &FnItem, mistakes: &mut Mistakes) -> bool {
+/// The type's name, or another one if that is taken.
+fn check_type_name(
+    name: &Ident,
+    type_name: Ident,
+    item: &FnItem,
+    mistakes: &mut Mistakes,
+) -> Ident {
     struct Names<'a>(&'a Ident, bool);
     impl<'ast> Visit<'ast> for Names<'_> {
         fn visit_path(&mut self, path: &'ast syn::Path) {
@@ -161,133 +181,52 @@ fn check_type_name(name: &Ident, type_name: &Ident, item: &FnItem, mistakes: &mu
             syn::visit::visit_path(self, path);
         }
     }
-    let mut names = Names(type_name, false);
+    let mut names = Names(&type_name, false);
     names.visit_signature(&item.signature);
-    if names.1 {
-        let fn_name = plain(name);
-        mistakes.add(
-            name,
-            format!(
-                "`{fn_name}` generates a type `{type_name}`, which is also the name of a type in its signature\n\
-                 name the fn with a verb, or choose the type's name: `type = {type_name}Call`"
-            ),
-        );
+    if !names.1 {
+        return type_name;
     }
-    !names.1
+    let (fn_name, free) = (plain(name), format_ident!("{type_name}Call"));
+    mistakes.add(
+        name,
+        format!(
+            "`{fn_name}` generates a type `{type_name}`, which is also the name of a type in its signature\n\
+             name the fn with a verb, or choose the type's name: `type = {free}`"
+        ),
+    );
+    free
 }
 
+/// What a return type says.
 fn output(returned: &ReturnType) -> Output {
     let ReturnType::Type(_, ty) = returned else {
-        let unit: Type = syn::parse_quote!(());
-        return Output { returned: TokenStream::new(), ty: unit, fallible: false };
+        let unit: Type = parse_quote!(());
+        return Output {
+            returned: ReturnType::Default,
+            ty: unit,
+            fallible: false,
+        };
     };
     let inner = match &**ty {
-        Type::Path(path) => path.path.segments.last().filter(|last| last.ident.to_string().ends_with("Result")),
+        Type::Path(path) => path
+            .path
+            .segments
+            .last()
+            .filter(|last| last.ident.to_string().ends_with("Result")),
         _ => None,
     };
     let ok = inner.and_then(|result| match &result.arguments {
-        PathArguments::AngleBracketed(generics) => generics.args.iter().find_map(|argument| match argument {
-            GenericArgument::Type(ok) => Some(ok.clone()),
-            _ => None,
-        }),
+        PathArguments::AngleBracketed(generics) => {
+            generics.args.iter().find_map(|argument| match argument {
+                GenericArgument::Type(ok) => Some(ok.clone()),
+                _ => None,
+            })
+        }
         _ => None,
     });
-    Output { returned: quote::quote!(-> #ty), fallible: ok.is_some(), ty: ok.unwrap_or_else(|| (**ty).clone()) }
-}
-
-fn flow(item: &FnItem, arguments: &Arguments, mistakes: &mut Mistakes) -> Work {
-    let body = item.body.clone().unwrap_or_else(|| {
-        mistakes.add(&item.signature.ident, "a flow is code: give it a body");
-        quote::quote!(::core::unreachable!())
-    });
-    Work::Flow { total_steps: arguments.total_steps, body }
-}
-
-fn step(
-    item: &FnItem,
-    arguments: &Arguments,
-    output: &Output,
-    params: &[Param],
-    mistakes: &mut Mistakes,
-) -> Option<Work> {
-    let kind = match &arguments.kind {
-        Some(Expr::Lit(ExprLit { lit: Lit::Str(text), .. })) => {
-            let kind = text.value();
-            if !KINDS.contains(&kind.as_str()) {
-                let near = did_you_mean(&kind, KINDS);
-                let known = list(KINDS);
-                mistakes.add(
-                    text,
-                    format!(
-                        "there is no kind \"{kind}\"{near}\nthe kinds are {known}; one of your own is given by its path: \
-                         `kind = my_crate::Kind`"
-                    ),
-                );
-                return None;
-            }
-            Some(kind)
-        }
-        Some(path) => return Some(ask(KindPath::Path(Box::new(path.clone())), item, arguments, output, params, mistakes)),
-        None => None,
-    };
-    let kind = kind.unwrap_or_else(|| {
-        let kind = match &item.body {
-            Some(_) => "task",
-            None if is_string(&output.ty) => "unstructured",
-            None => "structured",
-        };
-        kind.to_owned()
-    });
-    match kind.as_str() {
-        "task" => Some(task(item, arguments, mistakes)),
-        "unstructured" => {
-            if !is_string(&output.ty) {
-                let message = "an unstructured step gives a `String`; for a type of your own use `kind = \"structured\"`";
-                mistakes.add(&output.ty, message);
-            }
-            Some(ask(KindPath::Ours("Unstructured"), item, arguments, output, params, mistakes))
-        }
-        _ => Some(ask(KindPath::Ours("Structured"), item, arguments, output, params, mistakes)),
+    Output {
+        returned: returned.clone(),
+        fallible: ok.is_some(),
+        ty: ok.unwrap_or_else(|| (**ty).clone()),
     }
-}
-
-fn task(item: &FnItem, arguments: &Arguments, mistakes: &mut Mistakes) -> Work {
-    let not_for_tasks = "a task is code and asks no model: leave this out, or leave out the body";
-    for argument in [&arguments.prompt, &arguments.model].into_iter().flatten() {
-        mistakes.add(argument, not_for_tasks);
-    }
-    let body = item.body.clone().unwrap_or_else(|| {
-        mistakes.add(&item.signature.ident, "a task is code: give it a body");
-        quote::quote!(::core::unreachable!())
-    });
-    Work::Task { body }
-}
-
-fn ask(
-    kind: KindPath,
-    item: &FnItem,
-    arguments: &Arguments,
-    output: &Output,
-    params: &[Param],
-    mistakes: &mut Mistakes,
-) -> Work {
-    if item.body.is_some() {
-        let message = "a model step has no body, its prompt is what it does: end the signature with `;` (or make it a \
-                       task: `kind = \"task\"`)";
-        mistakes.add(&item.signature.ident, message);
-    }
-    match &item.signature.output {
-        ReturnType::Default => mistakes.add(&item.signature.ident, "a model step gives an answer: write `-> String` or `-> YourType`"),
-        ReturnType::Type(_, ty) if output.fallible => {
-            let message = format!("a model step names its answer's type only: write `-> {}`", output.ty.to_token_stream());
-            mistakes.add(ty, message);
-        }
-        ReturnType::Type(..) => {}
-    }
-    for param in params {
-        if let Param::State(state) = param {
-            mistakes.add(&state.name, "a model step has no code that could use state");
-        }
-    }
-    Work::Ask { kind, prompt: arguments.prompt.clone(), model: arguments.model.as_ref().map(LitStr::value) }
 }

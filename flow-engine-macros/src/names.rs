@@ -16,7 +16,11 @@ pub(crate) fn did_you_mean<'a>(wrong: &str, known: impl IntoIterator<Item = &'a 
 
 /// "`a`, `b`, `c`"
 pub(crate) fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
-    names.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+    names
+        .into_iter()
+        .map(|name| format!("`{name}`"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// The type of a fn: `extract_content` → `ExtractContent`.
@@ -27,10 +31,53 @@ pub(crate) fn type_of(fn_name: &Ident) -> Ident {
         camel.extend(letters.next().into_iter().flat_map(char::to_uppercase));
         camel.push_str(letters.as_str());
     }
-    Ident::new(&camel, fn_name.span())
+    // `_2d_plot` has no letter to begin with, and `self_` would be a keyword.
+    let named = if syn::parse_str::<Ident>(&camel).is_ok() {
+        camel
+    } else {
+        format!("_{camel}_")
+    };
+    Ident::new(&named, fn_name.span())
 }
 
 /// An identifier without `r#`.
 pub(crate) fn plain(ident: &Ident) -> String {
     ident.unraw().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use quote::format_ident;
+
+    use super::{did_you_mean, type_of};
+
+    #[test]
+    fn a_type_is_called_as_its_fn_in_camel_case() {
+        for (name, expected) in [
+            ("summarize", "Summarize"),
+            ("extract_content", "ExtractContent"),
+            ("r#type", "Type"),
+            ("_draft", "Draft"),
+            ("to_2d", "To2d"),
+            ("überarbeiten", "Überarbeiten"),
+        ] {
+            assert_eq!(type_of(&format_ident!("{name}")).to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn a_name_without_a_letter_to_begin_with_is_a_type_all_the_same() {
+        for (name, expected) in [("_2d_plot", "_2dPlot_"), ("__", "__"), ("self_", "_Self_")] {
+            assert_eq!(type_of(&format_ident!("{name}")).to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn the_nearest_name_is_offered_only_if_it_is_near() {
+        let known = ["kind", "prompt", "model", "version", "type"];
+        assert_eq!(did_you_mean("promt", known), "; did you mean `prompt`?");
+        assert_eq!(did_you_mean("knid", known), "; did you mean `kind`?");
+        assert_eq!(did_you_mean("retries", known), "");
+        assert_eq!(did_you_mean("", known), "");
+    }
 }

@@ -2,13 +2,16 @@
 
 use proc_macro2::{Ident, TokenStream};
 use quote::ToTokens;
-use syn::visit::Visit;
-use syn::{Attribute, Expr, FnArg, GenericArgument, Meta, Pat, PatType, PathArguments, Signature, Token, Type};
+use syn::{
+    Attribute, Expr, FnArg, GenericArgument, Meta, Pat, PatType, PathArguments, Signature, Token,
+    Type,
+};
 
 use crate::arguments;
 use crate::docs;
 use crate::mistakes::Mistakes;
 use crate::names::plain;
+use crate::types::{self, Place};
 
 /// An inherent method of every generated type, which a setter of this name would hide.
 const RESERVED: [&str; 4] = ["execute", "clone", "into_future", "fmt"];
@@ -59,54 +62,126 @@ pub(crate) fn is_string(ty: &Type) -> bool {
 /// `T` of `Name<T>`.
 fn generic_of<'a>(ty: &'a Type, name: &str) -> Option<&'a Type> {
     let Type::Path(path) = ty else { return None };
-    let last = path.path.segments.last().filter(|last| last.ident == name)?;
-    let PathArguments::AngleBracketed(generics) = &last.arguments else { return None };
+    let last = path
+        .path
+        .segments
+        .last()
+        .filter(|last| last.ident == name)?;
+    let PathArguments::AngleBracketed(generics) = &last.arguments else {
+        return None;
+    };
     match generics.args.first() {
         Some(GenericArgument::Type(inner)) => Some(inner),
         _ => None,
     }
 }
 
+/// The parameters, and how far they can be relied on.
+pub(crate) struct Params {
+    pub(crate) list: Vec<Param>,
+    /// Every parameter can be a field. If not, it is reported.
+    pub(crate) sound: bool,
+    /// Every parameter has the type that the body expects.
+    pub(crate) as_written: bool,
+}
+
 /// Reads the parameters; what cannot be one is reported and left out.
-pub(crate) fn read(signature: &Signature, mistakes: &mut Mistakes) -> Vec<Param> {
-    let mut params = Vec::new();
+pub(crate) fn read(signature: &Signature, mistakes: &mut Mistakes) -> Params {
+    let mut params = Params {
+        list: Vec::new(),
+        sound: true,
+        as_written: true,
+    };
     for argument in &signature.inputs {
         match argument {
             FnArg::Receiver(receiver) => {
-                mistakes.add(receiver, "a step or a flow is a free function: it takes no `self`");
+                mistakes.add(
+                    receiver,
+                    "a step or a flow is a free function: it takes no `self`",
+                );
+                params.sound = false;
             }
-            FnArg::Typed(typed) => params.extend(param(typed, mistakes)),
+            FnArg::Typed(typed) => params.add(typed, mistakes),
         }
     }
     params
 }
 
-fn param(typed: &PatType, mistakes: &mut Mistakes) -> Option<Param> {
-    let Pat::Ident(pattern) = &*typed.pat else {
-        mistakes.add(&typed.pat, "a parameter needs a name: it names the input in schemas and prompts");
-        return None;
+impl Params {
+    fn add(&mut self, typed: &PatType, mistakes: &mut Mistakes) {
+        let marks = marks(&typed.attrs, mistakes);
+        let checked = types::check(
+            &typed.ty,
+            if marks.state {
+                Place::State
+            } else {
+                Place::Input
+            },
+            mistakes,
+        );
+        self.as_written &= checked.owned;
+        self.sound &= checked.concrete;
+        let Pat::Ident(pattern) = &*typed.pat else {
+            mistakes.add(
+                &typed.pat,
+                "a parameter needs a name: it names the input in schemas and prompts",
+            );
+            self.sound = false;
+            return;
+        };
+        if let Some(by_ref) = &pattern.by_ref {
+            mistakes.add(by_ref, "a parameter is taken by value: leave out `ref`");
+            self.as_written = false;
+        }
+        let (name, mutability, ty) = (pattern.ident.clone(), pattern.mutability, checked.ty);
+        self.list.push(if marks.state {
+            Param::State(State {
+                name,
+                mutability,
+                ty,
+            })
+        } else {
+            Param::Input(input(
+                name,
+                mutability,
+                ty,
+                docs::text(&typed.attrs),
+                marks,
+                mistakes,
+            ))
+        });
+    }
+}
+
+fn input(
+    name: Ident,
+    mutability: Option<Token![mut]>,
+    ty: Type,
+    docs: String,
+    marks: Marks,
+    mistakes: &mut Mistakes,
+) -> Input {
+    let mut input = Input {
+        name,
+        mutability,
+        ty,
+        docs,
+        default: marks.default,
+        unused: marks.unused,
     };
-    if let Some(by_ref) = &pattern.by_ref {
-        mistakes.add(by_ref, "a parameter is taken by value: leave out `ref`");
-    }
-    check_type(&typed.ty, mistakes);
-    let (name, mutability, ty) = (pattern.ident.clone(), pattern.mutability, (*typed.ty).clone());
-    let marks = marks(&typed.attrs, mistakes);
-    if marks.state {
-        return Some(Param::State(State { name, mutability, ty }));
-    }
-    let mut input =
-        Input { name, mutability, ty, docs: docs::text(&typed.attrs), default: marks.default, unused: marks.unused };
     if input.default.is_none() && input.optional().is_some() {
         input.default = Some(Default::None);
     }
-    if input.default.is_some() && RESERVED.contains(&plain(&input.name).as_str()) {
-        let message =
-            format!("an optional input cannot be named `{}`: every call has a method of this name", plain(&input.name));
+    let name = plain(&input.name);
+    if input.default.is_some() && RESERVED.contains(&name.as_str()) {
+        let message = format!(
+            "an optional input cannot be named `{name}`: every call has a method of this name"
+        );
         mistakes.add(&input.name, message);
-        return None;
+        // A required one has no setter that could be in the way.
+        input.default = None;
     }
-    Some(Param::Input(input))
+    input
 }
 
 #[derive(std::default::Default)]
@@ -131,12 +206,22 @@ fn marks(attributes: &[Attribute], mistakes: &mut Mistakes) -> Marks {
             input_marks(attribute, &mut marks, mistakes);
         } else {
             let name = path.to_token_stream();
-            mistakes.add(path, format!("`#[{name}]` does not apply to a parameter; use `#[input(…)]` or `#[state]`"));
+            mistakes.add(
+                path,
+                format!(
+                    "`#[{name}]` does not apply to a parameter; use `#[input(…)]` or `#[state]`"
+                ),
+            );
         }
     }
-    if marks.state && (marks.default.is_some() || marks.unused) {
-        let at = attributes.iter().find(|attribute| attribute.path().is_ident("input"));
-        mistakes.add(at, "what is `#[state]` is no input");
+    let input = attributes
+        .iter()
+        .find(|attribute| attribute.path().is_ident("input"));
+    if let Some(input) = input.filter(|_| marks.state) {
+        mistakes.add(
+            input,
+            "a parameter is either `#[state]` or an input: state is in no schema and no record",
+        );
     }
     marks
 }
@@ -152,6 +237,9 @@ fn input_marks(attribute: &Attribute, marks: &mut Marks, mistakes: &mut Mistakes
     };
     for argument in arguments::read(tokens, &["default", "unused"], mistakes) {
         if argument.name == "default" {
+            if marks.default.is_some() {
+                mistakes.add(&argument.name, "`default` is given twice");
+            }
             marks.default = Some(match argument.value {
                 Some(value) => Default::Value(Box::new(value)),
                 None => Default::OfType,
@@ -163,25 +251,4 @@ fn input_marks(attribute: &Attribute, marks: &mut Marks, mistakes: &mut Mistakes
             }
         }
     }
-}
-
-/// Inputs are recorded and may be read back later, so their types stand on their own.
-fn check_type(ty: &Type, mistakes: &mut Mistakes) {
-    struct Borrowed<'a>(&'a mut Mistakes);
-    impl<'ast> Visit<'ast> for Borrowed<'_> {
-        fn visit_type_reference(&mut self, reference: &'ast syn::TypeReference) {
-            let inner = &reference.elem;
-            let help = if matches!(&**inner, Type::Path(path) if path.path.is_ident("str")) {
-                "use `String`; callers may still pass a `&str`".to_owned()
-            } else {
-                format!("use `{}`", inner.to_token_stream())
-            };
-            self.0.add(reference, format!("an input must be owned, because it is recorded and may be read back later\n{help}"));
-        }
-
-        fn visit_type_impl_trait(&mut self, ty: &'ast syn::TypeImplTrait) {
-            self.0.add(ty, "an input needs a type of its own: it is recorded as JSON");
-        }
-    }
-    Borrowed(mistakes).visit_type(ty);
 }

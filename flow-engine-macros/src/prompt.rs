@@ -18,9 +18,16 @@ pub(crate) struct Prompt {
 }
 
 /// Finds the file and checks it; every mistake is reported at `at`, with its own position in the file.
-pub(crate) fn read(name: &str, at: Span, inputs: &[String], mistakes: &mut Mistakes) -> Option<Prompt> {
+pub(crate) fn read(
+    name: &str,
+    at: Span,
+    inputs: &[String],
+    mistakes: &mut Mistakes,
+) -> Option<Prompt> {
     let source_file = source_file(at);
-    let manifest = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).unwrap_or_default();
+    let manifest = std::env::var_os("CARGO_MANIFEST_DIR")
+        .map(PathBuf::from)
+        .unwrap_or_default();
     let located = match flow_engine_prompt::locate(name, source_file.as_deref(), &manifest) {
         Ok(located) => located,
         // An editor's macro server may not know the file of a span; rustc, which does, has the last word.
@@ -72,5 +79,9 @@ fn absolute(path: &Path) -> String {
 
 fn source_file(at: Span) -> Option<PathBuf> {
     // Outside of a compiler, in this crate's own tests, a span belongs to no file.
-    if proc_macro::is_available() { at.unwrap().local_file() } else { None }
+    if proc_macro::is_available() {
+        at.unwrap().local_file()
+    } else {
+        None
+    }
 }

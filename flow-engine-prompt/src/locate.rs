@@ -24,8 +24,8 @@ pub struct Located {
 /// Finds the prompt file `name` for a step in `source_file`.
 ///
 /// A name that begins with `./` or `../` is looked for beside the source file. Any other is looked for in the
-/// `prompts/` folders from the source file's folder up to the workspace root, then in those from `manifest_dir` up;
-/// the nearest file wins. The workspace root is the first folder upwards with a `Cargo.lock` or `.git`, or else
+/// `prompts/` folders from the source file's folder up to the workspace root, then in those from `manifest_dir` up
+/// if that is in the same workspace; the nearest file wins. The workspace root is the first folder upwards with a `Cargo.lock` or `.git`, or else
 /// `manifest_dir`.
 ///
 /// Names are relative and stay inside: `./` and `../` names inside the workspace, all others inside their
@@ -78,10 +78,13 @@ pub fn locate(
     {
         return Err(search.refused("it leads out of its `prompts/` folder"));
     }
+    // A file may be compiled by a package of another workspace, as by a test harness in the target folder.
+    let same_workspace =
+        root_above(&manifest_dir).is_none_or(|manifest_root| manifest_root == root);
     let dirs = source_dir
         .iter()
         .map(PathBuf::as_path)
-        .chain([manifest_dir.as_path()]);
+        .chain(same_workspace.then_some(manifest_dir.as_path()));
     for dir in dirs.flat_map(|dir| up_to(dir, root)) {
         let folder = dir.join(FOLDER);
         if !search.folders.contains(&folder) {

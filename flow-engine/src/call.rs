@@ -56,7 +56,7 @@ pub trait Call: Clone + fmt::Debug + Send + Sync + Sized + 'static {
 
     /// Runs as all of a new root run.
     #[doc(hidden)]
-    fn as_run(self, run: Arc<Run>) -> BoxFuture<'static, Result<Self::Executed, Error>>;
+    fn start(self, run: Arc<Run>) -> BoxFuture<'static, Result<Self::Executed, Error>>;
 }
 
 /// A call of a step.

@@ -64,6 +64,9 @@ pub(crate) fn at_path(error: serde_path_to_error::Error<serde_json::Error>) -> S
 
 impl<T> Input<T> {
     /// Writes the value into the JSON object that is recorded.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON: a map whose keys are not texts.
     pub fn put(&self, value: &T, inputs: &mut Map<String, Value>) -> Result<(), Error> {
         let json = (self.to_json)(value).map_err(|error| {
             let message = format!("the input `{}` cannot be written as JSON: {error}", self.name);
@@ -74,6 +77,9 @@ impl<T> Input<T> {
     }
 
     /// Takes the value out of a JSON object, or the default if it is not there.
+    ///
+    /// # Errors
+    /// When it is missing and has no default, or does not fit the type.
     pub fn take(&self, inputs: &mut Map<String, Value>) -> Result<T, Error> {
         match (inputs.remove(self.name), self.default) {
             (Some(json), _) => (self.from_json)(json)
@@ -113,6 +119,9 @@ fn invalid(message: String) -> Error {
 }
 
 /// What is left after every input was taken has no place to go.
+///
+/// # Errors
+/// When anything is left; the message lists the right names.
 pub fn no_others(inputs: &Map<String, Value>, names: &[&str]) -> Result<(), Error> {
     let Some(unknown) = inputs.keys().next() else { return Ok(()) };
     let names = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");

@@ -14,7 +14,8 @@ use crate::inputs::at_path;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the output of a step or a flow",
     label = "outputs are recorded as JSON and described by a JSON schema",
-    note = "put `#[flow_engine::data]` on `{Self}`, or derive `Serialize`, `Deserialize` and `JsonSchema` (schemars 1)"
+    note = "put `#[flow_engine::data]` on `{Self}`, or derive `Serialize`, `Deserialize` and `JsonSchema` (schemars 1)",
+    note = "a fn that may fail returns a `Result`, or an alias of that form whose name ends in `Result`: `MyResult<Summary>`"
 )]
 pub trait OutputType: Serialize + DeserializeOwned + JsonSchema + Send + 'static {}
 
@@ -81,13 +82,13 @@ impl<T> OutputOf<T> {
     }
 
     /// The JSON form in which an output is recorded.
-    pub(crate) fn to_recorded(&self, output: &T) -> Result<Value, Error> {
+    pub(crate) fn record(&self, output: &T) -> Result<Value, Error> {
         (self.write)(output)
             .map_err(|error| invalid(format!("the output cannot be written as JSON: {error}")))
     }
 
     /// An output from its recorded form.
-    pub(crate) fn from_recorded(&self, value: &Value) -> Result<T, Error> {
+    pub(crate) fn read_back(&self, value: &Value) -> Result<T, Error> {
         (self.read)(value)
             .map_err(|reason| invalid(format!("the output does not read back from its own JSON: {reason}")))
     }

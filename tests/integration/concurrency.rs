@@ -21,18 +21,34 @@ async fn five_steps(number: usize) -> Result<usize> {
 async fn a_thousand_concurrent_flows_lose_no_step_and_write_none_twice() {
     let engine = engine().await;
     let runs = (0..1000).map(|number| tokio::spawn(engine.execute(five_steps(number))));
-    let done: Vec<_> = join_all(runs).await.into_iter().map(|run| run.unwrap().unwrap()).collect();
+    let done: Vec<_> = join_all(runs)
+        .await
+        .into_iter()
+        .map(|run| run.unwrap().unwrap())
+        .collect();
     assert!(done.iter().map(|run| run.output_content).eq(0..1000));
 
-    let all = RunFilter { limit: 10_000, ..RunFilter::default() };
+    let all = RunFilter {
+        limit: 10_000,
+        ..RunFilter::default()
+    };
     let rows = engine.runs(all).await.unwrap();
     assert_eq!(rows.len(), 1000);
     let mut steps = HashSet::new();
     for row in rows {
         assert_eq!((row.status, row.step_progress), (RunStatus::Completed, 5));
         let of_run = engine.steps(row.id).await;
-        assert_eq!(of_run.iter().map(|step| step.step_order).collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
-        assert_eq!(row.total_tokens, of_run.iter().map(|step| step.tokens_used).sum::<i64>());
+        assert_eq!(
+            of_run
+                .iter()
+                .map(|step| step.step_order)
+                .collect::<Vec<_>>(),
+            [1, 2, 3, 4, 5]
+        );
+        assert_eq!(
+            row.total_tokens,
+            of_run.iter().map(|step| step.tokens_used).sum::<i64>()
+        );
         steps.extend(of_run.into_iter().map(|step| step.id));
     }
     assert_eq!(steps.len(), 5000);

@@ -19,10 +19,19 @@ async fn greets_nobody() -> Result<String> {
 async fn a_task_s_error_fails_its_step_and_its_run_and_names_both() {
     let engine = engine().await;
     let error = engine.execute(greets_nobody()).await.unwrap_err();
-    assert_eq!((error.flow(), error.step()), (Some("greets_nobody"), Some("greet")));
+    assert_eq!(
+        (error.flow(), error.step()),
+        (Some("greets_nobody"), Some("greet"))
+    );
     assert_eq!(error.kind(), ErrorKind::Failed);
-    assert_eq!(error.to_string(), "step `greet` of flow `greets_nobody` failed");
-    assert_eq!(error.source().unwrap().to_string(), "there is nobody to greet");
+    assert_eq!(
+        error.to_string(),
+        "step `greet` of flow `greets_nobody` failed"
+    );
+    assert_eq!(
+        error.source().unwrap().to_string(),
+        "there is nobody to greet"
+    );
 
     let run = engine.row(error.run_id().unwrap()).await;
     assert_eq!(run.status, RunStatus::Failed);
@@ -32,55 +41,89 @@ async fn a_task_s_error_fails_its_step_and_its_run_and_names_both() {
     );
     assert!(run.completed_at.is_some() && run.progress_percentage < 100.0);
     let steps = engine.steps(run.id).await;
-    assert_eq!((steps[0].status, steps[1].status), (StepStatus::Completed, StepStatus::Failed));
-    assert_eq!(steps[1].error_message.as_deref(), Some("there is nobody to greet"));
+    assert_eq!(
+        (steps[0].status, steps[1].status),
+        (StepStatus::Completed, StepStatus::Failed)
+    );
+    assert_eq!(
+        steps[1].error_message.as_deref(),
+        Some("there is nobody to greet")
+    );
     engine.assert_nothing_runs().await;
 }
 
 #[tokio::test]
 async fn a_model_s_error_keeps_its_kind_for_the_caller_and_its_row_in_the_ledger() {
-    let down = LlmError::new(LlmErrorKind::Transient, "the server is down").with_answer(503, "try later");
+    let down =
+        LlmError::new(LlmErrorKind::Transient, "the server is down").with_answer(503, "try later");
     let engine = engine_with(mock().fail("rate", down)).await;
     let error = engine.execute(review("rain")).await.unwrap_err();
-    assert_eq!((error.kind(), error.flow(), error.step()), (ErrorKind::Llm, Some("review"), Some("rate")));
-    assert_eq!(error.llm().map(LlmError::kind), Some(LlmErrorKind::Transient));
+    assert_eq!(
+        (error.kind(), error.flow(), error.step()),
+        (ErrorKind::Llm, Some("review"), Some("rate"))
+    );
+    assert_eq!(
+        error.llm().map(LlmError::kind),
+        Some(LlmErrorKind::Transient)
+    );
     assert_eq!(error.llm().and_then(LlmError::http_status), Some(503));
 
     let run = engine.row(error.run_id().unwrap()).await;
     let request = engine.requests_of(run.id).await.unwrap().pop().unwrap();
-    assert_eq!((request.status, request.http_status), (RequestStatus::Failed, Some(503)));
+    assert_eq!(
+        (request.status, request.http_status),
+        (RequestStatus::Failed, Some(503))
+    );
     assert_eq!(request.error_kind.as_deref(), Some("transient"));
     assert_eq!(request.response.as_deref(), Some("try later"));
     let steps = engine.steps(run.id).await;
     assert_eq!(steps[1].llm_request_id, Some(request.id));
-    assert_eq!(steps[1].step_metadata.as_ref().unwrap()["error"]["kind"], "llm");
+    assert_eq!(
+        steps[1].step_metadata.as_ref().unwrap()["error"]["kind"],
+        "llm"
+    );
     engine.assert_nothing_runs().await;
 }
 
 #[tokio::test]
 async fn an_answer_that_does_not_fit_says_where_and_is_paid_for() {
     let cases = [
-        ("not json", "the answer is not JSON: expected ident at line 1 column 2"),
+        (
+            "not json",
+            "the answer is not JSON: expected ident at line 1 column 2",
+        ),
         (
             r#"{"stars": "four", "reason": "x"}"#,
             "the answer does not fit `Rating`: at `stars`: invalid type: string \"four\", expected u8",
         ),
     ];
     for (answer, message) in cases {
-        let engine = engine_with(mock().on("rate", move |_| Ok(LlmResponse::text(answer).with_usage(5, 2)))).await;
+        let engine = engine_with(mock().on("rate", move |_| {
+            Ok(LlmResponse::text(answer).with_usage(5, 2))
+        }))
+        .await;
         let error = engine.execute(review("rain")).await.unwrap_err();
         let cause = error.llm().unwrap();
-        assert_eq!((cause.kind(), cause.to_string().as_str()), (LlmErrorKind::InvalidOutput, message));
+        assert_eq!(
+            (cause.kind(), cause.to_string().as_str()),
+            (LlmErrorKind::InvalidOutput, message)
+        );
         assert_eq!(cause.partial(), Some(answer), "what the model said is kept");
 
         let run = engine.row(error.run_id().unwrap()).await;
         assert_eq!(run.status, RunStatus::Failed);
         let steps = engine.steps(run.id).await;
-        assert_eq!((steps[1].status, steps[1].tokens_used), (StepStatus::Failed, 7));
+        assert_eq!(
+            (steps[1].status, steps[1].tokens_used),
+            (StepStatus::Failed, 7)
+        );
         assert_eq!(steps[1].error_message.as_deref(), Some(message));
         assert_eq!(run.total_tokens, steps[0].tokens_used + 7);
         let request = engine.requests_of(run.id).await.unwrap().pop().unwrap();
-        assert_eq!((request.status, request.response.as_deref()), (RequestStatus::Failed, Some(answer)));
+        assert_eq!(
+            (request.status, request.response.as_deref()),
+            (RequestStatus::Failed, Some(answer))
+        );
         assert_eq!(request.error_kind.as_deref(), Some("invalid_output"));
         engine.assert_nothing_runs().await;
     }
@@ -101,22 +144,37 @@ async fn panics_itself() -> Result<String> {
 async fn a_panic_is_a_recorded_failure() {
     let engine = engine().await;
     let error = engine.execute(explodes()).await.unwrap_err();
-    assert_eq!((error.kind(), error.step()), (ErrorKind::Panicked, Some("explode")));
-    assert_eq!(error.source().unwrap().to_string(), "panicked: the boiler exploded");
+    assert_eq!(
+        (error.kind(), error.step()),
+        (ErrorKind::Panicked, Some("explode"))
+    );
+    assert_eq!(
+        error.source().unwrap().to_string(),
+        "panicked: the boiler exploded"
+    );
     let steps = engine.steps(error.run_id().unwrap()).await;
     assert_eq!(steps[0].status, StepStatus::Failed);
-    assert_eq!(steps[0].error_message.as_deref(), Some("panicked: the boiler exploded"));
+    assert_eq!(
+        steps[0].error_message.as_deref(),
+        Some("panicked: the boiler exploded")
+    );
 
     let error = engine.execute(panics_itself()).await.unwrap_err();
-    assert_eq!((error.kind(), error.flow(), error.step()), (ErrorKind::Panicked, Some("panics_itself"), None));
+    assert_eq!(
+        (error.kind(), error.flow(), error.step()),
+        (ErrorKind::Panicked, Some("panics_itself"), None)
+    );
     let run = engine.row(error.run_id().unwrap()).await;
-    assert_eq!(run.error_message.as_deref(), Some("flow `panics_itself` failed: panicked: no way out"));
+    assert_eq!(
+        run.error_message.as_deref(),
+        Some("flow `panics_itself` failed: panicked: no way out")
+    );
     engine.assert_nothing_runs().await;
 }
 
 /// A model that never answers.
 fn slow() -> MockBackend {
-    mock().delay(Duration::from_secs(3600))
+    mock().delay(Duration::from_hours(1))
 }
 
 #[flow]
@@ -156,10 +214,17 @@ async fn a_dropped_run_is_interrupted_and_its_open_step_cancelled() {
     let runs = engine.runs(RunFilter::default()).await.unwrap();
     let of = |name: &str| runs.iter().find(|run| run.flow_name == name).unwrap();
     let (outer, inner) = (of("outer_of_slow"), of("inner_slow"));
-    assert_eq!((outer.status, inner.status), (RunStatus::Interrupted, RunStatus::Interrupted));
+    assert_eq!(
+        (outer.status, inner.status),
+        (RunStatus::Interrupted, RunStatus::Interrupted)
+    );
     assert!(outer.completed_at.is_some());
     let done = engine.steps(outer.id).await;
-    assert_eq!(done[0].status, StepStatus::Completed, "what was finished stays");
+    assert_eq!(
+        done[0].status,
+        StepStatus::Completed,
+        "what was finished stays"
+    );
     let open = engine.steps(inner.id).await;
     assert_eq!((open.len(), open[0].status), (1, StepStatus::Cancelled));
     let request = engine.requests_of(inner.id).await.unwrap().pop().unwrap();
@@ -181,9 +246,18 @@ async fn what_a_flow_drops_is_cancelled_and_the_flow_goes_on() {
     let engine = engine_with(slow()).await;
     let done = engine.execute(gives_up_on_its_steps()).await.unwrap();
     assert_eq!(engine.row(done.run_id).await.status, RunStatus::Completed);
-    assert_eq!(engine.steps(done.run_id).await[0].status, StepStatus::Cancelled);
-    let below = RunFilter { parent_run_id: Some(done.run_id), ..RunFilter::default() };
-    assert_eq!(engine.runs(below).await.unwrap()[0].status, RunStatus::Cancelled);
+    assert_eq!(
+        engine.steps(done.run_id).await[0].status,
+        StepStatus::Cancelled
+    );
+    let below = RunFilter {
+        parent_run_id: Some(done.run_id),
+        ..RunFilter::default()
+    };
+    assert_eq!(
+        engine.runs(below).await.unwrap()[0].status,
+        RunStatus::Cancelled
+    );
     engine.assert_nothing_runs().await;
 }
 

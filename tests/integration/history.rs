@@ -15,16 +15,58 @@ async fn runs_are_found_by_id_user_status_and_flow_newest_first() {
         ids.insert(0, run.id());
         run.execute().await.unwrap();
     }
-    let failed = engine.execute(greet("")).await.unwrap_err().run_id().unwrap();
+    let failed = engine
+        .execute(greet(""))
+        .await
+        .unwrap_err()
+        .run_id()
+        .unwrap();
 
     let found = async |filter: RunFilter| -> Vec<Uuid> {
-        engine.runs(filter).await.unwrap().into_iter().map(|run| run.id).collect()
+        engine
+            .runs(filter)
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|run| run.id)
+            .collect()
     };
     let all = RunFilter::default;
-    assert_eq!(found(RunFilter { user_id: Some(user), ..all() }).await, ids);
-    assert_eq!(found(RunFilter { user_id: Some(user), limit: 2, offset: 1, ..all() }).await, ids[1..3]);
-    assert_eq!(found(RunFilter { status: Some(RunStatus::Failed), ..all() }).await, [failed]);
-    assert_eq!(found(RunFilter { flow_name: Some("count_words".into()), limit: 1, ..all() }).await, ids[..1]);
+    assert_eq!(
+        found(RunFilter {
+            user_id: Some(user),
+            ..all()
+        })
+        .await,
+        ids
+    );
+    assert_eq!(
+        found(RunFilter {
+            user_id: Some(user),
+            limit: 2,
+            offset: 1,
+            ..all()
+        })
+        .await,
+        ids[1..3]
+    );
+    assert_eq!(
+        found(RunFilter {
+            status: Some(RunStatus::Failed),
+            ..all()
+        })
+        .await,
+        [failed]
+    );
+    assert_eq!(
+        found(RunFilter {
+            flow_name: Some("count_words".into()),
+            limit: 1,
+            ..all()
+        })
+        .await,
+        ids[..1]
+    );
     assert_eq!(found(all()).await.len(), 6);
     assert_eq!(engine.find_run(ids[0]).await.unwrap().unwrap().id, ids[0]);
     assert_eq!(engine.find_run(Uuid::now_v7()).await.unwrap(), None);
@@ -47,11 +89,23 @@ async fn runs_are_there_after_the_engine_is_gone() {
     let id = first.execute(review("rain")).await.unwrap().run_id;
     first.close().await;
     let error = first.execute(review("rain")).await.unwrap_err();
-    assert_eq!(error.kind(), flow_engine::ErrorKind::Store, "a closed engine says so: {error:?}");
+    assert_eq!(
+        error.kind(),
+        flow_engine::ErrorKind::Store,
+        "a closed engine says so: {error:?}"
+    );
 
     let url = format!("sqlite://{}", first.database());
     let builder = flow_engine::Engine::builder().backend(crate::support::mock());
-    let second = builder.state(crate::support::Greeting("hi")).database_url(url).build().await.unwrap();
-    assert_eq!(second.find_run(id).await.unwrap().unwrap().status, RunStatus::Completed);
+    let second = builder
+        .state(crate::support::Greeting("hi"))
+        .database_url(url)
+        .build()
+        .await
+        .unwrap();
+    assert_eq!(
+        second.find_run(id).await.unwrap().unwrap().status,
+        RunStatus::Completed
+    );
     assert_eq!(second.steps_of(id).await.unwrap().len(), 3);
 }

@@ -1,4 +1,9 @@
 //! The engine through its public interface, on a real database and a mocked model. One file a feature.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on fails"
+)]
 
 mod calls;
 mod concurrency;

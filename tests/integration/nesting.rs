@@ -17,15 +17,32 @@ async fn a_flow_inside_a_flow_is_a_run_below_its_parent_whose_sums_hold_it() {
     let engine = engine().await;
     let done = engine.execute(outer("rain")).await.unwrap();
     let parent = engine.row(done.run_id).await;
-    let below = RunFilter { parent_run_id: Some(done.run_id), ..RunFilter::default() };
+    let below = RunFilter {
+        parent_run_id: Some(done.run_id),
+        ..RunFilter::default()
+    };
     let children = engine.runs(below).await.unwrap();
-    let [child] = children.as_slice() else { panic!("one run below, not {}", children.len()) };
-    assert_eq!((child.flow_name.as_str(), child.root_run_id), ("review", done.run_id));
+    let [child] = children.as_slice() else {
+        panic!("one run below, not {}", children.len())
+    };
+    assert_eq!(
+        (child.flow_name.as_str(), child.root_run_id),
+        ("review", done.run_id)
+    );
     assert_eq!(engine.steps(child.id).await.len(), 3);
     assert_eq!(engine.steps(done.run_id).await.len(), 1);
-    assert_eq!(child.total_tokens, i64::try_from(done.output_content).unwrap());
-    assert_eq!((parent.total_tokens, parent.unpriced_requests), (child.total_tokens, 2));
-    assert_eq!(parent.step_progress, 2, "a sub-flow counts as a step of its parent");
+    assert_eq!(
+        child.total_tokens,
+        i64::try_from(done.output_content).unwrap()
+    );
+    assert_eq!(
+        (parent.total_tokens, parent.unpriced_requests),
+        (child.total_tokens, 2)
+    );
+    assert_eq!(
+        parent.step_progress, 2,
+        "a sub-flow counts as a step of its parent"
+    );
 }
 
 #[flow]

@@ -30,8 +30,14 @@ pub(crate) struct Greeting(pub(crate) &'static str);
 pub(crate) async fn engine_with(mock: MockBackend) -> TestEngine {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}", folder.path().join("test.db").display());
-    let builder = Engine::builder().backend(mock).model("test-model").state(Greeting("hello"));
-    TestEngine { engine: builder.database_url(url).build().await.unwrap(), _folder: folder }
+    let builder = Engine::builder()
+        .backend(mock)
+        .model("test-model")
+        .state(Greeting("hello"));
+    TestEngine {
+        engine: builder.database_url(url).build().await.unwrap(),
+        _folder: folder,
+    }
 }
 
 pub(crate) async fn engine() -> TestEngine {
@@ -57,12 +63,27 @@ impl TestEngine {
     /// That no row of any table is left open.
     pub(crate) async fn assert_nothing_runs(&self) {
         for status in [RunStatus::Pending, RunStatus::Running] {
-            let open = RunFilter { status: Some(status), ..RunFilter::default() };
+            let open = RunFilter {
+                status: Some(status),
+                ..RunFilter::default()
+            };
             assert_eq!(self.runs(open).await.unwrap(), [], "runs are {status}");
         }
-        for run in self.runs(RunFilter { limit: 10_000, ..RunFilter::default() }).await.unwrap() {
+        for run in self
+            .runs(RunFilter {
+                limit: 10_000,
+                ..RunFilter::default()
+            })
+            .await
+            .unwrap()
+        {
             for step in self.steps_of(run.id).await.unwrap() {
-                assert!(!step.status.is_open(), "step {} is {}", step.step_name, step.status);
+                assert!(
+                    !step.status.is_open(),
+                    "step {} is {}",
+                    step.step_name,
+                    step.status
+                );
             }
             for request in self.requests_of(run.id).await.unwrap() {
                 assert_ne!(request.status, flow_engine::RequestStatus::Sent);

@@ -1,5 +1,10 @@
 //! A program whose steps and flows are not sound does not start. A binary of its own: the registry is the
 //! program's, so no engine can start here.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on fails"
+)]
 
 use std::collections::HashMap;
 
@@ -37,13 +42,16 @@ mod again {
 async fn all_that_is_wrong_with_the_program_is_said_at_the_start() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("test.db");
-    let builder = Engine::builder().backend(MockBackend::new()).database_url(format!("sqlite://{}", file.display()));
+    let builder = Engine::builder()
+        .backend(MockBackend::new())
+        .database_url(format!("sqlite://{}", file.display()));
     let error = builder.build().await.unwrap_err();
     let message = error.to_string();
     let lines: Vec<_> = message.lines().collect();
     assert_eq!(lines.len(), 3, "{message}");
     assert!(
-        lines[0].contains("both define `load`: a run finds its steps and flows by name, so rename one"),
+        lines[0]
+            .contains("both define `load`: a run finds its steps and flows by name, so rename one"),
         "{}",
         lines[0]
     );

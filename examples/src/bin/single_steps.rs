@@ -19,11 +19,17 @@ async fn run() -> anyhow::Result<()> {
     let engine = program::engine(&article, "single_steps.json", answers).await?;
     engine.install()?;
 
-    let extracted = extract_content(article.text()).max_length(120).execute().await?;
+    let extracted = extract_content(article.text())
+        .max_length(120)
+        .execute()
+        .await?;
     println!("\n{}", extracted.output_content);
     report::run(&engine, extracted.run_id, &extracted.metadata);
 
-    let summary = summarize(extracted.output_content).style("casual").execute().await?;
+    let summary = summarize(extracted.output_content)
+        .style("casual")
+        .execute()
+        .await?;
     report::summary(&summary.output_content);
     report::run(&engine, summary.run_id, &summary.metadata);
     Ok(())

@@ -168,6 +168,8 @@ fn cannot_open(path: &Path, reason: &str, source: Option<crate::error::Cause>) -
 
 #[cfg(test)]
 mod tests {
+    use diesel::RunQueryDsl as _;
+
     use super::*;
 
     #[test]
@@ -201,5 +203,22 @@ mod tests {
             .unwrap()
             .batch_execute("INSERT INTO t VALUES (1)");
         assert!(error.unwrap_err().to_string().contains("readonly"));
+    }
+
+    #[test]
+    fn a_commit_is_flushed_to_the_disk() {
+        #[derive(diesel::QueryableByName)]
+        struct Setting {
+            #[diesel(sql_type = diesel::sql_types::Integer)]
+            synchronous: i32,
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("runs.db");
+        create(&path).unwrap();
+        let mut connection = writer(&path).unwrap();
+        let setting =
+            diesel::sql_query("PRAGMA synchronous").get_result::<Setting>(&mut connection);
+        // 2 is FULL: the only mode in which an acknowledged commit survives a power loss.
+        assert_eq!(setting.unwrap().synchronous, 2);
     }
 }

@@ -6,7 +6,6 @@
     clippy::expect_used,
     reason = "a test fails by panicking"
 )]
-#![expect(clippy::doc_markdown, reason = "SQLite is a name, not code")]
 
 #[macro_use]
 mod conformance;

@@ -204,3 +204,15 @@ fn a_relative_source_path_is_that_of_the_current_folder() {
     let located = locate("./lib.rs", Some(Path::new("src/lib.rs")), here).unwrap();
     assert_eq!(located.path, here.join("src/lib.rs"));
 }
+
+#[test]
+fn a_manifest_of_another_workspace_is_not_looked_at() {
+    let dir = workspace(&["target/harness/Cargo.lock", "target/harness/prompts/x.md"]);
+    let root = dir.path().join("ws");
+    let source = root.join("app/src/bill.rs");
+    let error = locate("x.md", Some(&source), &root.join("target/harness")).unwrap_err();
+    assert_eq!(
+        error.tried(),
+        ["app/src/prompts/x.md", "app/prompts/x.md", "prompts/x.md"]
+    );
+}

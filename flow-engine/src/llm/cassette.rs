@@ -113,7 +113,7 @@ impl Cassette {
     }
 
     fn replayed(&self, source: &str, request: &LlmRequest) -> Result<LlmResponse, LlmError> {
-        let key = key(request)?;
+        let key = self::key(request)?;
         let mut tape = self.tape.lock().unwrap_or_else(PoisonError::into_inner);
         let given = tape.given.entry(key.clone()).or_default();
         let nth = *given;
@@ -121,7 +121,7 @@ impl Cassette {
         let equal: Vec<_> = tape
             .interactions
             .iter()
-            .filter(|interaction| crate::llm::cassette::key(&interaction.request).is_ok_and(|k| k == key))
+            .filter(|interaction| self::key(&interaction.request).is_ok_and(|other| other == key))
             .collect();
         let interaction = equal.get(nth).or(equal.last()).ok_or_else(|| {
             LlmError::new(
@@ -150,7 +150,7 @@ impl Cassette {
             raw: serde_json::from_str(&response.raw).unwrap_or_else(|_| Value::String(response.raw.clone())),
             response: LlmResponse { raw: String::new(), ..response.clone() },
         });
-        write_whole(path, &*tape).map_err(|error| {
+        write_whole(path, &tape).map_err(|error| {
             LlmError::new(
                 LlmErrorKind::InvalidRequest,
                 format!("cannot write the cassette {}: {error}", path.display()),
@@ -255,13 +255,13 @@ mod tests {
             Ok(response)
         });
         let recorder = Cassette::record(&path, mock);
-        let recorded = [ask(&recorder, "a").await.unwrap(), ask(&recorder, "a").await.unwrap()];
+        let first_two = [ask(&recorder, "a").await.unwrap(), ask(&recorder, "a").await.unwrap()];
 
         let player = Cassette::replay(&path).unwrap();
         assert_eq!(player.model(), Some("m"));
-        assert_eq!(ask(&player, "a").await.unwrap(), recorded[0]);
-        assert_eq!(ask(&player, "a").await.unwrap(), recorded[1]);
-        assert_eq!(ask(&player, "a").await.unwrap(), recorded[1], "the last answer repeats");
+        assert_eq!(ask(&player, "a").await.unwrap(), first_two[0]);
+        assert_eq!(ask(&player, "a").await.unwrap(), first_two[1]);
+        assert_eq!(ask(&player, "a").await.unwrap(), first_two[1], "the last answer repeats");
         assert_eq!(ask(&player, "b").await.unwrap_err().kind(), LlmErrorKind::NotRecorded);
     }
 

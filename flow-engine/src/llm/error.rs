@@ -73,11 +73,20 @@ impl LlmErrorKind {
 }
 
 impl LlmError {
-    /// An error of a kind; the message is one line in lower case.
+    /// An error of a kind; the message is one line in lower case. Line breaks in it, such as a server's own, become
+    /// spaces.
     pub fn new(kind: LlmErrorKind, message: impl Into<String>) -> Self {
+        let message = message.into();
+        let message = if message.contains(char::is_control) {
+            let words = message.split(|c: char| c.is_whitespace() || c.is_control());
+            let words: Vec<_> = words.filter(|word| !word.is_empty()).collect();
+            words.join(" ")
+        } else {
+            message
+        };
         Self(Box::new(Detail {
             kind,
-            message: message.into(),
+            message,
             http_status: None,
             provider_request_id: None,
             retry_after: None,
@@ -108,6 +117,26 @@ impl LlmError {
     /// Adds the text that came before the failure.
     pub fn with_partial(mut self, text: impl Into<String>) -> Self {
         self.0.partial = Some(text.into());
+        self
+    }
+
+    /// Takes a secret out of every text: a server may echo it.
+    #[cfg(feature = "openai")]
+    pub(super) fn without(mut self, secret: &str) -> Self {
+        let detail = &mut *self.0;
+        let others = [
+            &mut detail.provider_request_id,
+            &mut detail.partial,
+            &mut detail.body,
+        ];
+        for text in others
+            .into_iter()
+            .flatten()
+            .chain([&mut detail.message])
+            .filter(|text| text.contains(secret))
+        {
+            *text = text.replace(secret, "[key]");
+        }
         self
     }
 

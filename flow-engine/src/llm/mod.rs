@@ -45,7 +45,10 @@ pub trait LlmBackend: fmt::Debug + Send + Sync + 'static {
     /// When the request asks for something that the provider cannot do.
     fn body(&self, request: &LlmRequest) -> Result<Value, LlmError> {
         serde_json::to_value(request).map_err(|error| {
-            LlmError::new(LlmErrorKind::InvalidRequest, format!("the request is not JSON: {error}"))
+            LlmError::new(
+                LlmErrorKind::InvalidRequest,
+                format!("the request is not JSON: {error}"),
+            )
         })
     }
 
@@ -172,12 +175,22 @@ impl LlmResponse {
             }
             Some("content_filter") => {
                 let message = "the provider's content filter stopped the answer";
-                return Err(LlmError::new(LlmErrorKind::ContentFiltered, message).with_partial(partial));
+                return Err(
+                    LlmError::new(LlmErrorKind::ContentFiltered, message).with_partial(partial)
+                );
+            }
+            // vLLM, OpenRouter and DeepSeek, in this order, for an answer that their machine did not finish.
+            Some(reason @ ("abort" | "error" | "insufficient_system_resource")) => {
+                let message = format!("the provider broke off the answer (`{reason}`)");
+                return Err(LlmError::new(LlmErrorKind::Transient, message).with_partial(partial));
             }
             _ => {}
         }
         if let Some(refusal) = &self.refusal {
-            return Err(LlmError::new(LlmErrorKind::Refused, format!("the model refused: {refusal}")));
+            return Err(LlmError::new(
+                LlmErrorKind::Refused,
+                format!("the model refused: {refusal}"),
+            ));
         }
         self.content
             .as_deref()
@@ -204,7 +217,9 @@ pub struct Usage {
 impl Usage {
     /// Input and output together; what was not counted counts as 0.
     pub fn total(&self) -> u64 {
-        self.input_tokens.unwrap_or(0).saturating_add(self.output_tokens.unwrap_or(0))
+        self.input_tokens
+            .unwrap_or(0)
+            .saturating_add(self.output_tokens.unwrap_or(0))
     }
 }
 
@@ -224,13 +239,22 @@ mod tests {
 
     #[test]
     fn a_refusal_is_not_an_answer() {
-        let response = LlmResponse { refusal: Some("no".into()), ..LlmResponse::text("x") };
-        assert_eq!(response.accepted().unwrap_err().kind(), LlmErrorKind::Refused);
+        let response = LlmResponse {
+            refusal: Some("no".into()),
+            ..LlmResponse::text("x")
+        };
+        assert_eq!(
+            response.accepted().unwrap_err().kind(),
+            LlmErrorKind::Refused
+        );
     }
 
     #[test]
     fn an_answer_whose_end_was_not_given_is_accepted() {
-        let response = LlmResponse { finish_reason: None, ..LlmResponse::text("x") };
+        let response = LlmResponse {
+            finish_reason: None,
+            ..LlmResponse::text("x")
+        };
         assert_eq!(response.accepted().unwrap(), "x");
     }
 }

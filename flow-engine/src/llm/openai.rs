@@ -3,16 +3,21 @@
 //! Two things of that client are not used. Its retries: an attempt that the ledger does not show may still be
 //! billed. And its response types: one unknown word of a compatible server would lose the whole answer.
 
+mod answer;
+
+use std::fmt;
 use std::time::Duration;
 
 use async_openai::config::OpenAIConfig;
 use async_openai::error::OpenAIError;
 use async_openai::middleware::HttpRequestFactory;
 use futures::future::BoxFuture;
-use serde::{Deserialize, Serialize};
+use http::header::AUTHORIZATION;
+use reqwest::Url;
 use serde_json::{Map, Value, json};
 
-use super::{LlmBackend, LlmError, LlmErrorKind, LlmRequest, LlmResponse, OutputFormat, Usage};
+use self::answer::Delivery;
+use super::{LlmBackend, LlmError, LlmErrorKind, LlmRequest, LlmResponse, OutputFormat};
 use crate::environment::variable;
 use crate::error::{Error, ErrorKind};
 
@@ -21,22 +26,19 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// OpenAI's own clients wait as long: a reasoning model may think for minutes before its first byte.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(600);
 
+/// A shorter key (`x`, `EMPTY`) guards nothing, and to hide it would make holes in the words of an error.
+const SHORTEST_SECRET: usize = 8;
+/// A shorter key (`lm-studio`) may be a word of a good answer, which must stay as it came.
+const LONGER_THAN_WORDS: usize = 20;
+
 /// A server that speaks OpenAI's chat completions.
-#[derive(Debug)]
 pub struct OpenAiBackend {
+    http: reqwest::Client,
     client: async_openai::Client<OpenAIConfig>,
+    timeout: Duration,
     provider: String,
     official: bool,
-    key: Key,
-}
-
-/// Never printed.
-struct Key(String);
-
-impl std::fmt::Debug for Key {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("[hidden]")
-    }
+    key: String,
 }
 
 impl OpenAiBackend {
@@ -44,29 +46,50 @@ impl OpenAiBackend {
     /// asks for none.
     ///
     /// # Errors
-    /// When the address is not an `http` or `https` URL.
+    /// When the address is not an `http` or `https` URL, or the key holds a character that no key has.
     pub fn new(base_url: &str, key: &str) -> Result<Self, Error> {
-        let base_url = base_url.trim_end_matches('/');
-        let url = reqwest::Url::parse(base_url)
+        let key = key.trim();
+        let url = Url::parse(base_url.trim())
             .ok()
             .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+            .filter(|url| url.query().is_none() && url.fragment().is_none())
             .ok_or_else(|| {
-                let message = format!("`{base_url}` is not an address of a server; it looks like {OFFICIAL}");
-                Error::new(ErrorKind::Configuration, message)
+                configuration(format!(
+                    "`{base_url}` is not an address of a server; it looks like {OFFICIAL}"
+                ))
             })?;
+        // async-openai takes a key to be sound, and panics if it is not.
+        if !key.chars().all(|letter| letter.is_ascii_graphic()) {
+            return Err(configuration(
+                "the key of the model's server holds white space or a letter that no key has; copy it again",
+            ));
+        }
         let http = reqwest::Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(ANSWER_TIMEOUT)
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
             .build()
             .map_err(|error| Error::caused(ErrorKind::Configuration, &error))?;
-        let config = OpenAIConfig::new().with_api_base(base_url).with_api_key(key);
-        let official = base_url == OFFICIAL;
-        let service = tower::service_fn(move |request| deliver(http.clone(), request));
+        // Left alone, it sends the organization of the environment's OpenAI account to every server.
+        let config = OpenAIConfig::new()
+            .with_api_base(base_url.trim().trim_end_matches('/'))
+            .with_api_key(key)
+            .with_org_id("")
+            .with_project_id("");
+        let official = url
+            .host_str()
+            .is_some_and(|host| host == "api.openai.com" || host.ends_with(".api.openai.com"));
         Ok(Self {
-            client: async_openai::Client::with_config(config).with_http_service(service),
-            provider: if official { "openai".to_owned() } else { authority(&url) },
+            client: client(http.clone(), config, ANSWER_TIMEOUT),
+            http,
+            timeout: ANSWER_TIMEOUT,
+            provider: if official {
+                "openai".to_owned()
+            } else {
+                authority(&url)
+            },
             official,
-            key: Key(key.to_owned()),
+            key: key.to_owned(),
         })
     }
 
@@ -106,38 +129,62 @@ impl OpenAiBackend {
         }
     }
 
-    /// A server may echo the key in its error; what we record must not.
-    fn without_key(&self, text: &str) -> String {
-        if self.key.0.is_empty() { text.to_owned() } else { text.replace(&self.key.0, "[key]") }
+    /// How long a request may take, from connecting to the answer's last byte: 10 minutes if this is not called, as
+    /// in OpenAI's own clients. A request that takes longer fails with [`LlmErrorKind::Timeout`].
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        let config = self.client.config().clone();
+        self.client = client(self.http.clone(), config, timeout);
+        self.timeout = timeout;
+        self
     }
 }
 
-fn authority(url: &reqwest::Url) -> String {
+fn configuration(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Configuration, message)
+}
+
+fn authority(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
-    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+    url.port()
+        .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
-/// An HTTP answer as a JSON document: the only form in which status and headers pass through async-openai.
-#[derive(Serialize, Deserialize)]
-struct Delivery {
-    status: u16,
-    request_id: Option<String>,
-    retry_after: Option<u64>,
-    body: String,
+/// A client that sends each request once: the service stands in the place of its retries.
+fn client(
+    http: reqwest::Client,
+    config: OpenAIConfig,
+    timeout: Duration,
+) -> async_openai::Client<OpenAIConfig> {
+    let service = tower::service_fn(move |request| deliver(http.clone(), timeout, request));
+    async_openai::Client::with_config(config).with_http_service(service)
 }
 
-async fn deliver(http: reqwest::Client, request: HttpRequestFactory) -> Result<reqwest::Response, OpenAIError> {
-    let response = http.execute(request.build().await?).await?;
-    let header = |name: &str| response.headers().get(name)?.to_str().ok().map(str::to_owned);
-    let mut delivery = Delivery {
-        status: response.status().as_u16(),
-        request_id: header("x-request-id"),
-        retry_after: header("retry-after").and_then(|seconds| seconds.parse().ok()),
-        body: String::new(),
-    };
-    delivery.body = response.text().await?;
-    let envelope = serde_json::to_string(&delivery).map_err(|error| OpenAIError::Boxed(Box::new(error)))?;
+async fn deliver(
+    http: reqwest::Client,
+    timeout: Duration,
+    request: HttpRequestFactory,
+) -> Result<reqwest::Response, OpenAIError> {
+    let mut request = request.build().await?;
+    *request.timeout_mut() = Some(timeout);
+    let headers = request.headers_mut();
+    match headers.get_mut(AUTHORIZATION) {
+        Some(key) if key.as_bytes() == b"Bearer " => drop(headers.remove(AUTHORIZATION)),
+        Some(key) => key.set_sensitive(true),
+        None => {}
+    }
+    let delivery = Delivery::receive(http.execute(request).await?).await?;
+    let envelope =
+        serde_json::to_string(&delivery).map_err(|error| OpenAIError::Boxed(Box::new(error)))?;
     Ok(http::Response::new(envelope).into())
+}
+
+impl fmt::Debug for OpenAiBackend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpenAiBackend")
+            .field("provider", &self.provider)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
 }
 
 impl LlmBackend for OpenAiBackend {
@@ -155,16 +202,33 @@ impl LlmBackend for OpenAiBackend {
         body.insert("model".into(), json!(request.model));
         body.insert("messages".into(), json!(request.messages));
         // OpenAI's newer models refuse `max_tokens`; many compatible servers know no other name.
-        let limit = if self.official { "max_completion_tokens" } else { "max_tokens" };
+        let limit = if self.official {
+            "max_completion_tokens"
+        } else {
+            "max_tokens"
+        };
         let optional = [
-            ("temperature", parameters.temperature.map(|value| json!(value))),
+            (
+                "temperature",
+                parameters.temperature.map(|value| json!(value)),
+            ),
             ("top_p", parameters.top_p.map(|value| json!(value))),
-            (limit, parameters.max_output_tokens.map(|value| json!(value))),
+            (
+                limit,
+                parameters.max_output_tokens.map(|value| json!(value)),
+            ),
             ("seed", parameters.seed.map(|value| json!(value))),
             ("stop", parameters.stop.as_ref().map(|value| json!(value))),
-            ("reasoning_effort", parameters.reasoning_effort.map(|value| json!(value))),
+            (
+                "reasoning_effort",
+                parameters.reasoning_effort.map(|value| json!(value)),
+            ),
         ];
-        body.extend(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+        body.extend(
+            optional
+                .into_iter()
+                .filter_map(|(name, value)| Some((name.to_owned(), value?))),
+        );
         match &request.format {
             OutputFormat::Text => {}
             OutputFormat::JsonSchema { name, schema } => {
@@ -184,130 +248,25 @@ impl LlmBackend for OpenAiBackend {
         body: &'a Value,
     ) -> BoxFuture<'a, Result<LlmResponse, LlmError>> {
         Box::pin(async move {
-            let delivery: Delivery =
-                self.client.chat().create_byot(body).await.map_err(|error| undelivered(&error))?;
-            let delivery = Delivery { body: self.without_key(&delivery.body), ..delivery };
-            if (200..300).contains(&delivery.status) { read(delivery) } else { Err(refused(delivery)) }
+            let delivery: Result<Delivery, _> = self.client.chat().create_byot(body).await;
+            let answer = match delivery {
+                Ok(mut delivery) => {
+                    if self.key.len() >= LONGER_THAN_WORDS {
+                        delivery.hide(&self.key);
+                    }
+                    delivery.read()
+                }
+                Err(error) => Err(answer::undelivered(&error, self.timeout)),
+            };
+            answer.map_err(|error| {
+                if self.key.len() >= SHORTEST_SECRET {
+                    error.without(&self.key)
+                } else {
+                    error
+                }
+            })
         })
     }
-}
-
-/// The request brought no answer at all.
-fn undelivered(error: &OpenAIError) -> LlmError {
-    let OpenAIError::Reqwest(cause) = error else {
-        return LlmError::new(LlmErrorKind::InvalidRequest, error.to_string());
-    };
-    // reqwest's own text leaves out why; its innermost cause says it ("connection refused").
-    let mut reason: &dyn std::error::Error = cause;
-    while let Some(source) = reason.source() {
-        reason = source;
-    }
-    let at = cause.url().map(|url| format!(" at {}", authority(url))).unwrap_or_default();
-    if cause.is_connect() {
-        LlmError::new(LlmErrorKind::Transient, format!("cannot connect to the model's server{at}: {reason}"))
-    } else if cause.is_timeout() {
-        let waited = ANSWER_TIMEOUT.as_secs();
-        LlmError::new(LlmErrorKind::Timeout, format!("no answer from the model's server{at} within {waited} s"))
-    } else {
-        LlmError::new(LlmErrorKind::Transient, format!("the connection to the model's server{at} broke: {reason}"))
-    }
-}
-
-/// The server answered with an error status.
-fn refused(delivery: Delivery) -> LlmError {
-    let body: Value = serde_json::from_str(&delivery.body).unwrap_or_default();
-    let word = |pointer: &str| body.pointer(pointer).and_then(Value::as_str);
-    let message = ["/error/message", "/error", "/message", "/detail"]
-        .into_iter()
-        .find_map(word)
-        .map_or_else(|| delivery.body.chars().take(200).collect(), str::to_owned);
-    let no_credit = word("/error/type") == Some("insufficient_quota");
-    let kind = match delivery.status {
-        401 | 402 | 403 => LlmErrorKind::Authentication,
-        429 if no_credit => LlmErrorKind::Authentication,
-        429 => LlmErrorKind::RateLimited,
-        408 | 409 | 425 | 500.. => LlmErrorKind::Transient,
-        _ if word("/error/code") == Some("content_filter") => LlmErrorKind::ContentFiltered,
-        _ => LlmErrorKind::InvalidRequest,
-    };
-    LlmError::new(kind, format!("the model's server answered {}: {}", delivery.status, message.trim()))
-        .with_answer(delivery.status, delivery.body)
-        .with_provider_request_id(delivery.request_id)
-        .with_retry_after(delivery.retry_after.map(Duration::from_secs))
-}
-
-/// The parts of a chat completion that are read; all else is only kept.
-#[derive(Deserialize)]
-struct Completion {
-    #[serde(default)]
-    id: Option<String>,
-    #[serde(default)]
-    model: Option<String>,
-    choices: Vec<Choice>,
-    #[serde(default)]
-    usage: Option<WireUsage>,
-}
-
-#[derive(Deserialize)]
-struct Choice {
-    message: WireMessage,
-    #[serde(default)]
-    finish_reason: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct WireMessage {
-    #[serde(default)]
-    content: Option<String>,
-    #[serde(default)]
-    refusal: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct WireUsage {
-    #[serde(default)]
-    prompt_tokens: Option<u64>,
-    #[serde(default)]
-    completion_tokens: Option<u64>,
-    #[serde(default)]
-    prompt_tokens_details: Option<Value>,
-    #[serde(default)]
-    completion_tokens_details: Option<Value>,
-}
-
-impl From<WireUsage> for Usage {
-    fn from(wire: WireUsage) -> Self {
-        let detail = |of: &Option<Value>, name: &str| of.as_ref()?.get(name)?.as_u64();
-        Self {
-            input_tokens: wire.prompt_tokens,
-            cached_tokens: detail(&wire.prompt_tokens_details, "cached_tokens"),
-            output_tokens: wire.completion_tokens,
-            reasoning_tokens: detail(&wire.completion_tokens_details, "reasoning_tokens"),
-        }
-    }
-}
-
-fn read(delivery: Delivery) -> Result<LlmResponse, LlmError> {
-    let unreadable = |reason: String| {
-        // A proxy's page or a body cut on its way: the next attempt may well be answered.
-        LlmError::new(LlmErrorKind::Transient, format!("the server's answer is not a chat completion: {reason}"))
-            .with_answer(delivery.status, delivery.body.clone())
-            .with_provider_request_id(delivery.request_id.clone())
-    };
-    let completion: Completion =
-        serde_json::from_str(&delivery.body).map_err(|error| unreadable(error.to_string()))?;
-    let choice =
-        completion.choices.into_iter().next().ok_or_else(|| unreadable("it holds no choice".to_owned()))?;
-    Ok(LlmResponse {
-        model: completion.model,
-        content: choice.message.content,
-        refusal: choice.message.refusal.filter(|refusal| !refusal.is_empty()),
-        finish_reason: choice.finish_reason,
-        usage: completion.usage.map(Usage::from).unwrap_or_default(),
-        http_status: Some(delivery.status),
-        provider_request_id: delivery.request_id.or(completion.id),
-        raw: delivery.body,
-    })
 }
 
 #[cfg(test)]

@@ -25,8 +25,8 @@ pub fn flow_as_run<F: Flow>(run: Arc<Run>, call: F) -> BoxFuture<'static, Result
         let inputs = call.to_inputs()?;
         let body = call.body(run.states())?;
         let content = async move {
-            let output = F::OUTPUT.to_recorded(&body.await.map_err(Error::recorded)?)?;
-            let typed = F::OUTPUT.from_recorded(&output)?;
+            let output = F::OUTPUT.record(&body.await.map_err(Error::recorded)?)?;
+            let typed = F::OUTPUT.read_back(&output)?;
             Ok((output, typed))
         };
         let (output_content, metadata) = live(Arc::clone(&run), &inputs, content.boxed()).await?;

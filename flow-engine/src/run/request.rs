@@ -73,6 +73,6 @@ impl<C: Call> RunRequest<C> {
         if let Some(mistake) = mistake {
             return std::future::ready(Err(mistake)).boxed();
         }
-        call.as_run(Arc::new(Run::root(services, C::definition(), options)))
+        call.start(Arc::new(Run::root(services, C::definition(), options)))
     }
 }

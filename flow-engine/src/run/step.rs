@@ -48,10 +48,10 @@ async fn recorded<S: Step>(run: Arc<Run>, call: S) -> Result<(Value, StepResult<
     let work = async {
         let output = match call.work(run.states())? {
             Work::Model => ask(&record, &inputs).await?,
-            Work::Body(body) => S::OUTPUT.to_recorded(&body.await.map_err(Error::recorded)?)?,
+            Work::Body(body) => S::OUTPUT.record(&body.await.map_err(Error::recorded)?)?,
         };
         // Read back from its recorded form, live as on a replay: both see the same.
-        let typed = S::OUTPUT.from_recorded(&output)?;
+        let typed = S::OUTPUT.read_back(&output)?;
         Ok((output, typed))
     };
     let place = Place { run: Arc::clone(&run), step: Some((record.id, S::definition().name())) };

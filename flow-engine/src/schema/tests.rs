@@ -1,33 +1,193 @@
-use std::collections::*;
-use schemars::JsonSchema;
-use serde::{Serialize,Deserialize};
-macro_rules! t { ($($i:item)*) => { $( #[derive(JsonSchema, Serialize, Deserialize)] #[allow(dead_code)] $i )* } }
-t!{
- struct Circle { r: f64 }
- #[serde(tag="type")] enum Internal { /// doc
-   A(Circle), B{x:u32}, C }
- #[serde(tag="t", content="c")] enum Adjacent { A(Circle), B{x:u32}, C, T(u8,u8) }
- #[serde(untagged)] enum Untagged { A(Circle), B(String), C{y:i8}, N }
- enum External { A(Circle), B{x:u32}, C, D }
- enum Docs { /// a
-  A, /// b
-  B, C }
- enum Plain { A, B }
- struct FlatStruct { id: String, #[serde(flatten)] c: Circle, z: u8 }
- struct FlatOpt { id: String, #[serde(flatten)] c: Option<Circle> }
- struct FlatEnum { id: String, #[serde(flatten)] c: Internal }
- struct FlatTwo { id: String, #[serde(flatten)] c: Internal, #[serde(flatten)] d: External }
- struct FlatMap { id: String, #[serde(flatten)] c: HashMap<String,u8> }
- #[serde(deny_unknown_fields)] struct Deny { id: String, o: Option<Circle>, p: Option<Plain>, /** doc of c */ c: Circle }
- struct New(Circle);
- struct NewS(String);
- struct Unit;
- struct Tree { v: u8, kids: Vec<Tree>, b: Option<Box<Tree>> }
- enum Rec { Leaf(u8), Node(Vec<Rec>) }
- struct Misc { c: char, nz: std::num::NonZeroI32, nu: std::num::NonZeroU8, d: std::time::Duration, ip: std::net::IpAddr, a: [u8;3], s: BTreeSet<String>, unit: (), m: BTreeMap<u8,u8>, v: serde_json::Value, t: (u8,String), r: Result<u8,String>, rg: std::ops::Range<u8>,
-   #[serde(default)] def: Vec<u8>, #[serde(skip_deserializing)] ro: u8, #[deprecated] dep: u8, #[schemars(range(min=1,max=9))] rr: u8, #[schemars(length(min=1,max=9), regex(pattern="^a"))] ss: String, #[schemars(length(min=2))] vv: Vec<Circle>, #[schemars(range(min=2))] nn: Option<NewS>, #[serde(rename="type")] ty: String, opt_v: Option<Vec<u8>>, path: std::path::PathBuf }
+//! Every schema that is accepted goes through [`check_dialect`], every sample value through [`holds`].
+
+mod enums;
+mod fields;
+mod refused;
+mod roots;
+
+use std::fmt::Debug;
+
+use serde_json::{Map, Value, json};
+
+use super::translation::FORMATS;
+use super::{strict, unwrapped};
+use crate::output::{Output, OutputType, output};
+
+fn of<T: OutputType>() -> Output {
+    output::<T>().erased()
 }
-#[test] fn dump() {
- macro_rules! d { ($($t:ty),*) => { $( println!("{} {}\n", stringify!($t), schemars::generate::SchemaGenerator::default().into_root_schema_for::<$t>().to_value()); )* } }
- d!(Internal, Adjacent, Untagged, External, Docs, Plain, FlatStruct, FlatOpt, FlatEnum, FlatTwo, FlatMap, Deny, New, NewS, Unit, Tree, Rec, Misc, Vec<Tree>, Option<Tree>, String);
+
+/// The strict schema of a type, found to be in the dialect.
+fn schema<T: OutputType>() -> Value {
+    let schema = strict(&of::<T>()).unwrap().schema;
+    assert_eq!(schema["type"], "object", "the root is no object: {schema}");
+    check_dialect(&schema, &schema);
+    schema
+}
+
+/// Why a type is refused.
+fn refusal<T: OutputType>() -> String {
+    match strict(&of::<T>()) {
+        Ok(strict) => panic!("this was accepted: {}", strict.schema),
+        Err(reason) => reason,
+    }
+}
+
+/// A model held to the schema can answer this value, and its answer reads back as the value.
+fn can_answer<T: OutputType + PartialEq + Debug>(value: T) {
+    let schema = schema::<T>();
+    let written = serde_json::to_value(&value).unwrap();
+    let answer = if super::needs_wrapper(&of::<T>().schema()) {
+        json!({ "value": written })
+    } else {
+        written
+    };
+    assert!(
+        holds(&schema, &schema, &answer),
+        "{answer} is not held by {schema}"
+    );
+    let output = unwrapped(&of::<T>(), answer);
+    assert_eq!(serde_json::from_value::<T>(output).unwrap(), value);
+}
+
+const KEYWORDS: [&str; 12] = [
+    "$ref",
+    "$defs",
+    "type",
+    "description",
+    "properties",
+    "required",
+    "additionalProperties",
+    "items",
+    "anyOf",
+    "enum",
+    "const",
+    "format",
+];
+
+/// The rules of the dialect, for a node and all below it.
+fn check_dialect(root: &Value, node: &Value) {
+    let fields = node
+        .as_object()
+        .unwrap_or_else(|| panic!("{node} is no schema"));
+    for keyword in fields.keys() {
+        assert!(
+            KEYWORDS.contains(&keyword.as_str()),
+            "`{keyword}` in {node}"
+        );
+    }
+    if let Some(reference) = fields.get("$ref") {
+        assert_eq!(fields.len(), 1, "a reference has siblings: {node}");
+        resolve(root, reference);
+        return;
+    }
+    let kinds = match &fields.get("type") {
+        Some(Value::String(kind)) => vec![kind.as_str()],
+        Some(Value::Array(kinds)) => kinds.iter().filter_map(Value::as_str).collect(),
+        _ => Vec::new(),
+    };
+    assert!(
+        !kinds.is_empty() || fields.contains_key("anyOf"),
+        "{node} says no type"
+    );
+    assert!(
+        kinds.is_empty() || !fields.contains_key("anyOf"),
+        "a union with siblings: {node}"
+    );
+    if kinds.contains(&"object") {
+        assert_eq!(fields["additionalProperties"], false, "{node}");
+        let names: Vec<_> = fields["properties"].as_object().unwrap().keys().collect();
+        assert_eq!(fields["required"], json!(names), "{node}");
+    } else {
+        assert!(!fields.contains_key("properties"), "{node}");
+    }
+    assert_eq!(
+        kinds.contains(&"array"),
+        fields.contains_key("items"),
+        "{node}"
+    );
+    if let Some(format) = fields.get("format") {
+        assert!(
+            kinds.contains(&"string") && FORMATS.contains(&format.as_str().unwrap()),
+            "{node}"
+        );
+    }
+    let maps = ["properties", "$defs"]
+        .into_iter()
+        .filter_map(|keyword| fields.get(keyword));
+    let inner = maps.flat_map(|map| map.as_object().unwrap().values());
+    let variants = fields
+        .get("anyOf")
+        .map(|variants| variants.as_array().unwrap());
+    assert!(
+        variants.is_none_or(|variants| !variants.is_empty()),
+        "{node}"
+    );
+    for inner in inner
+        .chain(variants.into_iter().flatten())
+        .chain(fields.get("items"))
+    {
+        check_dialect(root, inner);
+    }
+}
+
+fn resolve<'a>(root: &'a Value, reference: &Value) -> &'a Value {
+    let pointer = reference
+        .as_str()
+        .and_then(|reference| reference.strip_prefix('#'));
+    let is_known =
+        pointer.is_some_and(|pointer| pointer.is_empty() || pointer.starts_with("/$defs/"));
+    assert!(
+        is_known,
+        "{reference} refers to neither the root nor a definition"
+    );
+    root.pointer(pointer.unwrap())
+        .unwrap_or_else(|| panic!("{reference} is nowhere in {root}"))
+}
+
+/// Whether a schema of the dialect holds a value.
+fn holds(root: &Value, node: &Value, value: &Value) -> bool {
+    let says = |keyword: &str| node.get(keyword);
+    if let Some(reference) = says("$ref") {
+        return holds(root, resolve(root, reference), value);
+    }
+    if let Some(variants) = says("anyOf") {
+        return variants
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|variant| holds(root, variant, value));
+    }
+    let fits = |kind: &Value| match value {
+        Value::Null => kind == "null",
+        Value::Bool(_) => kind == "boolean",
+        Value::Number(number) => kind == "number" || (kind == "integer" && !number.is_f64()),
+        Value::String(_) => kind == "string",
+        Value::Array(_) => kind == "array",
+        Value::Object(_) => kind == "object",
+    };
+    let kind = says("type").unwrap();
+    let fits = kind
+        .as_array()
+        .map_or_else(|| fits(kind), |kinds| kinds.iter().any(fits));
+    let inside = match value {
+        Value::Object(fields) => holds_all(root, node, fields),
+        Value::Array(items) => items.iter().all(|item| holds(root, &node["items"], item)),
+        _ => true,
+    };
+    fits && inside
+        && says("const").is_none_or(|constant| constant == value)
+        && says("enum").is_none_or(|values| values.as_array().unwrap().contains(value))
+}
+
+fn holds_all(root: &Value, node: &Value, fields: &Map<String, Value>) -> bool {
+    let Some(properties) = node["properties"].as_object() else {
+        return false;
+    };
+    properties.len() == fields.len()
+        && properties.iter().all(|(name, property)| {
+            fields
+                .get(name)
+                .is_some_and(|value| holds(root, property, value))
+        })
 }

@@ -48,6 +48,11 @@ use crate::prompt::Prompt;
 ///     }
 /// }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a kind of step",
+    label = "this is no kind",
+    note = "implement `flow_engine::step::StepKind` for `{Self}`; the kinds of flow-engine are given by name: `kind = \"structured\"`"
+)]
 pub trait StepKind: Send + Sync + 'static {
     /// The name in the column `flow_step_runs.kind`.
     fn name(&self) -> &'static str;

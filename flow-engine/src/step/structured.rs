@@ -8,7 +8,11 @@ use super::{StepCall, StepKind};
 use crate::definition::Definition;
 use crate::error::{Error, ErrorKind};
 use crate::llm::{LlmError, LlmErrorKind, LlmRequest, LlmResponse, OutputFormat};
+use crate::output::Output;
 use crate::schema;
+
+/// How much of a reason stands in the message; the whole answer is kept beside.
+const LONGEST_REASON: usize = 300;
 
 /// `kind = "structured"`: the answer is JSON of the output type.
 #[derive(Debug, Clone, Copy)]
@@ -26,7 +30,10 @@ impl StepKind for Structured {
     fn request(&self, call: &StepCall<'_>) -> Result<LlmRequest, Error> {
         let strict = schema::strict(&call.definition.output)
             .map_err(|reason| Error::new(ErrorKind::Configuration, reason))?;
-        call.request(OutputFormat::JsonSchema { name: strict.name, schema: strict.schema })
+        call.request(OutputFormat::JsonSchema {
+            name: strict.name,
+            schema: strict.schema,
+        })
     }
 
     fn read<'a>(
@@ -34,20 +41,164 @@ impl StepKind for Structured {
         call: &'a StepCall<'_>,
         response: &'a LlmResponse,
     ) -> BoxFuture<'a, Result<Value, LlmError>> {
-        ready(read(call.definition, response)).boxed()
+        ready(read(&call.definition.output, response)).boxed()
     }
 }
 
-fn read(definition: &Definition, response: &LlmResponse) -> Result<Value, LlmError> {
+fn read(output: &Output, response: &LlmResponse) -> Result<Value, LlmError> {
     let text = response.accepted()?;
-    let invalid = |reason: String| {
-        LlmError::new(LlmErrorKind::InvalidOutput, reason).with_partial(text)
-    };
+    let invalid =
+        |reason: String| LlmError::new(LlmErrorKind::InvalidOutput, reason).with_partial(text);
     let answer: Value = serde_json::from_str(text)
         .map_err(|error| invalid(format!("the answer is not JSON: {error}")))?;
-    let output = schema::unwrapped(&definition.output, answer);
-    definition.output.check(&output).map_err(|reason| {
-        invalid(format!("the answer does not fit `{}`: {reason}", definition.output.name()))
+    let value = schema::unwrapped(output, answer);
+    output.check(&value).map_err(|reason| {
+        // serde quotes what it did not expect, which may be the whole of a long text.
+        let told: String = reason.chars().take(LONGEST_REASON).collect();
+        let more = if told.len() < reason.len() { "…" } else { "" };
+        invalid(format!(
+            "the answer does not fit `{}`: {told}{more}",
+            output.name()
+        ))
     })?;
-    Ok(output)
+    Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use schemars::JsonSchema;
+    use serde::{Deserialize, Serialize};
+    use serde_json::json;
+
+    use super::*;
+    use crate::output::{OutputType, output};
+
+    #[derive(Serialize, Deserialize, JsonSchema)]
+    struct Rating {
+        stars: u8,
+        reasons: Vec<Reason>,
+    }
+
+    #[derive(Serialize, Deserialize, JsonSchema)]
+    struct Reason {
+        text: String,
+        weight: Option<f64>,
+    }
+
+    fn read_as<T: OutputType>(answer: &str) -> Result<Value, LlmError> {
+        read(&output::<T>().erased(), &LlmResponse::text(answer))
+    }
+
+    /// The message about an answer that does not fit, which is kept whole.
+    fn invalid<T: OutputType>(answer: &str) -> String {
+        let error = read_as::<T>(answer).unwrap_err();
+        assert_eq!(error.kind(), LlmErrorKind::InvalidOutput);
+        assert_eq!(error.partial(), Some(answer));
+        error.to_string()
+    }
+
+    #[test]
+    fn an_answer_is_the_json_of_the_output() {
+        let rating = json!({ "stars": 4, "reasons": [{ "text": "short", "weight": null }] });
+        assert_eq!(
+            read_as::<Rating>(&format!("\n {rating:#} \n")).unwrap(),
+            rating
+        );
+        let left_out = json!({ "stars": 4, "reasons": [{ "text": "short" }], "more": 1 });
+        assert_eq!(read_as::<Rating>(&left_out.to_string()).unwrap(), left_out);
+    }
+
+    #[test]
+    fn an_output_that_is_no_object_is_taken_out_of_its_wrapper() {
+        assert_eq!(
+            read_as::<Vec<u8>>(r#"{"value": [1, 2]}"#).unwrap(),
+            json!([1, 2])
+        );
+        assert_eq!(read_as::<String>(r#"{"value": "text"}"#).unwrap(), "text");
+        assert_eq!(
+            read_as::<Option<u8>>(r#"{"value": null}"#).unwrap(),
+            Value::Null
+        );
+        assert_eq!(
+            read_as::<Vec<u8>>("[1, 2]").unwrap(),
+            json!([1, 2]),
+            "a server left the wrapper out"
+        );
+        assert_eq!(
+            invalid::<Vec<Reason>>(r#"{"value": [{"text": "a"}, {"text": 1}]}"#),
+            "the answer does not fit `Array_of_Reason`: at `[1].text`: invalid type: integer `1`, expected a string"
+        );
+    }
+
+    #[test]
+    fn what_is_not_json_is_invalid_and_kept() {
+        let cases = [
+            ("", "EOF while parsing a value at line 1 column 0"),
+            ("Here it is.", "expected value at line 1 column 1"),
+            (
+                r#"{"stars": 4, "reasons": []} I hope this helps!"#,
+                "trailing characters at line 1 column 29",
+            ),
+            (
+                r#"{"stars": 4, "reasons": ["#,
+                "EOF while parsing a list at line 1 column 25",
+            ),
+            ("```json\n{}\n```", "expected value at line 1 column 1"),
+        ];
+        for (answer, reason) in cases {
+            assert_eq!(
+                invalid::<Rating>(answer),
+                format!("the answer is not JSON: {reason}")
+            );
+        }
+    }
+
+    #[test]
+    fn a_field_that_does_not_fit_is_named_by_its_path() {
+        let cases = [
+            (
+                r#"{"stars": 4, "reasons": [{"text": "a"}, {"text": "b", "weight": "c"}]}"#,
+                "at `reasons[1].weight`: invalid type: string \"c\", expected f64",
+            ),
+            (
+                r#"{"stars": 256, "reasons": []}"#,
+                "at `stars`: invalid value: integer `256`, expected u8",
+            ),
+            (r#"{"stars": 4}"#, "missing field `reasons`"),
+            (
+                r#"{"stars": 4, "reasons": [{}]}"#,
+                "at `reasons[0]`: missing field `text`",
+            ),
+            ("4", "invalid type: integer `4`, expected struct Rating"),
+        ];
+        for (answer, reason) in cases {
+            assert_eq!(
+                invalid::<Rating>(answer),
+                format!("the answer does not fit `Rating`: {reason}")
+            );
+        }
+    }
+
+    #[test]
+    fn a_long_text_in_the_wrong_place_makes_no_long_message() {
+        let message = invalid::<Rating>(&json!("é\n".repeat(5000)).to_string());
+        assert!(
+            message.starts_with("the answer does not fit `Rating`: invalid type: string \"é\\n"),
+            "{message}"
+        );
+        assert!(
+            message.ends_with('…') && message.chars().count() < 400,
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn a_cut_answer_is_not_read_even_if_it_is_json() {
+        let cut = LlmResponse {
+            finish_reason: Some("length".into()),
+            ..LlmResponse::text(r#"{"stars": 4, "reasons": []}"#)
+        };
+        let error = read(&output::<Rating>().erased(), &cut).unwrap_err();
+        assert_eq!(error.kind(), LlmErrorKind::Truncated);
+    }
 }

@@ -20,7 +20,10 @@ impl StepKind for Unstructured {
 
     fn check(&self, definition: &Definition) -> Result<(), String> {
         definition.output.check(&Value::from("")).map_err(|_| {
-            format!("an unstructured step gives a `String`, not a `{}`", definition.output.name())
+            format!(
+                "an unstructured step gives a `String`, not a `{}`",
+                definition.output.name()
+            )
         })
     }
 
@@ -33,6 +36,43 @@ impl StepKind for Unstructured {
         _call: &'a StepCall<'_>,
         response: &'a LlmResponse,
     ) -> BoxFuture<'a, Result<Value, LlmError>> {
-        ready(response.accepted().map(|text| Value::from(text.trim()))).boxed()
+        ready(read(response)).boxed()
+    }
+}
+
+fn read(response: &LlmResponse) -> Result<Value, LlmError> {
+    response.accepted().map(|text| Value::from(text.trim()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::llm::LlmErrorKind;
+
+    #[test]
+    fn an_answer_is_its_text_without_white_space_around_it() {
+        let read = |answer: &str| read(&LlmResponse::text(answer)).unwrap();
+        assert_eq!(read("\n one\n two \n"), "one\n two");
+        assert_eq!(read("{\"json\": 1}"), "{\"json\": 1}");
+        assert_eq!(read(""), "");
+    }
+
+    #[test]
+    fn a_cut_answer_is_not_taken_for_a_whole_one() {
+        let cut = LlmResponse {
+            finish_reason: Some("length".into()),
+            ..LlmResponse::text(" half of ")
+        };
+        let error = read(&cut).unwrap_err();
+        assert_eq!(
+            (error.kind(), error.partial()),
+            (LlmErrorKind::Truncated, Some(" half of "))
+        );
+    }
+
+    #[test]
+    fn an_answer_without_text_is_invalid() {
+        let error = read(&LlmResponse::default()).unwrap_err();
+        assert_eq!(error.kind(), LlmErrorKind::InvalidOutput);
     }
 }

@@ -1,0 +1,187 @@
+//! What a fn does: which kind it is of, and whether it has what that kind needs.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
+use syn::{Expr, ExprLit, Lit, LitStr, ReturnType, parse_quote};
+
+use super::{Arguments, Output};
+use crate::item::FnItem;
+use crate::mistakes::Mistakes;
+use crate::names::{did_you_mean, list};
+use crate::params::{Param, is_string};
+
+/// The kinds that have a short name.
+const KINDS: [&str; 3] = ["unstructured", "structured", "task"];
+
+pub(crate) enum Work {
+    Flow {
+        total_steps: Option<i32>,
+        body: TokenStream,
+    },
+    Task {
+        body: TokenStream,
+    },
+    Ask {
+        kind: KindPath,
+        prompt: PromptName,
+        model: Option<String>,
+    },
+}
+
+impl Work {
+    pub(super) fn without_body(&mut self, output: &mut Output) {
+        if let Self::Flow { body, .. } | Self::Task { body } = self {
+            *body = no_body();
+            let ty = &output.ty;
+            (output.returned, output.fallible) = (parse_quote!(-> #ty), false);
+        }
+    }
+}
+
+/// Which file is a step's prompt.
+pub(crate) enum PromptName {
+    Given(LitStr),
+    /// The fn's name with `.md`.
+    OfFn,
+    /// The arguments are too wrong to tell.
+    Unclear,
+}
+
+/// Where a kind of model step is found.
+pub(crate) enum KindPath {
+    /// A type of `flow_engine::step`.
+    Ours(&'static str),
+    Path(Box<Expr>),
+}
+
+/// Stands where a body is missing.
+fn no_body() -> TokenStream {
+    quote!(#![allow(unused_variables, unused_mut)] ::core::unreachable!())
+}
+
+pub(super) fn flow(item: &FnItem, arguments: &Arguments, mistakes: &mut Mistakes) -> Work {
+    let body = item.body.clone().unwrap_or_else(|| {
+        mistakes.add(&item.signature.ident, "a flow is code: give it a body");
+        no_body()
+    });
+    Work::Flow {
+        total_steps: arguments.total_steps,
+        body,
+    }
+}
+
+pub(super) fn step(
+    item: &FnItem,
+    arguments: &Arguments,
+    output: &Output,
+    params: &[Param],
+    mistakes: &mut Mistakes,
+) -> Work {
+    let mut unclear = arguments.wrong;
+    let kind = match &arguments.kind {
+        Some(Expr::Lit(ExprLit {
+            lit: Lit::Str(text),
+            ..
+        })) => {
+            let kind = known_kind(text, mistakes);
+            unclear |= kind.is_none();
+            kind
+        }
+        Some(path) => {
+            let kind = KindPath::Path(Box::new(path.clone()));
+            return ask(kind, item, arguments, unclear, output, params, mistakes);
+        }
+        None => None,
+    };
+    let kind = kind.unwrap_or_else(|| match &item.body {
+        Some(_) if !(unclear && arguments.prompt.is_some()) => "task",
+        _ if is_string(&output.ty) => "unstructured",
+        _ => "structured",
+    });
+    let kind = match kind {
+        "task" => return task(item, arguments, mistakes),
+        "unstructured" => {
+            if !is_string(&output.ty) {
+                let message = "an unstructured step gives a `String`; for a type of your own use `kind = \"structured\"`";
+                mistakes.add(&output.ty, message);
+            }
+            KindPath::Ours("Unstructured")
+        }
+        _ => KindPath::Ours("Structured"),
+    };
+    ask(kind, item, arguments, unclear, output, params, mistakes)
+}
+
+fn known_kind(text: &LitStr, mistakes: &mut Mistakes) -> Option<&'static str> {
+    let name = text.value();
+    let kind = KINDS.into_iter().find(|kind| *kind == name);
+    if kind.is_none() {
+        let near = did_you_mean(&name, KINDS);
+        let known = list(KINDS);
+        mistakes.add(
+            text,
+            format!(
+                "there is no kind `{name}`{near}\nthe kinds are {known}; one of your own is given by its path: \
+                 `kind = my_crate::Kind`"
+            ),
+        );
+    }
+    kind
+}
+
+fn task(item: &FnItem, arguments: &Arguments, mistakes: &mut Mistakes) -> Work {
+    let not_for_tasks = "a task is code and asks no model: leave this out, or leave out the body";
+    for argument in [&arguments.prompt, &arguments.model].into_iter().flatten() {
+        mistakes.add(argument, not_for_tasks);
+    }
+    let body = item.body.clone().unwrap_or_else(|| {
+        mistakes.add(&item.signature.ident, "a task is code: give it a body");
+        no_body()
+    });
+    Work::Task { body }
+}
+
+fn ask(
+    kind: KindPath,
+    item: &FnItem,
+    arguments: &Arguments,
+    unclear: bool,
+    output: &Output,
+    params: &[Param],
+    mistakes: &mut Mistakes,
+) -> Work {
+    if item.body.is_some() {
+        let message = "a model step has no body, its prompt is what it does: end the signature with `;` (or make it a \
+                       task: `kind = \"task\"`)";
+        mistakes.add(&item.signature.ident, message);
+    }
+    match &item.signature.output {
+        ReturnType::Default => mistakes.add(
+            &item.signature.ident,
+            "a model step gives an answer: write `-> String` or `-> YourType`",
+        ),
+        ReturnType::Type(_, ty) if output.fallible => {
+            let message = format!(
+                "a model step names its answer's type only: write `-> {}`",
+                output.ty.to_token_stream()
+            );
+            mistakes.add(ty, message);
+        }
+        ReturnType::Type(..) => {}
+    }
+    for param in params {
+        if let Param::State(state) = param {
+            mistakes.add(&state.name, "a model step has no code that could use state");
+        }
+    }
+    let prompt = match &arguments.prompt {
+        Some(given) => PromptName::Given(given.clone()),
+        None if unclear || item.body.is_some() => PromptName::Unclear,
+        None => PromptName::OfFn,
+    };
+    Work::Ask {
+        kind,
+        prompt,
+        model: arguments.model.as_ref().map(LitStr::value),
+    }
+}

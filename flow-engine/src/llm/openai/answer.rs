@@ -1,0 +1,249 @@
+//! What came back over HTTP, and what it means.
+//!
+//! Read with a light hand: of a chat completion only the text must be there, and a part that has another form than
+//! OpenAI gives it counts as absent. An attempt that was paid for is not lost to a field that nobody needs.
+
+use std::time::Duration;
+
+use async_openai::error::OpenAIError;
+use chrono::{DateTime, Utc};
+use http::StatusCode;
+use http::header::{HeaderMap, LOCATION, RETRY_AFTER};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::authority;
+use crate::llm::{LlmError, LlmErrorKind, LlmResponse, Usage};
+
+/// How much of a server's message stands in ours; the whole of it is kept beside.
+const LONGEST_MESSAGE: usize = 300;
+
+/// An HTTP answer as a JSON document: the only form in which status and headers pass through async-openai.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Delivery {
+    status: u16,
+    request_id: Option<String>,
+    retry_after: Option<Duration>,
+    location: Option<String>,
+    body: String,
+}
+
+impl Delivery {
+    pub(super) async fn receive(response: reqwest::Response) -> Result<Self, reqwest::Error> {
+        let headers = response.headers();
+        Ok(Self {
+            status: response.status().as_u16(),
+            request_id: header(headers, "x-request-id").map(str::to_owned),
+            retry_after: retry_after(headers),
+            location: header(headers, LOCATION.as_str()).map(str::to_owned),
+            body: response.text().await?,
+        })
+    }
+
+    /// Takes a secret out of what the server says.
+    pub(super) fn hide(&mut self, secret: &str) {
+        self.body = self.body.replace(secret, "[key]");
+    }
+
+    pub(super) fn read(self) -> Result<LlmResponse, LlmError> {
+        let body = serde_json::from_str::<Value>(&self.body);
+        let said = body.as_ref().ok();
+        if !(200..300).contains(&self.status) {
+            return Err(self.refused(said, self.status));
+        }
+        // A gateway that had begun to answer can report its server's failure in the body only.
+        let failure = said.and_then(|body| body.pointer("/error/code")?.as_u64());
+        if let Some(status @ 400..=599) = failure {
+            return Err(self.refused(said, u16::try_from(status).unwrap_or(self.status)));
+        }
+        let completion = match &body {
+            Ok(completion) => completion,
+            Err(_) if self.body.trim_start().starts_with('<') => {
+                let reason = "it is a page of HTML; the address of a server usually ends in `/v1`";
+                return Err(self.unreadable(reason));
+            }
+            Err(error) => return Err(self.unreadable(&error.to_string())),
+        };
+        let at = |pointer: &str| completion.pointer(pointer);
+        let text = |pointer: &str| at(pointer)?.as_str().map(str::to_owned);
+        let count = |pointer: &str| at(pointer)?.as_u64();
+        if !at("/choices/0/message").is_some_and(Value::is_object) {
+            let said = message(completion).map(|said| format!(": {said}"));
+            return Err(self.unreadable(&format!("it holds no choice{}", said.unwrap_or_default())));
+        }
+        Ok(LlmResponse {
+            model: text("/model"),
+            content: at("/choices/0/message/content").and_then(content),
+            refusal: text("/choices/0/message/refusal").filter(|refusal| !refusal.is_empty()),
+            finish_reason: text("/choices/0/finish_reason"),
+            usage: Usage {
+                input_tokens: count("/usage/prompt_tokens"),
+                cached_tokens: count("/usage/prompt_tokens_details/cached_tokens"),
+                output_tokens: count("/usage/completion_tokens"),
+                reasoning_tokens: count("/usage/completion_tokens_details/reasoning_tokens"),
+            },
+            http_status: Some(self.status),
+            provider_request_id: self.request_id.or_else(|| text("/id")),
+            raw: self.body,
+        })
+    }
+
+    /// The server answered that it failed, or that the request is wrong.
+    fn refused(&self, body: Option<&Value>, status: u16) -> LlmError {
+        let word = |pointer: &str| body?.pointer(pointer)?.as_str();
+        let is = |wanted: &str| {
+            ["/error/code", "/error/type"]
+                .into_iter()
+                .any(|pointer| word(pointer) == Some(wanted))
+        };
+        let (kind, advice) = match status {
+            300..=399 => (
+                LlmErrorKind::InvalidRequest,
+                self.location
+                    .as_ref()
+                    .map(|location| format!("it moved to {location}, so give that address")),
+            ),
+            402 => (LlmErrorKind::Authentication, Some("add credit".to_owned())),
+            401 | 403 => (
+                LlmErrorKind::Authentication,
+                Some("check the key and what it may use".to_owned()),
+            ),
+            429 if is("insufficient_quota") => {
+                (LlmErrorKind::Authentication, Some("add credit".to_owned()))
+            }
+            429 => (
+                LlmErrorKind::RateLimited,
+                self.retry_after
+                    .map(|wait| format!("it asks to wait {wait:?}")),
+            ),
+            404 => (
+                LlmErrorKind::InvalidRequest,
+                Some("check the model's name, and that the server's address is right".to_owned()),
+            ),
+            501 => (LlmErrorKind::InvalidRequest, None),
+            408 | 409 | 425 | 500.. => (LlmErrorKind::Transient, None),
+            _ if is("content_filter") => (LlmErrorKind::ContentFiltered, None),
+            _ => (LlmErrorKind::InvalidRequest, None),
+        };
+        let said = body
+            .and_then(message)
+            .unwrap_or(&self.body)
+            .chars()
+            .take(LONGEST_MESSAGE)
+            .collect::<String>();
+        let reason = StatusCode::from_u16(status)
+            .ok()
+            .and_then(|status| status.canonical_reason());
+        let said = match (said.trim(), reason) {
+            ("", reason) => reason.unwrap_or("nothing more").to_owned(),
+            (said, _) => said.to_owned(),
+        };
+        let advice = advice
+            .map(|advice| format!("; {advice}"))
+            .unwrap_or_default();
+        self.failed(
+            kind,
+            format!("the model's server answered {status}: {said}{advice}"),
+        )
+    }
+
+    /// The answer is none. It may be a proxy's page or cut on its way: the next attempt may well be answered.
+    fn unreadable(&self, reason: &str) -> LlmError {
+        self.failed(
+            LlmErrorKind::Transient,
+            format!("the server's answer is not a chat completion: {reason}"),
+        )
+    }
+
+    fn failed(&self, kind: LlmErrorKind, message: String) -> LlmError {
+        LlmError::new(kind, message)
+            .with_answer(self.status, self.body.clone())
+            .with_provider_request_id(self.request_id.clone())
+            .with_retry_after(self.retry_after)
+    }
+}
+
+fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+/// Seconds or a date, as HTTP has it; or milliseconds in a header of OpenAI's own.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let number = |name| header(headers, name)?.trim().parse::<f64>().ok();
+    if let Some(milliseconds) = number("retry-after-ms") {
+        return Duration::try_from_secs_f64(milliseconds / 1000.0).ok();
+    }
+    if let Some(seconds) = number(RETRY_AFTER.as_str()) {
+        return Duration::try_from_secs_f64(seconds).ok();
+    }
+    let date = DateTime::parse_from_rfc2822(header(headers, RETRY_AFTER.as_str())?).ok()?;
+    // A moment that is past asks for no wait.
+    Some((date.to_utc() - Utc::now()).to_std().unwrap_or_default())
+}
+
+/// What a server says of an error, in one of the forms in use.
+fn message(body: &Value) -> Option<&str> {
+    let forms = [
+        "/error/message",
+        "/error",
+        "/message",
+        "/detail",
+        "/detail/0/msg",
+        "/0/error/message",
+    ];
+    forms
+        .into_iter()
+        .find_map(|form| body.pointer(form)?.as_str())
+}
+
+/// A text, or the texts among the parts that some servers send in its place.
+fn content(content: &Value) -> Option<String> {
+    match content {
+        Value::String(text) => Some(text.clone()),
+        Value::Array(parts) => {
+            let texts: Vec<_> = parts
+                .iter()
+                .filter_map(|part| part.get("text")?.as_str())
+                .collect();
+            (!texts.is_empty()).then(|| texts.concat())
+        }
+        _ => None,
+    }
+}
+
+/// The request brought no answer at all.
+pub(super) fn undelivered(error: &OpenAIError, timeout: Duration) -> LlmError {
+    let OpenAIError::Reqwest(cause) = error else {
+        return LlmError::new(LlmErrorKind::InvalidRequest, error.to_string());
+    };
+    // reqwest's own text leaves out why; its innermost cause says it ("connection refused").
+    let mut reason: &dyn std::error::Error = cause;
+    while let Some(source) = reason.source() {
+        reason = source;
+    }
+    let at = cause
+        .url()
+        .map(|url| format!(" at {}", authority(url)))
+        .unwrap_or_default();
+    let (kind, message) = if cause.is_connect() {
+        (
+            LlmErrorKind::Transient,
+            format!("cannot connect to the model's server{at}: {reason}; check that it runs there"),
+        )
+    } else if cause.is_timeout() {
+        (
+            LlmErrorKind::Timeout,
+            format!(
+                "no answer from the model's server{at} within {timeout:?}; a longer wait can be allowed"
+            ),
+        )
+    } else {
+        (
+            LlmErrorKind::Transient,
+            format!(
+                "the connection to the model's server{at} broke before its answer was there: {reason}"
+            ),
+        )
+    };
+    LlmError::new(kind, message)
+}

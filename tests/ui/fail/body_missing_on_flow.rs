@@ -1,0 +1,6 @@
+use flow_engine::prelude::*;
+
+#[flow]
+async fn shorten(content: String) -> String;
+
+fn main() {}

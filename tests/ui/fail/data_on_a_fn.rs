@@ -1,0 +1,6 @@
+use flow_engine::prelude::*;
+
+#[data]
+fn summary() {}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use flow_engine::prelude::*;
+
+#[flow]
+async fn shorten(contents: &[String]) -> String {
+    contents.concat()
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use flow_engine::prelude::*;
+
+#[flow]
+struct Shorten {
+    content: String,
+}
+
+fn main() {}

@@ -1,0 +1,5 @@
+//! What a user may write. The only dependency named here is flow-engine.
+
+mod inputs;
+mod items;
+mod outputs;
