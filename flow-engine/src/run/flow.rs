@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
+use chrono::Utc;
 use flow_engine_db::{Commit, NewRun, RunFinish, RunStatus, Write};
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -116,6 +117,7 @@ struct RunRecord {
 impl RunRecord {
     fn start(run: Arc<Run>, inputs: &Map<String, Value>) -> Self {
         let definition = run.definition;
+        let now = Utc::now();
         let row: Write = NewRun {
             user_id: run.user_id,
             total_steps: definition.total_steps(),
@@ -123,7 +125,8 @@ impl RunRecord {
             root_run_id: run.root_id,
             parent_run_id: run.parent.as_ref().map(|parent| parent.id),
             flow_version: definition.version(),
-            started_at: Some(chrono::Utc::now()),
+            created_at: now,
+            started_at: Some(now),
             ..NewRun::new(run.id, definition.name(), Value::from(inputs.clone()).to_string())
         }
         .into();
