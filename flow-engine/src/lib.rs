@@ -3,7 +3,7 @@
 //! A step asks a model, or runs code; a flow calls steps and other flows. Both are async fns with an attribute, and
 //! every run, step and request is kept in a database.
 //!
-//! ```
+//! ```standalone_crate
 //! use flow_engine::llm::MockBackend;
 //! use flow_engine::prelude::*;
 //! use serde_json::json;
