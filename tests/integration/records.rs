@@ -1,11 +1,16 @@
 //! What a run leaves in the database.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use diesel::connection::SimpleConnection as _;
+use diesel::{Connection as _, SqliteConnection};
 use flow_engine::prelude::*;
 use flow_engine::{ExecutionMode, RequestStatus, RunStatus, StepStatus};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::support::{Draft, TestEngine, engine, review};
+use crate::support::{Draft, TestEngine, count_words, engine, review};
 
 /// A completed run of three steps, for a user, with metadata.
 async fn reviewed(engine: &TestEngine, user: Uuid) -> Uuid {
@@ -146,4 +151,37 @@ async fn its_requests_hold_what_was_sent_and_what_came_back() {
         requests[0].prompt_id.as_deref(),
         Draft::definition().prompt().map(flow_engine::Prompt::id)
     );
+}
+
+/// Set once the step below has returned.
+static RETURNED: AtomicBool = AtomicBool::new(false);
+
+#[flow]
+async fn one_step() -> Result<()> {
+    count_words("a").await?;
+    RETURNED.store(true, Ordering::Release);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_step_returns_once_it_is_on_disk_and_not_before() {
+    let engine = engine().await;
+    let mut other = SqliteConnection::establish(engine.database()).unwrap();
+    other.batch_execute("BEGIN IMMEDIATE").unwrap();
+    let running = tokio::spawn(engine.execute(one_step()));
+    // While another process holds the file, nothing can be written.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(
+        !RETURNED.load(Ordering::Acquire),
+        "the step's end is not on disk yet"
+    );
+    other.batch_execute("COMMIT").unwrap();
+    let id = running.await.unwrap().unwrap().run_id;
+    assert!(RETURNED.load(Ordering::Acquire));
+    let run = engine.row(id).await;
+    assert!(
+        (run.progress_percentage - 100.0).abs() < f64::EPSILON,
+        "also without a total"
+    );
+    assert_eq!((run.total_steps, run.step_progress), (None, 1));
 }

@@ -17,14 +17,14 @@ use reqwest::Url;
 use serde_json::{Map, Value, json};
 
 use self::answer::Delivery;
-use super::{LlmBackend, LlmError, LlmErrorKind, LlmRequest, LlmResponse, OutputFormat};
+use super::{LlmBackend, LlmError, LlmRequest, LlmResponse, OutputFormat};
 use crate::environment::variable;
 use crate::error::{Error, ErrorKind};
 
 const OFFICIAL: &str = "https://api.openai.com/v1";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// OpenAI's own clients wait as long: a reasoning model may think for minutes before its first byte.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(600);
+const ANSWER_TIMEOUT: Duration = Duration::from_mins(10);
 
 /// A shorter key (`x`, `EMPTY`) guards nothing, and to hide it would make holes in the words of an error.
 const SHORTEST_SECRET: usize = 8;
@@ -111,7 +111,7 @@ impl OpenAiBackend {
     /// A variable that is set to nothing counts as not set.
     ///
     /// # Errors
-    /// When neither variable is set, or the address is not an `http` or `https` URL.
+    /// When neither variable is set, or [`new`](Self::new) does not take what they hold.
     pub fn from_env() -> Result<Self, Error> {
         Self::from_variables(variable)
     }
@@ -130,7 +130,7 @@ impl OpenAiBackend {
     }
 
     /// How long a request may take, from connecting to the answer's last byte: 10 minutes if this is not called, as
-    /// in OpenAI's own clients. A request that takes longer fails with [`LlmErrorKind::Timeout`].
+    /// in OpenAI's own clients. A request that takes longer fails with [`LlmErrorKind::Timeout`](super::LlmErrorKind::Timeout).
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         let config = self.client.config().clone();
         self.client = client(self.http.clone(), config, timeout);
@@ -251,7 +251,12 @@ impl LlmBackend for OpenAiBackend {
             let delivery: Result<Delivery, _> = self.client.chat().create_byot(body).await;
             let answer = match delivery {
                 Ok(mut delivery) => {
-                    if self.key.len() >= LONGER_THAN_WORDS {
+                    let is_secret = if delivery.is_success() {
+                        self.key.len() >= LONGER_THAN_WORDS
+                    } else {
+                        self.key.len() >= SHORTEST_SECRET
+                    };
+                    if is_secret {
                         delivery.hide(&self.key);
                     }
                     delivery.read()

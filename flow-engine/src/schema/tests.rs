@@ -34,9 +34,9 @@ fn refusal<T: OutputType>() -> String {
 }
 
 /// A model held to the schema can answer this value, and its answer reads back as the value.
-fn can_answer<T: OutputType + PartialEq + Debug>(value: T) {
+fn can_answer<T: OutputType + PartialEq + Debug>(value: &T) {
     let schema = schema::<T>();
-    let written = serde_json::to_value(&value).unwrap();
+    let written = serde_json::to_value(value).unwrap();
     let answer = if super::needs_wrapper(&of::<T>().schema()) {
         json!({ "value": written })
     } else {
@@ -47,7 +47,7 @@ fn can_answer<T: OutputType + PartialEq + Debug>(value: T) {
         "{answer} is not held by {schema}"
     );
     let output = unwrapped(&of::<T>(), answer);
-    assert_eq!(serde_json::from_value::<T>(output).unwrap(), value);
+    assert_eq!(serde_json::from_value::<T>(output).unwrap(), *value);
 }
 
 const KEYWORDS: [&str; 12] = [

@@ -40,7 +40,11 @@ impl Delivery {
         })
     }
 
-    /// Takes a secret out of what the server says.
+    pub(super) fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    /// Takes a secret out of what the server says: before it is read, since half a key is one too many in a message.
     pub(super) fn hide(&mut self, secret: &str) {
         self.body = self.body.replace(secret, "[key]");
     }
@@ -48,7 +52,7 @@ impl Delivery {
     pub(super) fn read(self) -> Result<LlmResponse, LlmError> {
         let body = serde_json::from_str::<Value>(&self.body);
         let said = body.as_ref().ok();
-        if !(200..300).contains(&self.status) {
+        if !self.is_success() {
             return Err(self.refused(said, self.status));
         }
         // A gateway that had begun to answer can report its server's failure in the body only.

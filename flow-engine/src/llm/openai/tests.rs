@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
-use crate::llm::{Message, Parameters, Role};
+use crate::llm::{LlmErrorKind, Message, Parameters, Role};
 
 const KEY: &str = "sk-test-0123456789-abcdefghijklmnop";
 
@@ -116,9 +116,11 @@ fn request() -> LlmRequest {
 
 async fn ask(backend: &OpenAiBackend) -> Result<LlmResponse, LlmError> {
     let request = request();
-    backend
-        .send(&request, &backend.body(&request).unwrap())
+    let body = backend.body(&request).unwrap();
+    let sent = backend.send(&request, &body);
+    tokio::time::timeout(Duration::from_secs(20), sent)
         .await
+        .expect("the backend waits for ever, or retries in secret")
 }
 
 /// The answer of a server that plays this, asked once.

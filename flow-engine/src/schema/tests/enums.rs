@@ -26,16 +26,16 @@ where
     T: crate::output::OutputType + Clone + PartialEq + std::fmt::Debug,
 {
     for shape in shapes {
-        can_answer(shape.clone());
-        can_answer(Of {
+        can_answer(shape);
+        can_answer(&Of {
             shape: shape.clone(),
         });
-        can_answer(Of {
+        can_answer(&Of {
             shape: Some(shape.clone()),
         });
     }
-    can_answer(shapes.to_vec());
-    can_answer(Of {
+    can_answer(&shapes.to_vec());
+    can_answer(&Of {
         shape: shapes.to_vec(),
     });
 }

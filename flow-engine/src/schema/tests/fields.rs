@@ -77,7 +77,7 @@ fn every_field_is_required_and_an_option_may_be_null() {
             },
         })
     );
-    can_answer(Article {
+    can_answer(&Article {
         title: "On engines".into(),
         author: author(),
         editor: None,
@@ -190,7 +190,7 @@ fn the_names_of_number_types_are_left_out_and_formats_of_text_are_kept() {
         schema["properties"]["page"],
         json!({ "type": ["string", "null"], "description": "(format: uri)" })
     );
-    can_answer(Numbers {
+    can_answer(&Numbers {
         a: u64::MAX,
         b: -1,
         c: 0.5,
@@ -221,7 +221,7 @@ fn a_type_that_contains_itself_is_referred_to() {
         json!({ "$ref": "#" })
     );
     assert_eq!(schema.get("$defs"), None);
-    can_answer(Section {
+    can_answer(&Section {
         sections: vec![leaf("a"), leaf("b")],
         next: Some(Box::new(leaf("c"))),
         ..leaf("root")
@@ -240,7 +240,7 @@ fn a_flattened_struct_is_written_out() {
         schema::<Signed>()["required"],
         json!(["text", "name", "email"])
     );
-    can_answer(Signed {
+    can_answer(&Signed {
         text: "t".into(),
         author: author(),
     });
@@ -255,8 +255,8 @@ fn an_empty_struct_and_a_generic_one_are_accepted() {
         items: Vec<T>,
         after: Option<T>,
     }
-    can_answer(Nothing {});
-    can_answer(Page {
+    can_answer(&Nothing {});
+    can_answer(&Page {
         items: vec![author()],
         after: Some(author()),
     });
@@ -288,7 +288,7 @@ fn names_are_of_the_letters_and_the_length_that_providers_take() {
     let schema = schema::<Both>();
     let defined: Vec<_> = schema["$defs"].as_object().unwrap().keys().collect();
     assert_eq!(defined, [expected, "of_2", "of_2_"]);
-    can_answer(Both {
+    can_answer(&Both {
         long: Long { next: None },
         spaced: Spaced {},
         underlined: Underlined { a: 1 },

@@ -24,12 +24,12 @@ fn a_root_that_is_no_object_is_wrapped() {
             "additionalProperties": false,
         })
     );
-    can_answer(String::from("text"));
-    can_answer(vec![1_u8, 2]);
-    can_answer(Some(0.5));
-    can_answer(None::<String>);
-    can_answer(true);
-    can_answer(());
+    can_answer(&String::from("text"));
+    can_answer(&vec![1_u8, 2]);
+    can_answer(&Some(0.5));
+    can_answer(&None::<String>);
+    can_answer(&true);
+    can_answer(&());
 }
 
 #[test]
@@ -42,8 +42,8 @@ fn a_struct_around_one_value_is_answered_as_that_value() {
     struct Around(Point);
     #[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
     struct Named(String);
-    can_answer(Around(Point { x: 1 }));
-    can_answer(Named("n".into()));
+    can_answer(&Around(Point { x: 1 }));
+    can_answer(&Named("n".into()));
 }
 
 #[test]
@@ -53,9 +53,9 @@ fn a_wrapped_root_that_contains_itself_is_found_among_the_definitions() {
         schema["properties"]["value"],
         json!({ "$ref": "#/$defs/Tree" })
     );
-    can_answer(Tree::Node(vec![Tree::Leaf(1), Tree::Node(Vec::new())]));
-    can_answer(vec![Tree::Leaf(1), Tree::Node(vec![Tree::Leaf(2)])]);
-    can_answer(Some(Tree::Leaf(1)));
+    can_answer(&Tree::Node(vec![Tree::Leaf(1), Tree::Node(Vec::new())]));
+    can_answer(&vec![Tree::Leaf(1), Tree::Node(vec![Tree::Leaf(2)])]);
+    can_answer(&Some(Tree::Leaf(1)));
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn a_wrapped_root_does_not_take_the_place_of_another_type_of_its_name() {
         Many(Vec<Forest>),
     }
     let one = Forest::One(other::Tree { height: 3 });
-    can_answer(Forest::Many(vec![one.clone(), Forest::Many(vec![one])]));
+    can_answer(&Forest::Many(vec![one.clone(), Forest::Many(vec![one])]));
 }
 
 #[test]

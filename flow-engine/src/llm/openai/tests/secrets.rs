@@ -33,6 +33,16 @@ async fn a_key_in_an_error_of_the_server_is_hidden() {
 }
 
 #[tokio::test]
+async fn a_key_at_the_cut_of_a_long_message_is_hidden_whole() {
+    let echo = json!({ "detail": format!("{}{KEY}", "x".repeat(290)) });
+    for key in [KEY, &KEY[..12]] {
+        let server = Server::start(json("400 Bad Request", &echo)).await;
+        let said = ask(&server.backend(key)).await.unwrap_err().to_string();
+        assert!(said.contains("xx[key]") && !said.contains("sk-"), "{said}");
+    }
+}
+
+#[tokio::test]
 async fn a_key_in_an_answer_of_the_server_is_hidden() {
     let echo = json!({ "choices": [{ "message": { "content": "yes" } }], "debug": { "authorization": KEY } });
     let response = answered(json("200 OK", &echo)).await;
