@@ -33,11 +33,20 @@ pub struct Definition {
 /// What a [`Definition`] does when it is called.
 #[doc(hidden)]
 #[derive(Clone, Copy)]
-#[expect(missing_debug_implementations, reason = "shown as the definition's kind")]
+#[expect(
+    missing_debug_implementations,
+    reason = "shown as the definition's kind"
+)]
 pub enum WorkKind {
-    Flow { total_steps: Option<i32> },
+    Flow {
+        total_steps: Option<i32>,
+    },
     Task,
-    Model { kind: &'static dyn StepKind, prompt: &'static Prompt, model: Option<&'static str> },
+    Model {
+        kind: &'static dyn StepKind,
+        prompt: &'static Prompt,
+        model: Option<&'static str>,
+    },
 }
 
 impl Definition {
@@ -123,7 +132,10 @@ inventory::collect!(Registration);
 
 /// Every step and flow linked into the program, by name.
 pub(crate) fn registered() -> Vec<&'static Definition> {
-    let mut all: Vec<_> = inventory::iter::<Registration>.into_iter().map(|entry| (entry.0)()).collect();
+    let mut all: Vec<_> = inventory::iter::<Registration>
+        .into_iter()
+        .map(|entry| (entry.0)())
+        .collect();
     all.sort_by_key(|definition| definition.name);
     all
 }

@@ -82,7 +82,10 @@ impl Cause {
     }
 
     fn message(message: impl Into<String>) -> Self {
-        Self { message: message.into(), source: None }
+        Self {
+            message: message.into(),
+            source: None,
+        }
     }
 }
 
@@ -227,7 +230,9 @@ impl From<flow_engine_db::StoreError> for Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.0.step, &self.0.flow) {
-            (Some(step), Some(flow)) if step != flow => write!(f, "step `{step}` of flow `{flow}` failed"),
+            (Some(step), Some(flow)) if step != flow => {
+                write!(f, "step `{step}` of flow `{flow}` failed")
+            }
             (Some(step), _) => write!(f, "step `{step}` failed"),
             (None, Some(flow)) => write!(f, "flow `{flow}` failed"),
             (None, None) => f.write_str(&self.0.cause.message),
@@ -270,11 +275,19 @@ mod tests {
 
     #[test]
     fn the_place_is_shown_and_the_cause_is_its_source() {
-        let error = Error::new(ErrorKind::Failed, "no such page").in_step("fetch").in_flow("crawl", Uuid::nil());
+        let error = Error::new(ErrorKind::Failed, "no such page")
+            .in_step("fetch")
+            .in_flow("crawl", Uuid::nil());
         assert_eq!(error.to_string(), "step `fetch` of flow `crawl` failed");
         assert_eq!(error.source().unwrap().to_string(), "no such page");
-        assert_eq!(error.line(), "step `fetch` of flow `crawl` failed: no such page");
-        assert_eq!(format!("{error:?}"), "step `fetch` of flow `crawl` failed\n  caused by: no such page");
+        assert_eq!(
+            error.line(),
+            "step `fetch` of flow `crawl` failed: no such page"
+        );
+        assert_eq!(
+            format!("{error:?}"),
+            "step `fetch` of flow `crawl` failed\n  caused by: no such page"
+        );
     }
 
     #[test]
@@ -286,16 +299,29 @@ mod tests {
 
     #[test]
     fn a_step_s_error_keeps_its_place_when_the_flow_returns_it() {
-        let inner = Error::new(ErrorKind::Failed, "boom").in_step("fetch").in_flow("inner", Uuid::nil());
+        let inner = Error::new(ErrorKind::Failed, "boom")
+            .in_step("fetch")
+            .in_flow("inner", Uuid::nil());
         let outer = Error::recorded(Box::new(inner)).in_flow("outer", Uuid::max());
-        assert_eq!((outer.flow(), outer.step(), outer.run_id()), (Some("inner"), Some("fetch"), Some(Uuid::nil())));
+        assert_eq!(
+            (outer.flow(), outer.step(), outer.run_id()),
+            (Some("inner"), Some("fetch"), Some(Uuid::nil()))
+        );
     }
 
     #[test]
     fn a_step_s_error_is_found_below_what_the_user_wrapped_it_in() {
-        let inner = Error::new(ErrorKind::Panicked, "boom").in_step("fetch").in_flow("f", Uuid::nil());
+        let inner = Error::new(ErrorKind::Panicked, "boom")
+            .in_step("fetch")
+            .in_flow("f", Uuid::nil());
         let error = Error::recorded(Box::new(Outer(Box::new(inner))));
-        assert_eq!((error.kind(), error.step()), (ErrorKind::Panicked, Some("fetch")));
-        assert_eq!(error.cause_line(), "outer: step `fetch` of flow `f` failed: boom");
+        assert_eq!(
+            (error.kind(), error.step()),
+            (ErrorKind::Panicked, Some("fetch"))
+        );
+        assert_eq!(
+            error.cause_line(),
+            "outer: step `fetch` of flow `f` failed: boom"
+        );
     }
 }

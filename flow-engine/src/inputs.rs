@@ -18,7 +18,10 @@ use crate::error::{Error, ErrorKind};
     note = "put `#[flow_engine::data]` on `{Self}`, or derive `Serialize`, `Deserialize`, `JsonSchema` (schemars 1) and `Clone`",
     note = "a service or a connection is not an input: mark it `#[state]`"
 )]
-pub trait InputType: Serialize + DeserializeOwned + JsonSchema + Clone + Send + Sync + 'static {}
+pub trait InputType:
+    Serialize + DeserializeOwned + JsonSchema + Clone + Send + Sync + 'static
+{
+}
 
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned + JsonSchema + Clone + Send + Sync + 'static> InputType for T {}
@@ -59,7 +62,11 @@ fn from_json<T: DeserializeOwned>(value: Value) -> Result<T, String> {
 pub(crate) fn at_path(error: serde_path_to_error::Error<serde_json::Error>) -> String {
     let path = error.path().to_string();
     let reason = error.into_inner();
-    if path == "." { reason.to_string() } else { format!("at `{path}`: {reason}") }
+    if path == "." {
+        reason.to_string()
+    } else {
+        format!("at `{path}`: {reason}")
+    }
 }
 
 impl<T> Input<T> {
@@ -69,7 +76,10 @@ impl<T> Input<T> {
     /// When it cannot be written as JSON: a map whose keys are not texts.
     pub fn put(&self, value: &T, inputs: &mut Map<String, Value>) -> Result<(), Error> {
         let json = (self.to_json)(value).map_err(|error| {
-            let message = format!("the input `{}` cannot be written as JSON: {error}", self.name);
+            let message = format!(
+                "the input `{}` cannot be written as JSON: {error}",
+                self.name
+            );
             Error::new(ErrorKind::InvalidInput, message)
         })?;
         inputs.insert(self.name.to_owned(), json);
@@ -82,8 +92,9 @@ impl<T> Input<T> {
     /// When it is missing and has no default, or does not fit the type.
     pub fn take(&self, inputs: &mut Map<String, Value>) -> Result<T, Error> {
         match (inputs.remove(self.name), self.default) {
-            (Some(json), _) => (self.from_json)(json)
-                .map_err(|reason| invalid(format!("the input `{}` does not fit: {reason}", self.name))),
+            (Some(json), _) => (self.from_json)(json).map_err(|reason| {
+                invalid(format!("the input `{}` does not fit: {reason}", self.name))
+            }),
             (None, Some(default)) => Ok(default()),
             (None, None) => Err(invalid(format!("the input `{}` is missing", self.name))),
         }
@@ -100,7 +111,9 @@ impl<T> Input<T> {
         if !self.docs.is_empty() {
             property.insert("description".to_owned(), self.docs.into());
         }
-        let default = self.default.and_then(|default| (self.to_json)(&default()).ok());
+        let default = self
+            .default
+            .and_then(|default| (self.to_json)(&default()).ok());
         if let Some(default) = default.filter(|default| !default.is_null()) {
             property.insert("default".to_owned(), default);
         }
@@ -123,9 +136,17 @@ fn invalid(message: String) -> Error {
 /// # Errors
 /// When anything is left; the message lists the right names.
 pub fn no_others(inputs: &Map<String, Value>, names: &[&str]) -> Result<(), Error> {
-    let Some(unknown) = inputs.keys().next() else { return Ok(()) };
-    let names = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    Err(invalid(format!("there is no input `{unknown}`; the inputs are {names}")))
+    let Some(unknown) = inputs.keys().next() else {
+        return Ok(());
+    };
+    let names = names
+        .iter()
+        .map(|name| format!("`{name}`"))
+        .collect::<Vec<_>>()
+        .join(", ");
+    Err(invalid(format!(
+        "there is no input `{unknown}`; the inputs are {names}"
+    )))
 }
 
 /// The JSON schema of all inputs of a step or a flow, as it is being written.
@@ -138,7 +159,11 @@ pub struct InputsSchema {
 
 impl InputsSchema {
     pub(crate) fn new() -> Self {
-        Self { generator: SchemaGenerator::default(), properties: Map::new(), required: Vec::new() }
+        Self {
+            generator: SchemaGenerator::default(),
+            properties: Map::new(),
+            required: Vec::new(),
+        }
     }
 
     fn add(&mut self, name: &str, property: Schema, required: bool) {
@@ -150,7 +175,10 @@ impl InputsSchema {
 
     pub(crate) fn finish(mut self, title: &str, docs: &str) -> Value {
         let mut schema = Map::new();
-        schema.insert("$schema".to_owned(), "https://json-schema.org/draft/2020-12/schema".into());
+        schema.insert(
+            "$schema".to_owned(),
+            "https://json-schema.org/draft/2020-12/schema".into(),
+        );
         schema.insert("title".to_owned(), title.into());
         if !docs.is_empty() {
             schema.insert("description".to_owned(), docs.into());

@@ -169,7 +169,8 @@ pub use definition::Definition;
 pub use engine::{Engine, EngineBuilder};
 pub use error::{BoxError, Error, ErrorKind, Result};
 pub use flow_engine_db::{
-    ExecutionMode, FlowRun, FlowStepRun, LlmRequest, RequestStatus, RunFilter, RunStatus, StepStatus,
+    ExecutionMode, FlowRun, FlowStepRun, LlmRequest, RequestStatus, RunFilter, RunStatus,
+    StepStatus,
 };
 /// Makes a type fit for inputs and outputs: `Clone`, `Debug`, `Serialize`, `Deserialize` and `JsonSchema`, through this
 /// crate. What the type derives itself is left to it; serde's and schemars' attributes apply.

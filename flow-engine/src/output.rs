@@ -43,7 +43,11 @@ pub const fn output<T: OutputType>() -> OutputOf<T> {
     OutputOf {
         erased: Output {
             name: T::schema_name,
-            schema: || SchemaGenerator::default().into_root_schema_for::<T>().to_value(),
+            schema: || {
+                SchemaGenerator::default()
+                    .into_root_schema_for::<T>()
+                    .to_value()
+            },
             check: |value| read::<T>(value).map(drop),
         },
         write: |output| serde_json::to_value(output),
@@ -89,8 +93,11 @@ impl<T> OutputOf<T> {
 
     /// An output from its recorded form.
     pub(crate) fn read_back(&self, value: &Value) -> Result<T, Error> {
-        (self.read)(value)
-            .map_err(|reason| invalid(format!("the output does not read back from its own JSON: {reason}")))
+        (self.read)(value).map_err(|reason| {
+            invalid(format!(
+                "the output does not read back from its own JSON: {reason}"
+            ))
+        })
     }
 }
 

@@ -26,7 +26,12 @@ struct Parsed {
 impl Prompt {
     #[doc(hidden)]
     pub const fn new(name: &'static str, source: &'static str, id: &'static str) -> Self {
-        Self { name, source, id, parsed: OnceLock::new() }
+        Self {
+            name,
+            source,
+            id,
+            parsed: OnceLock::new(),
+        }
     }
 
     /// The file, from the workspace's root: `prompts/summarize.md`.
@@ -53,18 +58,29 @@ impl Prompt {
             .map_err(|error| Error::caused(ErrorKind::Prompt, &error))?;
         Ok(rendered
             .into_iter()
-            .map(|message| Message { role: message.role, content: message.content })
+            .map(|message| Message {
+                role: message.role,
+                content: message.content,
+            })
             .collect())
     }
 
     fn parsed(&self) -> Result<&Parsed, Error> {
         self.parsed
             .get_or_init(|| {
-                let PromptFile { parameters, sections, .. } = flow_engine_prompt::parse(self.name, self.source)
-                    .map_err(|mistakes| mistakes.iter().map(ToString::to_string).collect::<String>())?;
-                let template =
-                    Template::new(self.name, self.source, &sections).map_err(|error| error.to_string())?;
-                Ok(Parsed { parameters, template })
+                let PromptFile {
+                    parameters,
+                    sections,
+                    ..
+                } = flow_engine_prompt::parse(self.name, self.source).map_err(|mistakes| {
+                    mistakes.iter().map(ToString::to_string).collect::<String>()
+                })?;
+                let template = Template::new(self.name, self.source, &sections)
+                    .map_err(|error| error.to_string())?;
+                Ok(Parsed {
+                    parameters,
+                    template,
+                })
             })
             .as_ref()
             .map_err(|message| Error::new(ErrorKind::Prompt, message.clone()))

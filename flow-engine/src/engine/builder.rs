@@ -73,7 +73,9 @@ impl EngineBuilder {
             model: self.model.or_else(|| variable("FLOW_ENGINE_MODEL")),
             states: self.states,
         };
-        Ok(Engine { services: Arc::new(services) })
+        Ok(Engine {
+            services: Arc::new(services),
+        })
     }
 }
 
@@ -109,8 +111,17 @@ fn mistakes(definitions: &[&'static Definition], states: &States) -> Vec<String>
         }
     }
     for definition in definitions {
-        let at = |reason: &str| format!("{}: `{}`: {reason}", definition.location(), definition.name());
-        let absent = definition.state.iter().filter(|state| !states.holds(**state));
+        let at = |reason: &str| {
+            format!(
+                "{}: `{}`: {reason}",
+                definition.location(),
+                definition.name()
+            )
+        };
+        let absent = definition
+            .state
+            .iter()
+            .filter(|state| !states.holds(**state));
         found.extend(absent.map(|state| at(&missing((state.name)()))));
         if let WorkKind::Model { kind, .. } = definition.work
             && let Err(reason) = kind.check(definition)

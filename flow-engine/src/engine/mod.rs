@@ -68,18 +68,25 @@ impl Engine {
         if install(Arc::clone(&self.services)) {
             return Ok(());
         }
-        let message = "an engine is already installed; install one, once, at the start of the program";
+        let message =
+            "an engine is already installed; install one, once, at the start of the program";
         Err(Error::new(ErrorKind::Configuration, message))
     }
 
     /// The flows linked into the program, by name.
     pub fn flows() -> Vec<&'static Definition> {
-        registered().into_iter().filter(|definition| definition.is_flow()).collect()
+        registered()
+            .into_iter()
+            .filter(|definition| definition.is_flow())
+            .collect()
     }
 
     /// The steps linked into the program, by name.
     pub fn steps() -> Vec<&'static Definition> {
-        registered().into_iter().filter(|definition| !definition.is_flow()).collect()
+        registered()
+            .into_iter()
+            .filter(|definition| !definition.is_flow())
+            .collect()
     }
 
     /// Where the runs are kept: the database's path.

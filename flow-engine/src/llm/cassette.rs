@@ -30,8 +30,13 @@ pub struct Cassette {
 
 #[derive(Debug)]
 enum Mode {
-    Replay { source: String },
-    Record { path: PathBuf, inner: Box<dyn LlmBackend> },
+    Replay {
+        source: String,
+    },
+    Record {
+        path: PathBuf,
+        inner: Box<dyn LlmBackend>,
+    },
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -63,7 +68,10 @@ impl Cassette {
     pub fn replay(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         let text = std::fs::read_to_string(path).map_err(|error| {
-            configuration(format!("cannot read the cassette {}: {error}", path.display()))
+            configuration(format!(
+                "cannot read the cassette {}: {error}",
+                path.display()
+            ))
         })?;
         Self::from_json(&path.display().to_string(), &text)
     }
@@ -84,7 +92,9 @@ impl Cassette {
         Ok(Self {
             provider: tape.provider.clone(),
             model: Some(tape.model.clone()),
-            mode: Mode::Replay { source: source.to_owned() },
+            mode: Mode::Replay {
+                source: source.to_owned(),
+            },
             tape: Mutex::new(tape),
         })
     }
@@ -103,7 +113,10 @@ impl Cassette {
                 given: HashMap::new(),
             }),
             provider,
-            mode: Mode::Record { path: path.into(), inner: Box::new(inner) },
+            mode: Mode::Record {
+                path: path.into(),
+                inner: Box::new(inner),
+            },
         }
     }
 
@@ -141,14 +154,23 @@ impl Cassette {
         Ok(response)
     }
 
-    fn keep(&self, path: &Path, request: &LlmRequest, response: &LlmResponse) -> Result<(), LlmError> {
+    fn keep(
+        &self,
+        path: &Path,
+        request: &LlmRequest,
+        response: &LlmResponse,
+    ) -> Result<(), LlmError> {
         let mut tape = self.tape.lock().unwrap_or_else(PoisonError::into_inner);
         tape.model.clone_from(&request.model);
         tape.interactions.push(Interaction {
             step: request.step.clone(),
             request: request.clone(),
-            raw: serde_json::from_str(&response.raw).unwrap_or_else(|_| Value::String(response.raw.clone())),
-            response: LlmResponse { raw: String::new(), ..response.clone() },
+            raw: serde_json::from_str(&response.raw)
+                .unwrap_or_else(|_| Value::String(response.raw.clone())),
+            response: LlmResponse {
+                raw: String::new(),
+                ..response.clone()
+            },
         });
         write_whole(path, &tape).map_err(|error| {
             LlmError::new(
@@ -171,8 +193,12 @@ fn write_whole(path: &Path, tape: &Tape) -> std::io::Result<()> {
 
 /// The request as text, the step's label left out.
 fn key(request: &LlmRequest) -> Result<String, LlmError> {
-    serde_json::to_string(request)
-        .map_err(|error| LlmError::new(LlmErrorKind::InvalidRequest, format!("the request is not JSON: {error}")))
+    serde_json::to_string(request).map_err(|error| {
+        LlmError::new(
+            LlmErrorKind::InvalidRequest,
+            format!("the request is not JSON: {error}"),
+        )
+    })
 }
 
 fn configuration(message: String) -> Error {
@@ -232,7 +258,10 @@ mod tests {
         LlmRequest {
             step: "summarize".into(),
             model: "m".into(),
-            messages: vec![Message { role: Role::User, content: content.into() }],
+            messages: vec![Message {
+                role: Role::User,
+                content: content.into(),
+            }],
             parameters: Parameters::default(),
             format: OutputFormat::Text,
         }
@@ -255,20 +284,35 @@ mod tests {
             Ok(response)
         });
         let recorder = Cassette::record(&path, mock);
-        let first_two = [ask(&recorder, "a").await.unwrap(), ask(&recorder, "a").await.unwrap()];
+        let first_two = [
+            ask(&recorder, "a").await.unwrap(),
+            ask(&recorder, "a").await.unwrap(),
+        ];
 
         let player = Cassette::replay(&path).unwrap();
         assert_eq!(player.model(), Some("m"));
         assert_eq!(ask(&player, "a").await.unwrap(), first_two[0]);
         assert_eq!(ask(&player, "a").await.unwrap(), first_two[1]);
-        assert_eq!(ask(&player, "a").await.unwrap(), first_two[1], "the last answer repeats");
-        assert_eq!(ask(&player, "b").await.unwrap_err().kind(), LlmErrorKind::NotRecorded);
+        assert_eq!(
+            ask(&player, "a").await.unwrap(),
+            first_two[1],
+            "the last answer repeats"
+        );
+        assert_eq!(
+            ask(&player, "b").await.unwrap_err().kind(),
+            LlmErrorKind::NotRecorded
+        );
     }
 
     #[test]
     fn a_file_of_another_form_is_refused_with_its_name() {
         let error = Cassette::from_json("answers.json", "{}").unwrap_err();
-        assert!(error.to_string().starts_with("answers.json is not a cassette: "), "{error}");
+        assert!(
+            error
+                .to_string()
+                .starts_with("answers.json is not a cassette: "),
+            "{error}"
+        );
         let newer = r#"{"format": 9, "provider": "p", "model": "m", "interactions": []}"#;
         let error = Cassette::from_json("answers.json", newer).unwrap_err();
         assert!(error.to_string().contains("has format 9"), "{error}");

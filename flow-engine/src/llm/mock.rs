@@ -57,7 +57,11 @@ impl MockBackend {
         };
         self.on(step, move |request| {
             let text = text.clone()?;
-            let asked = request.messages.iter().map(|message| words(&message.content)).sum();
+            let asked = request
+                .messages
+                .iter()
+                .map(|message| words(&message.content))
+                .sum();
             let given = words(&text);
             Ok(LlmResponse::text(text).with_usage(asked, given))
         })
@@ -102,7 +106,10 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 impl fmt::Debug for MockBackend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MockBackend")
-            .field("steps", &lock(&self.shared.answers).keys().collect::<Vec<_>>())
+            .field(
+                "steps",
+                &lock(&self.shared.answers).keys().collect::<Vec<_>>(),
+            )
             .finish_non_exhaustive()
     }
 }
@@ -130,7 +137,10 @@ impl LlmBackend for MockBackend {
                 Some(answer) => answer(request),
                 None => Err(LlmError::new(
                     LlmErrorKind::InvalidRequest,
-                    format!("the mock has no answer for the step `{0}`; add `.answer(\"{0}\", …)`", request.step),
+                    format!(
+                        "the mock has no answer for the step `{0}`; add `.answer(\"{0}\", …)`",
+                        request.step
+                    ),
                 )),
             }
         })

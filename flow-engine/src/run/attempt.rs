@@ -18,7 +18,12 @@ use crate::step::StepCall;
 
 /// Asks a model as the step's definition says, and reads its answer.
 pub(super) async fn ask(step: &StepRecord, inputs: &Map<String, Value>) -> Result<Value, Error> {
-    let WorkKind::Model { kind, prompt, model } = step.definition.work else {
+    let WorkKind::Model {
+        kind,
+        prompt,
+        model,
+    } = step.definition.work
+    else {
         unreachable!("only a model step asks");
     };
     let services = &*step.run.services;
@@ -74,7 +79,14 @@ impl<'a> Attempt<'a> {
         let row = NewRequest {
             prompt_id: Some(prompt.id().to_owned()),
             request: Some(body.to_string()),
-            ..NewRequest::new(id, step.run.id, step.id, provider, &request.model, services.backend.operation())
+            ..NewRequest::new(
+                id,
+                step.run.id,
+                step.id,
+                provider,
+                &request.model,
+                services.backend.operation(),
+            )
         };
         let _commit = services.store.submit(vec![row.into()]);
         step.asked(|asked| {
@@ -82,21 +94,37 @@ impl<'a> Attempt<'a> {
             asked.provider = Some(provider.to_owned());
             asked.model = Some(request.model.clone());
         });
-        Self { step, id, started: Instant::now(), ended: AtomicBool::new(false) }
+        Self {
+            step,
+            id,
+            started: Instant::now(),
+            ended: AtomicBool::new(false),
+        }
     }
 
     /// Queues what came of it. The step's own end, which is awaited, comes after it.
     fn end(&self, response: Option<&LlmResponse>, error: Option<&LlmError>) {
-        let status = if error.is_some() { RequestStatus::Failed } else { RequestStatus::Succeeded };
+        let status = if error.is_some() {
+            RequestStatus::Failed
+        } else {
+            RequestStatus::Succeeded
+        };
         self.finish(status, response, error);
     }
 
-    fn finish(&self, status: RequestStatus, response: Option<&LlmResponse>, error: Option<&LlmError>) {
+    fn finish(
+        &self,
+        status: RequestStatus,
+        response: Option<&LlmResponse>,
+        error: Option<&LlmError>,
+    ) {
         self.ended.store(true, Ordering::Release);
         let mut row = RequestFinish {
             latency_ms: i64::try_from(self.started.elapsed().as_millis()).ok(),
             http_status: error.and_then(LlmError::http_status).map(i32::from),
-            provider_request_id: error.and_then(LlmError::provider_request_id).map(str::to_owned),
+            provider_request_id: error
+                .and_then(LlmError::provider_request_id)
+                .map(str::to_owned),
             response: error.and_then(LlmError::body).map(str::to_owned),
             error_kind: error.map(|error| error.kind().as_str().to_owned()),
             error_message: error.map(ToString::to_string),
@@ -112,13 +140,18 @@ impl<'a> Attempt<'a> {
             row.output_tokens = count(response.usage.output_tokens);
             row.reasoning_tokens = count(response.usage.reasoning_tokens);
             row.http_status = response.http_status.map(i32::from);
-            row.provider_request_id.clone_from(&response.provider_request_id);
+            row.provider_request_id
+                .clone_from(&response.provider_request_id);
         }
         self.step.asked(|asked| {
             let tokens = response.map_or(0, |response| response.usage.total());
             // The price of no model is known to this version, so an answer is an unpriced one.
             let unpriced_requests = u32::from(response.is_some());
-            asked.spent.add(Spent { tokens, unpriced_requests, ..Spent::default() });
+            asked.spent.add(Spent {
+                tokens,
+                unpriced_requests,
+                ..Spent::default()
+            });
             if let Some(served) = response.and_then(|response| response.model.clone()) {
                 asked.model = Some(served);
             }

@@ -81,7 +81,10 @@ impl Current {
 #[track_caller]
 pub fn awaited<C: Call>(call: C) -> BoxFuture<'static, Result<C::Output, Error>> {
     match PLACE.try_with(|place| Arc::clone(&place.run)) {
-        Ok(run) => call.in_run(run).map(|executed| executed.map(Executed::into_output)).boxed(),
+        Ok(run) => call
+            .in_run(run)
+            .map(|executed| executed.map(Executed::into_output))
+            .boxed(),
         Err(_) => ready(Err(outside(C::definition().name(), Location::caller()))).boxed(),
     }
 }

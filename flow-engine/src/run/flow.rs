@@ -21,7 +21,10 @@ use crate::call::Flow;
 use crate::error::{Error, ErrorKind};
 
 /// A flow as a root run.
-pub fn flow_as_run<F: Flow>(run: Arc<Run>, call: F) -> BoxFuture<'static, Result<FlowResult<F::Output>, Error>> {
+pub fn flow_as_run<F: Flow>(
+    run: Arc<Run>,
+    call: F,
+) -> BoxFuture<'static, Result<FlowResult<F::Output>, Error>> {
     async move {
         let inputs = call.to_inputs()?;
         let body = call.body(run.states())?;
@@ -31,7 +34,12 @@ pub fn flow_as_run<F: Flow>(run: Arc<Run>, call: F) -> BoxFuture<'static, Result
             Ok((output, typed))
         };
         let (output_content, metadata) = live(Arc::clone(&run), &inputs, content.boxed()).await?;
-        Ok(FlowResult { run_id: run.id, flow_name: F::definition().name(), output_content, metadata })
+        Ok(FlowResult {
+            run_id: run.id,
+            flow_name: F::definition().name(),
+            output_content,
+            metadata,
+        })
     }
     .boxed()
 }
@@ -51,16 +59,25 @@ pub(super) async fn live<T: 'static>(
     content: BoxFuture<'static, Result<(Value, T), Error>>,
 ) -> Result<(T, Metadata), Error> {
     let record = RunRecord::start(Arc::clone(&run), inputs);
-    let place = Place { run: Arc::clone(&run), step: None };
+    let place = Place {
+        run: Arc::clone(&run),
+        step: None,
+    };
     let content = PLACE.scope(place, AssertUnwindSafe(content).catch_unwind());
-    let outcome = Guarded { _first: SetOnDrop(Arc::clone(&run)), content: content.boxed() }
-        .await
-        .unwrap_or_else(|panic| Err(panicked(panic.as_ref())))
-        .map_err(|error| error.in_flow(run.definition.name(), run.id));
+    let outcome = Guarded {
+        _first: SetOnDrop(Arc::clone(&run)),
+        content: content.boxed(),
+    }
+    .await
+    .unwrap_or_else(|panic| Err(panicked(panic.as_ref())))
+    .map_err(|error| error.in_flow(run.definition.name(), run.id));
     match outcome {
         Ok((output, typed)) => {
-            let (commit, metadata) = record.finish(RunStatus::Completed, Some(output.to_string()), None);
-            commit.await.map_err(|error| Error::from(error).in_flow(run.definition.name(), run.id))?;
+            let (commit, metadata) =
+                record.finish(RunStatus::Completed, Some(output.to_string()), None);
+            commit
+                .await
+                .map_err(|error| Error::from(error).in_flow(run.definition.name(), run.id))?;
             Ok((typed, metadata))
         }
         Err(error) => {
@@ -127,7 +144,11 @@ impl RunRecord {
             flow_version: definition.version(),
             created_at: now,
             started_at: Some(now),
-            ..NewRun::new(run.id, definition.name(), Value::from(inputs.clone()).to_string())
+            ..NewRun::new(
+                run.id,
+                definition.name(),
+                Value::from(inputs.clone()).to_string(),
+            )
         }
         .into();
         // Not awaited: a run that never reached the disk is a run that never started.
@@ -135,16 +156,30 @@ impl RunRecord {
             Some(parent) => parent.opened(run.id, definition.name(), |_| row),
             None => run.services.store.submit(vec![row]),
         };
-        Self { run, started: Instant::now(), finished: AtomicBool::new(false) }
+        Self {
+            run,
+            started: Instant::now(),
+            finished: AtomicBool::new(false),
+        }
     }
 
-    fn finish(&self, status: RunStatus, outputs: Option<String>, error_message: Option<String>) -> (Commit, Metadata) {
+    fn finish(
+        &self,
+        status: RunStatus,
+        outputs: Option<String>,
+        error_message: Option<String>,
+    ) -> (Commit, Metadata) {
         self.finished.store(true, Ordering::Release);
         let elapsed = self.started.elapsed().as_millis();
         let (commit, spent) = self.run.finish(status == RunStatus::Completed, |progress| {
             let execution_time_ms = i64::try_from(elapsed).ok();
-            RunFinish { execution_time_ms, outputs, error_message, ..RunFinish::new(self.run.id, status, progress) }
-                .into()
+            RunFinish {
+                execution_time_ms,
+                outputs,
+                error_message,
+                ..RunFinish::new(self.run.id, status, progress)
+            }
+            .into()
         });
         let metadata = Metadata {
             tokens_used: spent.tokens,
@@ -162,8 +197,11 @@ impl Drop for RunRecord {
         if self.finished.load(Ordering::Acquire) {
             return;
         }
-        let status =
-            if self.run.is_root_dropping() { RunStatus::Interrupted } else { RunStatus::Cancelled };
+        let status = if self.run.is_root_dropping() {
+            RunStatus::Interrupted
+        } else {
+            RunStatus::Cancelled
+        };
         let message = match status {
             RunStatus::Interrupted => "the caller dropped the run before its end",
             _ => "the flow around it dropped it before its end",

@@ -15,9 +15,9 @@ use flow_engine_db::Store;
 use serde_json::Value;
 use uuid::Uuid;
 
+pub(crate) use context::install;
 pub use context::{Current, current};
 pub use context::{awaited, execute};
-pub(crate) use context::install;
 pub use flow::{flow_as_run, flow_in_run};
 pub(crate) use request::RunOptions;
 pub use request::RunRequest;
@@ -56,7 +56,11 @@ pub struct Run {
 }
 
 impl Run {
-    pub(crate) fn root(services: Arc<Services>, definition: &'static Definition, options: RunOptions) -> Self {
+    pub(crate) fn root(
+        services: Arc<Services>,
+        definition: &'static Definition,
+        options: RunOptions,
+    ) -> Self {
         Self {
             services,
             definition,
@@ -95,6 +99,8 @@ impl Run {
 
     /// Whether all of the root run ends, rather than a part that its flow drops.
     fn is_root_dropping(&self) -> bool {
-        self.and_ancestors().last().is_some_and(|root| root.dropping.load(Ordering::Acquire))
+        self.and_ancestors()
+            .last()
+            .is_some_and(|root| root.dropping.load(Ordering::Acquire))
     }
 }

@@ -50,7 +50,10 @@ impl Spent {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "exact below nine million dollars")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "exact below nine million dollars"
+)]
 fn usd(nano: i64) -> f64 {
     nano as f64 / 1e9
 }
@@ -66,11 +69,20 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Ledger {
     pub(super) fn root(total_steps: Option<i32>) -> Self {
-        Self { tree: Arc::default(), counters: Mutex::new(Counters { total_steps, ..Counters::default() }) }
+        Self {
+            tree: Arc::default(),
+            counters: Mutex::new(Counters {
+                total_steps,
+                ..Counters::default()
+            }),
+        }
     }
 
     pub(super) fn child(&self, total_steps: Option<i32>) -> Self {
-        Self { tree: Arc::clone(&self.tree), ..Self::root(total_steps) }
+        Self {
+            tree: Arc::clone(&self.tree),
+            ..Self::root(total_steps)
+        }
     }
 }
 
@@ -78,7 +90,9 @@ impl Counters {
     fn progress(&self, completed: bool) -> Progress {
         let percentage = match self.total_steps {
             _ if completed => 100.0,
-            Some(total) if total > 0 => (f64::from(self.finished) / f64::from(total) * 100.0).min(100.0),
+            Some(total) if total > 0 => {
+                (f64::from(self.finished) / f64::from(total) * 100.0).min(100.0)
+            }
             _ => 0.0,
         };
         Progress {
@@ -96,12 +110,19 @@ impl Run {
     /// Records that a step or a sub-flow has started, together with its own row.
     ///
     /// `row` is given the count of step rows, to take the next number if it is one.
-    pub(super) fn opened(&self, id: Uuid, name: &'static str, row: impl FnOnce(&mut i32) -> Write) -> Commit {
+    pub(super) fn opened(
+        &self,
+        id: Uuid,
+        name: &'static str,
+        row: impl FnOnce(&mut i32) -> Write,
+    ) -> Commit {
         let _tree = lock(&self.ledger.tree);
         let mut counters = lock(&self.ledger.counters);
         counters.open.push((id, name));
         let row = row(&mut counters.step_rows);
-        self.services.store.submit(vec![row, self.update(&counters)])
+        self.services
+            .store
+            .submit(vec![row, self.update(&counters)])
     }
 
     /// Records that a step has ended, together with its own row; what it spent goes to this run and all above it.
@@ -111,7 +132,11 @@ impl Run {
     }
 
     /// The last word on this run: nothing is written of it after the row made here.
-    pub(super) fn finish(&self, completed: bool, row: impl FnOnce(Progress) -> Write) -> (Commit, Spent) {
+    pub(super) fn finish(
+        &self,
+        completed: bool,
+        row: impl FnOnce(Progress) -> Write,
+    ) -> (Commit, Spent) {
         let _tree = lock(&self.ledger.tree);
         let (progress, spent) = {
             let mut counters = lock(&self.ledger.counters);
@@ -150,6 +175,11 @@ impl Run {
     }
 
     fn update(&self, counters: &Counters) -> Write {
-        RunProgress { id: self.id, progress: counters.progress(false), last_heartbeat: Utc::now() }.into()
+        RunProgress {
+            id: self.id,
+            progress: counters.progress(false),
+            last_heartbeat: Utc::now(),
+        }
+        .into()
     }
 }

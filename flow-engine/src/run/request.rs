@@ -22,7 +22,11 @@ pub(crate) struct RunOptions {
 
 impl Default for RunOptions {
     fn default() -> Self {
-        Self { id: Uuid::now_v7(), user_id: None, metadata: None }
+        Self {
+            id: Uuid::now_v7(),
+            user_id: None,
+            metadata: None,
+        }
     }
 }
 
@@ -38,7 +42,12 @@ pub struct RunRequest<C> {
 
 impl<C: Call> RunRequest<C> {
     pub(crate) fn new(services: Arc<Services>, call: C) -> Self {
-        Self { services, call, options: RunOptions::default(), mistake: None }
+        Self {
+            services,
+            call,
+            options: RunOptions::default(),
+            mistake: None,
+        }
     }
 
     /// The id that the run will have, known before it starts: to watch it, or to name it elsewhere.
@@ -69,7 +78,12 @@ impl<C: Call> RunRequest<C> {
     /// # Errors
     /// What a step or the flow failed with, or why the run could not be recorded.
     pub fn execute(self) -> BoxFuture<'static, Result<C::Executed, Error>> {
-        let Self { services, call, options, mistake } = self;
+        let Self {
+            services,
+            call,
+            options,
+            mistake,
+        } = self;
         if let Some(mistake) = mistake {
             return std::future::ready(Err(mistake)).boxed();
         }

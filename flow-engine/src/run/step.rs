@@ -25,7 +25,9 @@ pub fn step_in_run<S: Step>(
     run: Arc<Run>,
     call: S,
 ) -> BoxFuture<'static, Result<StepResult<S::Output>, Error>> {
-    recorded(run, call).map(|outcome| outcome.map(|(_, result)| result)).boxed()
+    recorded(run, call)
+        .map(|outcome| outcome.map(|(_, result)| result))
+        .boxed()
 }
 
 /// A step used alone: a run of one step.
@@ -42,7 +44,10 @@ pub fn step_as_run<S: Step>(
 }
 
 /// Runs a step; the output comes in the form in which it is recorded, too.
-async fn recorded<S: Step>(run: Arc<Run>, call: S) -> Result<(Value, StepResult<S::Output>), Error> {
+async fn recorded<S: Step>(
+    run: Arc<Run>,
+    call: S,
+) -> Result<(Value, StepResult<S::Output>), Error> {
     let inputs = call.to_inputs()?;
     let record = StepRecord::start(Arc::clone(&run), S::definition(), &inputs);
     let work = async {
@@ -54,7 +59,10 @@ async fn recorded<S: Step>(run: Arc<Run>, call: S) -> Result<(Value, StepResult<
         let typed = S::OUTPUT.read_back(&output)?;
         Ok((output, typed))
     };
-    let place = Place { run: Arc::clone(&run), step: Some((record.id, S::definition().name())) };
+    let place = Place {
+        run: Arc::clone(&run),
+        step: Some((record.id, S::definition().name())),
+    };
     let outcome = PLACE
         .scope(place, AssertUnwindSafe(work).catch_unwind())
         .await
@@ -97,7 +105,12 @@ impl StepRecord {
             *order += 1;
             let inputs = Value::from(inputs.clone()).to_string();
             let kind = definition.kind().to_owned();
-            NewStep { kind, inputs, ..NewStep::new(id, run.id, definition.name(), *order) }.into()
+            NewStep {
+                kind,
+                inputs,
+                ..NewStep::new(id, run.id, definition.name(), *order)
+            }
+            .into()
         });
         Self {
             run,
@@ -120,7 +133,8 @@ impl StepRecord {
         Metadata {
             tokens_used: asked.spent.tokens,
             cost_estimate: asked.spent.cost_usd(),
-            execution_time_ms: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            execution_time_ms: u64::try_from(self.started.elapsed().as_millis())
+                .unwrap_or(u64::MAX),
             provider: asked.provider,
             model: asked.model,
         }
@@ -129,7 +143,9 @@ impl StepRecord {
     /// Records how it ended. A success counts once it is on disk.
     async fn end<T>(&self, outcome: Result<(Value, T), Error>) -> Result<(Value, T), Error> {
         let place = |error: Error| {
-            error.in_step(self.definition.name()).in_flow(self.run.definition.name(), self.run.id)
+            error
+                .in_step(self.definition.name())
+                .in_flow(self.run.definition.name(), self.run.id)
         };
         match outcome {
             Ok((output, typed)) => {
@@ -162,7 +178,8 @@ impl StepRecord {
         let row: Write = StepFinish {
             execution_time_ms: i64::try_from(metadata.execution_time_ms).ok(),
             outputs,
-            step_metadata: (!step_metadata.is_empty()).then(|| Value::from(step_metadata).to_string()),
+            step_metadata: (!step_metadata.is_empty())
+                .then(|| Value::from(step_metadata).to_string()),
             tokens_used: i64::try_from(asked.spent.tokens).unwrap_or(i64::MAX),
             cost_estimate: metadata.cost_estimate,
             llm_request_id: asked.last_request,

@@ -120,7 +120,10 @@ impl StepCall<'_> {
     /// # Errors
     /// When the prompt cannot be read.
     pub fn parameters(&self) -> Result<Parameters, Error> {
-        Ok(Parameters { model: None, ..self.prompt.parameters()?.clone() })
+        Ok(Parameters {
+            model: None,
+            ..self.prompt.parameters()?.clone()
+        })
     }
 
     /// The request of these messages, parameters and model.

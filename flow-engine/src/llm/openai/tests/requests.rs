@@ -96,9 +96,15 @@ fn openai_itself_is_told_the_limit_by_its_newer_name() {
             full_body("max_completion_tokens")
         );
     }
-    let other = OpenAiBackend::new("https://not-api.openai.com.example/v1", KEY).unwrap();
-    assert_eq!(other.provider(), "not-api.openai.com.example");
-    assert_eq!(other.body(&full()).unwrap(), full_body("max_tokens"));
+    for host in [
+        "api.openai.com.example",
+        "my-api.openai.com",
+        "127.0.0.1:8080",
+    ] {
+        let other = OpenAiBackend::new(&format!("http://{host}/v1"), KEY).unwrap();
+        assert_eq!(other.provider(), host);
+        assert_eq!(other.body(&full()).unwrap(), full_body("max_tokens"));
+    }
 }
 
 #[test]
