@@ -41,7 +41,7 @@ pub async fn engine(article: &Article, recording: &str, answers: &str) -> Result
                 .join("cassettes")
                 .join(recording);
             println!("Recording the model's answers into {}.", path.display());
-            Engine::builder().backend(Cassette::record(path, OpenAiBackend::from_env()?))
+            Engine::builder().backend(Cassette::record(path, OpenAiBackend::from_env()?)?)
         }
         (true, _) => {
             println!("Asking the model that the environment names.");

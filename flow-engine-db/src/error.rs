@@ -15,7 +15,7 @@ pub enum StoreError {
     /// The URL is for a database that this build cannot use, or it is not a URL of a database.
     #[error("cannot use `{url}` as a database: {reason}")]
     UnsupportedUrl {
-        /// The URL, without a password.
+        /// The URL; of one that is not of SQLite only the scheme, since a password may follow.
         url: String,
         /// What is wrong with it, and what is accepted.
         reason: String,

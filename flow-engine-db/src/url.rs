@@ -11,17 +11,28 @@ pub(crate) enum DatabaseUrl {
 }
 
 const SUPPORTED: &str = "this version supports `sqlite://path/to/file.db`";
+const IN_MEMORY: &str = "a database in memory cannot be shared by several connections";
 
 /// Reads `sqlite://path` and `sqlite:path`; the path is taken as it is, relative to the working
 /// directory.
 pub(crate) fn parse(url: &str) -> Result<DatabaseUrl, StoreError> {
     let refuse = |reason: String| StoreError::UnsupportedUrl {
-        url: without_password(url),
+        url: shown(url),
         reason,
     };
 
-    let Some((scheme, rest)) = url.split_once(':') else {
-        return Err(refuse(format!("it has no scheme; {SUPPORTED}")));
+    if url == ":memory:" {
+        return Err(refuse(format!("{IN_MEMORY}; {SUPPORTED}")));
+    }
+    let Some((scheme, rest)) = split(url) else {
+        let reason = if url.is_empty() {
+            format!("it is empty; {SUPPORTED}")
+        } else if is_path(url) {
+            format!("it has no scheme; write `sqlite://{url}`")
+        } else {
+            format!("it has no scheme; {SUPPORTED}")
+        };
+        return Err(refuse(reason));
     };
     match scheme.to_ascii_lowercase().as_str() {
         "sqlite" => {}
@@ -43,9 +54,7 @@ pub(crate) fn parse(url: &str) -> Result<DatabaseUrl, StoreError> {
         return Err(refuse(format!("the path is missing; {SUPPORTED}")));
     }
     if path.contains(":memory:") {
-        return Err(refuse(format!(
-            "a database in memory cannot be shared by several connections; {SUPPORTED}"
-        )));
+        return Err(refuse(format!("{IN_MEMORY}; {SUPPORTED}")));
     }
     if path.contains('?') {
         return Err(refuse(format!(
@@ -58,22 +67,38 @@ pub(crate) fn parse(url: &str) -> Result<DatabaseUrl, StoreError> {
     Ok(DatabaseUrl::Sqlite(PathBuf::from(path)))
 }
 
-/// `scheme://user:secret@host` without the secret; a URL may come from the environment and end in a
-/// log.
-fn without_password(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return url.to_owned();
-    };
-    // The last `@` before the path ends the user information: a password may hold an unescaped one.
-    let authority_end = rest.find('/').unwrap_or(rest.len());
-    let (authority, path) = rest.split_at(authority_end);
-    match authority.rsplit_once('@') {
-        Some((user, host)) => {
-            let user = user.split(':').next().unwrap_or_default();
-            format!("{scheme}://{user}@{host}{path}")
-        }
-        None => url.to_owned(),
+/// The scheme and what follows its colon. A single letter is a drive, not a scheme.
+fn split(url: &str) -> Option<(&str, &str)> {
+    let (scheme, rest) = url.split_once(':')?;
+    let is_scheme = scheme.len() > 1
+        && scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+        && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
+    is_scheme.then_some((scheme, rest))
+}
+
+/// What a message may show of `url`, which may come from the environment and end in a log: of
+/// anything but a path no more than the scheme, since a password stands in a different place for
+/// every database.
+fn shown(url: &str) -> String {
+    match split(url) {
+        Some((scheme, _)) if scheme.eq_ignore_ascii_case("sqlite") => match url.split_once('?') {
+            Some((path, _parameters)) => format!("{path}?…"),
+            None => url.to_owned(),
+        },
+        Some((scheme, _)) => format!("{scheme}:…"),
+        None if url.is_empty() || url == ":memory:" || is_path(url) => url.to_owned(),
+        None => "…".to_owned(),
     }
+}
+
+/// Whether a text without a scheme is the path of a file and can be nothing else.
+fn is_path(text: &str) -> bool {
+    let mut chars = text.chars();
+    let drive = chars.next().is_some_and(|c| c.is_ascii_alphabetic())
+        && chars.next() == Some(':')
+        && matches!(chars.next(), Some('/' | '\\'));
+    let path = if drive { &text[2..] } else { text };
+    !path.is_empty() && !path.contains([':', '@', '=', '?', '\0'])
 }
 
 #[cfg(test)]
@@ -105,21 +130,62 @@ mod tests {
     #[cfg(feature = "sqlite")]
     #[test]
     fn what_cannot_work_is_refused_with_its_reason() {
-        assert!(refusal("sqlite::memory:").contains("memory cannot be shared"));
-        assert!(refusal("sqlite://").contains("the path is missing"));
-        assert!(refusal("sqlite://runs.db?mode=rwc").contains("parameters after `?`"));
-        assert!(refusal("mysql://localhost/x").contains("`mysql` is not supported"));
+        for (url, reason) in [
+            ("sqlite::memory:", "memory cannot be shared"),
+            ("sqlite://", "the path is missing"),
+            ("sqlite://runs.db?mode=rwc", "parameters after `?`"),
+        ] {
+            assert!(refusal(url).contains(reason), "{}", refusal(url));
+        }
+    }
+
+    #[test]
+    fn what_is_no_url_is_refused_with_what_to_write() {
+        for (url, expected) in [
+            (
+                ":memory:",
+                "cannot use `:memory:` as a database: a database in memory cannot be shared",
+            ),
+            ("", "cannot use `` as a database: it is empty; this version"),
+            (
+                "b.db",
+                "cannot use `b.db` as a database: it has no scheme; write `sqlite://b.db`",
+            ),
+            (
+                "C:\\data\\b.db",
+                "cannot use `C:\\data\\b.db` as a database: it has no scheme; write `sqlite://C:\\data\\b.db`",
+            ),
+            (
+                "mysql://localhost/x",
+                "cannot use `mysql:…` as a database: `mysql` is not supported",
+            ),
+        ] {
+            let message = refusal(url);
+            assert!(message.starts_with(expected), "{message}");
+        }
     }
 
     #[test]
     fn a_password_is_in_no_message() {
         for url in [
             "postgres://ada:s3cret@db/app",
+            "postgres://ada:s3c/ret@db/app",
+            "postgres:ada:s3cret@db",
+            "postgres://db/app?user=ada&password=s3cret",
             "mysql://ada:s3c@s3cret@db/app",
             "postgresql://:s3cret@db",
+            "my_app:s3cret",
+            ":s3cret@db",
+            "ada@s3cret",
+            "s:s3cret@db",
+            "host=db password=s3cret user=ada",
+            "host=db password=s3cret options=-c:x",
+            #[cfg(feature = "sqlite")]
+            "sqlite://runs.db?password=s3cret",
         ] {
             let message = refusal(url);
             assert!(!message.contains("s3c"), "{message}");
+            assert!(!message.contains("ret"), "{message}");
         }
     }
 }

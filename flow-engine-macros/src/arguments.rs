@@ -1,5 +1,6 @@
 //! The arguments of an attribute: `#[step(kind = "structured", prompt = "summarize.md")]`.
 
+use flow_engine_prompt::suggest::{did_you_mean, list};
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::ext::IdentExt as _;
@@ -8,7 +9,6 @@ use syn::punctuated::Punctuated;
 use syn::{Expr, ExprLit, Ident, Lit, LitInt, LitStr, Token};
 
 use crate::mistakes::Mistakes;
-use crate::names::{did_you_mean, list};
 
 /// `name` or `name = value`.
 pub(crate) struct Argument {

@@ -1,27 +1,7 @@
-//! Names: what is nearest to a wrong one, and what a type generated for a fn is called.
+//! Names: an identifier's own, and what a type generated for a fn is called.
 
 use proc_macro2::Ident;
 use syn::ext::IdentExt as _;
-
-/// "; did you mean `x`?" with the nearest of `known`, or nothing if none is near.
-pub(crate) fn did_you_mean<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> String {
-    known
-        .into_iter()
-        .map(|name| (strsim::damerau_levenshtein(wrong, name), name))
-        .filter(|(distance, name)| *distance <= (name.len() / 3).max(1))
-        .min()
-        .map(|(_, name)| format!("; did you mean `{name}`?"))
-        .unwrap_or_default()
-}
-
-/// "`a`, `b`, `c`"
-pub(crate) fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
-    names
-        .into_iter()
-        .map(|name| format!("`{name}`"))
-        .collect::<Vec<_>>()
-        .join(", ")
-}
 
 /// The type of a fn: `extract_content` → `ExtractContent`.
 pub(crate) fn type_of(fn_name: &Ident) -> Ident {
@@ -49,7 +29,7 @@ pub(crate) fn plain(ident: &Ident) -> String {
 mod tests {
     use quote::format_ident;
 
-    use super::{did_you_mean, type_of};
+    use super::type_of;
 
     #[test]
     fn a_type_is_called_as_its_fn_in_camel_case() {
@@ -70,14 +50,5 @@ mod tests {
         for (name, expected) in [("_2d_plot", "_2dPlot_"), ("__", "__"), ("self_", "_Self_")] {
             assert_eq!(type_of(&format_ident!("{name}")).to_string(), expected);
         }
-    }
-
-    #[test]
-    fn the_nearest_name_is_offered_only_if_it_is_near() {
-        let known = ["kind", "prompt", "model", "version", "type"];
-        assert_eq!(did_you_mean("promt", known), "; did you mean `prompt`?");
-        assert_eq!(did_you_mean("knid", known), "; did you mean `kind`?");
-        assert_eq!(did_you_mean("retries", known), "");
-        assert_eq!(did_you_mean("", known), "");
     }
 }

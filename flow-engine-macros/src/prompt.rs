@@ -1,8 +1,9 @@
 //! The prompt file of a model step: found, read and checked against the inputs.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use flow_engine_prompt::Located;
 use proc_macro2::{Span, TokenStream};
 use quote::quote;
 
@@ -11,7 +12,8 @@ use crate::mistakes::Mistakes;
 /// A prompt that was found. Its mistakes, if any, are reported apart.
 pub(crate) struct Prompt {
     shown: String,
-    path: PathBuf,
+    /// The absolute path.
+    path: String,
     id: String,
     /// The inputs that its templates read.
     pub(crate) used: BTreeSet<String>,
@@ -39,10 +41,12 @@ pub(crate) fn read(
     };
     let text = located.read().map_err(|error| syn::Error::new(at, error));
     let text = mistakes.keep(text)?;
+    let path = included(&located).map_err(|message| syn::Error::new(at, message));
+    let path = mistakes.keep(path)?.to_owned();
     let mut prompt = Prompt {
         id: flow_engine_prompt::prompt_id(&text),
         shown: located.shown,
-        path: located.path,
+        path,
         used: BTreeSet::new(),
     };
     let diagnostics = match flow_engine_prompt::parse(&prompt.shown, &text) {
@@ -68,13 +72,21 @@ impl Prompt {
     /// The prompt as a value of the runtime. `include_str!` makes the file a part of the build: a change of it
     /// rebuilds.
     pub(crate) fn value(&self) -> TokenStream {
-        let (shown, path, id) = (&self.shown, absolute(&self.path), &self.id);
+        let (shown, path, id) = (&self.shown, &self.path, &self.id);
         quote!(::flow_engine::__private::Prompt::new(#shown, ::core::include_str!(#path), #id))
     }
 }
 
-fn absolute(path: &Path) -> String {
-    path.display().to_string()
+/// The path as `include_str!` takes it: in a string literal, which is UTF-8.
+fn included(located: &Located) -> Result<&str, String> {
+    located.path.to_str().ok_or_else(|| {
+        format!(
+            "the prompt {} is at a path that is not UTF-8, which `include_str!` cannot name: {}\n\
+             rename the folder or the file",
+            located.shown,
+            located.path.display()
+        )
+    })
 }
 
 fn source_file(at: Span) -> Option<PathBuf> {
@@ -83,5 +95,33 @@ fn source_file(at: Span) -> Option<PathBuf> {
         at.unwrap().local_file()
     } else {
         None
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+    use std::path::Path;
+
+    use flow_engine_prompt::Located;
+
+    use super::included;
+
+    fn at(path: &[u8]) -> Located {
+        Located {
+            path: Path::new(OsStr::from_bytes(path)).to_path_buf(),
+            shown: "prompts/x.md".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_path_that_is_not_utf_8_is_an_error_and_never_another_path() {
+        assert_eq!(
+            included(&at("/wörk/prompts/x.md".as_bytes())),
+            Ok("/wörk/prompts/x.md")
+        );
+        let error = included(&at(b"/w\xf6rk/prompts/x.md")).unwrap_err();
+        assert!(error.starts_with("the prompt prompts/x.md is at a path that is not UTF-8"));
     }
 }

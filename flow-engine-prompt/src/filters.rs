@@ -34,7 +34,7 @@ fn to_json(value: &Value, indent: Option<Value>, options: Kwargs) -> Result<Stri
         }
         Some(indent) => match usize::try_from(indent) {
             Ok(indent) => printing::pretty_json(value, indent),
-            Err(error) => Err(invalid("`indent` is a number").with_source(error)),
+            Err(_) => Err(invalid("`indent` is a number")),
         },
     }
 }

@@ -15,7 +15,7 @@ use serde_saphyr::{
 
 use crate::diagnostic::Diagnostic;
 use crate::parameters::{Parameters, ReasoningEffort};
-use crate::suggest::{list, nearest};
+use crate::suggest::{did_you_mean, list};
 use crate::text::Text;
 
 const FENCE: &str = "---";
@@ -111,14 +111,12 @@ impl Yaml<'_> {
 
     fn unknown_key(&self, key: &Spanned<String>) -> Diagnostic {
         let name = &key.value;
-        let message = match nearest(name, KEYS) {
-            Some(right) => {
-                format!("unknown key `{name}` in the front matter; did you mean `{right}`?")
-            }
-            None => format!("unknown key `{name}` in the front matter"),
-        };
+        let near = did_you_mean(name, KEYS);
         self.text
-            .error(self.span(key.referenced), message)
+            .error(
+                self.span(key.referenced),
+                format!("unknown key `{name}` in the front matter{near}"),
+            )
             .with_help(format!(
                 "the front matter holds model parameters only: {}",
                 list(KEYS)
@@ -265,11 +263,12 @@ fn number(value: &Value, max: f64) -> Result<f64, Wrong> {
 
 fn effort_expected(value: &Value) -> Wrong {
     let names = ReasoningEffort::ALL.map(ReasoningEffort::as_str);
-    let expected = format!("one of {}", list(names));
-    Wrong::Value(match value.as_str().and_then(|name| nearest(name, names)) {
-        Some(right) => format!("{expected}; did you mean `{right}`?"),
-        None => expected,
-    })
+    let near = value.as_str().map(|name| did_you_mean(name, names));
+    Wrong::Value(format!(
+        "one of {}{}",
+        list(names),
+        near.unwrap_or_default()
+    ))
 }
 
 /// The entries of a mapping, in order and with their places.

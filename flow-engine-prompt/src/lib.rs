@@ -15,9 +15,10 @@
 //! {{ content }}
 //! ```
 //!
-//! The crate has two readers. The macros call [`locate`], [`parse`] and [`PromptFile::check`] at compile time and
-//! bake [`Section`]s, [`Parameters`] and [`prompt_id`] into the program; the runtime builds a [`Template`] from
-//! them and calls [`Template::render`]. Both use one template environment, so what compiles also renders.
+//! The crate has two readers. The macros call [`locate`], [`parse`] and [`PromptFile::check`] at compile time, and
+//! compile the file's text (by `include_str!`) and its [`prompt_id`] into the program. At a prompt's first use the
+//! runtime calls [`parse`] again, on that text, and builds a [`Template`], which it renders from then on. Both use
+//! one template environment, so what compiles also renders.
 //!
 //! ```
 //! use flow_engine_prompt::{Template, parse};
@@ -51,7 +52,7 @@ mod printing;
 mod prompt_file;
 mod render_error;
 mod roles;
-mod suggest;
+pub mod suggest;
 mod template;
 #[cfg(test)]
 mod testing;

@@ -5,15 +5,13 @@ use std::fmt;
 /// A prompt could not be compiled or rendered.
 ///
 /// `Display` is one line that begins with the position, for example
-/// ``prompts/bill.md:7:4: `note` is none here; …``. The template engine's own error is the
-/// [`source`](std::error::Error::source).
-#[derive(Debug, Clone)]
+/// ``prompts/bill.md:7:4: `note` is none here; …``. There is no [`source`](std::error::Error::source): the template
+/// engine's own error says the same once more, with the position in one message's template in place of the file's.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RenderError {
     message: String,
     file: String,
     position: Option<(usize, usize)>,
-    // Shared, since minijinja's error cannot be cloned.
-    source: Option<std::sync::Arc<minijinja::Error>>,
 }
 
 impl RenderError {
@@ -22,13 +20,7 @@ impl RenderError {
             message,
             file: file.to_owned(),
             position,
-            source: None,
         }
-    }
-
-    pub(crate) fn with_source(mut self, source: minijinja::Error) -> Self {
-        self.source = Some(std::sync::Arc::new(source));
-        self
     }
 
     /// What went wrong, without the position.
@@ -62,8 +54,4 @@ impl fmt::Display for RenderError {
     }
 }
 
-impl std::error::Error for RenderError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.source.as_deref().map(|error| error as _)
-    }
-}
+impl std::error::Error for RenderError {}

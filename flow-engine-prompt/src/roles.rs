@@ -56,11 +56,17 @@ pub struct Section {
     pub end: usize,
 }
 
+/// How to write a heading that would be taken for a role line.
+const USE_OTHER_WORDS: &str =
+    "for a heading, use other words than a role's name alone, such as `# About the user`";
+
 /// What a line outside of code fences is.
 enum Line {
     Role(Role),
     /// Meant as a role line, as far as one can tell. Holds the right one.
     Misspelt(Role, &'static str),
+    /// A heading of nothing but a role's name.
+    WithoutColon(Role),
     Text,
 }
 
@@ -86,7 +92,10 @@ pub(crate) fn split(
             Line::Misspelt(role, why) if !is_code => {
                 mistakes.push(misspelt(text, range, role, why));
             }
-            Line::Misspelt(..) | Line::Text => {}
+            Line::WithoutColon(role) if !is_code => {
+                mistakes.push(without_colon(text, range, role));
+            }
+            Line::Misspelt(..) | Line::WithoutColon(_) | Line::Text => {}
         }
     }
     if let (Some(fence), Some(line)) = (fences.open_since(), fenced_role) {
@@ -217,9 +226,9 @@ fn classify(line: &str) -> Line {
             Line::Misspelt(role, "the message begins on the line below")
         }
         // `## User:` is rather a role than a heading: a message that goes missing in silence costs more.
-        (_, Some(role)) if rest.trim_start() == ":" => {
-            Line::Misspelt(role, "for a heading, leave out the colon")
-        }
+        (_, Some(role)) if rest.trim_start() == ":" => Line::Misspelt(role, USE_OTHER_WORDS),
+        // So is `# user`, with which a whole file would be one message.
+        (_, Some(role)) if rest.is_empty() => Line::WithoutColon(role),
         (None, None) if canonical_form && rest == ":" => match similar(word) {
             Some(role) => Line::Misspelt(role, "the roles are `system`, `user` and `assistant`"),
             None => Line::Text,
@@ -265,6 +274,16 @@ fn misspelt(text: Text<'_>, line: Range<usize>, role: Role, why: &str) -> Diagno
         format!("this is not a role line; did you mean `# {role}:`?"),
     )
     .with_help(why)
+}
+
+fn without_colon(text: Text<'_>, line: Range<usize>, role: Role) -> Diagnostic {
+    text.error(
+        line,
+        format!(
+            "this line opens no message, since its colon is missing; did you mean `# {role}:`?"
+        ),
+    )
+    .with_help(USE_OTHER_WORDS)
 }
 
 /// `range` without the blank lines around it, and without the blanks at its end.

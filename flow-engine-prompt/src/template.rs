@@ -64,7 +64,7 @@ impl Template {
                 .environment
                 .add_template_owned(index.to_string(), text)
             {
-                return Err(template.error(index, error));
+                return Err(template.error(index, &error));
             }
         }
         Ok(template)
@@ -94,7 +94,7 @@ impl Template {
                 .environment
                 .get_template(&index.to_string())
                 .and_then(|template| template.render(values.clone()))
-                .map_err(|error| self.error(index, error))?;
+                .map_err(|error| self.error(index, &error))?;
             let content = rendered.trim();
             if !content.is_empty() {
                 messages.push(RenderedMessage {
@@ -111,7 +111,7 @@ impl Template {
     }
 
     /// Places a template error in the file and words it for a reader of the prompt.
-    fn error(&self, index: usize, error: minijinja::Error) -> RenderError {
+    fn error(&self, index: usize, error: &minijinja::Error) -> RenderError {
         let section = &self.sections[index];
         let source = &section.source;
         let range = error
@@ -139,7 +139,7 @@ impl Template {
             ErrorKind::InvalidOperation => detail.to_owned(),
             kind => format!("{kind}: {detail}"),
         };
-        RenderError::new(&self.name, position, message.replace('\n', " ")).with_source(error)
+        RenderError::new(&self.name, position, message.replace('\n', " "))
     }
 }
 

@@ -11,6 +11,7 @@ const PIECES: &[&str] = &[
     "# assistant:",
     "# sytem:",
     "## user:",
+    "# user",
     "\n",
     "\n",
     "\n",

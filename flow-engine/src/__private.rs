@@ -8,7 +8,7 @@ pub use serde_json::{Map, Value};
 
 pub use crate::call::{Body, Call, Flow, Step, Work, debug};
 pub use crate::definition::{Definition, Registration, WorkKind};
-pub use crate::inputs::{Input, InputsSchema, input, no_others};
+pub use crate::inputs::{Input, InputsSchema, input, known};
 pub use crate::output::{OutputOf, output};
 pub use crate::prompt::Prompt;
 pub use crate::run::{FlowResult, Run, StepResult};

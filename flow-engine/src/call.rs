@@ -98,6 +98,5 @@ pub trait Executed {
 #[doc(hidden)]
 pub fn debug<C: Call>(call: &C, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let inputs = call.to_inputs().map_err(|_| fmt::Error)?;
-    f.write_str(C::definition().name())?;
-    f.debug_map().entries(inputs).finish()
+    write!(f, "{}({})", C::definition().name(), Value::from(inputs))
 }

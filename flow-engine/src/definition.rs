@@ -91,6 +91,11 @@ impl Definition {
         self.output.schema()
     }
 
+    /// The type of the output: its name, its schema, and whether a value fits it.
+    pub fn output(&self) -> &Output {
+        &self.output
+    }
+
     /// The prompt of a model step.
     pub fn prompt(&self) -> Option<&'static Prompt> {
         match self.work {

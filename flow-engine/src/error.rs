@@ -20,14 +20,17 @@ pub type Result<T, E = BoxError> = std::result::Result<T, E>;
 
 /// Why a run, a step or the engine itself failed.
 ///
-/// `Display` names the place ("step `summarize` of flow `article_processing` failed") and leaves the cause to
-/// [`source()`](std::error::Error::source); `Debug` prints both, one cause a line, so that a `main` returning
-/// this error shows the whole story.
-pub struct Error(Box<Recorded>);
+/// `{}` names the place ("step `summarize` of flow `article_processing` failed") and leaves the cause to
+/// [`source()`](std::error::Error::source). `{:#}` prints place and causes on one line, `{:?}` one cause a line, so that a
+/// `main` returning this error shows the whole story.
+///
+/// What a flow or a task returned is here in recorded form: kind, messages and chain of causes, but not its Rust type,
+/// which a replay could not give back. Business outcomes belong in `Ok`.
+pub struct Error(Box<ErrorRecord>);
 
 /// What an [`Error`] holds, and what is stored of it.
 #[derive(Clone, Serialize, Deserialize)]
-pub(crate) struct Recorded {
+pub(crate) struct ErrorRecord {
     kind: ErrorKind,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     flow: Option<String>,
@@ -107,10 +110,30 @@ impl std::error::Error for Cause {
     }
 }
 
+impl fmt::Display for ErrorRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.cause, f)
+    }
+}
+
+impl fmt::Debug for ErrorRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// An error in its own right, so that it is found inside what cannot be downcast: `anyhow` hides the [`Error`], but
+/// not its source.
+impl std::error::Error for ErrorRecord {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.cause.source()
+    }
+}
+
 impl Error {
     /// An error whose message says everything.
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self(Box::new(Recorded {
+        Self(Box::new(ErrorRecord {
             kind,
             flow: None,
             step: None,
@@ -139,11 +162,17 @@ impl Error {
         let mut new = Self::caused(ErrorKind::Failed, error.as_ref());
         let mut source = error.source();
         while let Some(inner) = source {
-            if let Some(ours) = inner.downcast_ref::<Self>() {
-                new.0.kind = ours.0.kind;
-                new.0.flow.clone_from(&ours.0.flow);
-                new.0.step.clone_from(&ours.0.step);
-                new.0.llm.clone_from(&ours.0.llm);
+            let ours = inner.downcast_ref::<Self>().map(|error| &*error.0);
+            if let Some(ours) = ours.or_else(|| inner.downcast_ref()) {
+                let unwrapped = Self(Box::new(ours.clone()));
+                if unwrapped.to_string() == new.0.cause.message {
+                    // Wrapped in nothing but a box.
+                    return unwrapped;
+                }
+                new.0 = Box::new(ErrorRecord {
+                    cause: new.0.cause,
+                    ..ours.clone()
+                });
                 break;
             }
             source = inner.source();
@@ -197,7 +226,7 @@ impl Error {
         chain(self)
     }
 
-    pub(crate) fn as_recorded(&self) -> &Recorded {
+    pub(crate) fn record(&self) -> &ErrorRecord {
         &self.0
     }
 }
@@ -229,6 +258,9 @@ impl From<flow_engine_db::StoreError> for Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if f.alternate() {
+            return f.write_str(&self.line());
+        }
         match (&self.0.step, &self.0.flow) {
             (Some(step), Some(flow)) if step != flow => {
                 write!(f, "step `{step}` of flow `{flow}` failed")
@@ -255,7 +287,7 @@ impl fmt::Debug for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         if self.0.step.is_some() || self.0.flow.is_some() {
-            Some(&self.0.cause)
+            Some(&*self.0)
         } else {
             // Without a place, `Display` is the cause's own message.
             self.0.cause.source()

@@ -82,6 +82,12 @@ impl<T> Input<T> {
             );
             Error::new(ErrorKind::InvalidInput, message)
         })?;
+        if is_deeper_than(&json, DEEPEST) {
+            return Err(invalid(format!(
+                "the input `{}` is nested deeper than {DEEPEST} levels, and could not be read back",
+                self.name
+            )));
+        }
         inputs.insert(self.name.to_owned(), json);
         Ok(())
     }
@@ -127,16 +133,30 @@ impl<T> std::fmt::Debug for Input<T> {
     }
 }
 
+/// `serde_json` reads 128 levels; some are those of the rows and requests that hold an input.
+const DEEPEST: usize = 100;
+
+fn is_deeper_than(json: &Value, levels: usize) -> bool {
+    let Some(below) = levels.checked_sub(1) else {
+        return json.is_array() || json.is_object();
+    };
+    match json {
+        Value::Array(items) => items.iter().any(|item| is_deeper_than(item, below)),
+        Value::Object(fields) => fields.values().any(|field| is_deeper_than(field, below)),
+        _ => false,
+    }
+}
+
 fn invalid(message: String) -> Error {
     Error::new(ErrorKind::InvalidInput, message)
 }
 
-/// What is left after every input was taken has no place to go.
+/// Called by the macros before the inputs are taken one by one.
 ///
 /// # Errors
-/// When anything is left; the message lists the right names.
-pub fn no_others(inputs: &Map<String, Value>, names: &[&str]) -> Result<(), Error> {
-    let Some(unknown) = inputs.keys().next() else {
+/// When there is a name that is no input's; the message lists those that are.
+pub fn known(inputs: &Map<String, Value>, names: &[&str]) -> Result<(), Error> {
+    let Some(unknown) = inputs.keys().find(|name| !names.contains(&name.as_str())) else {
         return Ok(());
     };
     let names = names

@@ -34,8 +34,8 @@ pub struct Output {
 #[derive(Debug)]
 pub struct OutputOf<T> {
     erased: Output,
-    write: fn(&T) -> serde_json::Result<Value>,
-    read: fn(&Value) -> Result<T, String>,
+    write: fn(&T) -> serde_json::Result<String>,
+    read: fn(&str) -> Result<T, String>,
 }
 
 /// Called by the macros, as a function, so that a wrong type is one error at that type.
@@ -48,15 +48,18 @@ pub const fn output<T: OutputType>() -> OutputOf<T> {
                     .into_root_schema_for::<T>()
                     .to_value()
             },
-            check: |value| read::<T>(value).map(drop),
+            check: |value| {
+                serde_path_to_error::deserialize::<_, T>(value)
+                    .map(drop)
+                    .map_err(at_path)
+            },
         },
-        write: |output| serde_json::to_value(output),
-        read: |value| read(value),
+        write: |output| serde_json::to_string(output),
+        read: |text| {
+            let json = &mut serde_json::Deserializer::from_str(text);
+            serde_path_to_error::deserialize(json).map_err(at_path)
+        },
     }
-}
-
-fn read<T: DeserializeOwned>(value: &Value) -> Result<T, String> {
-    serde_path_to_error::deserialize(value).map_err(at_path)
 }
 
 impl Output {
@@ -79,25 +82,34 @@ impl Output {
     }
 }
 
+/// An output as it is recorded, and as it reads back from there: live as on a replay, a caller gets the latter.
+#[derive(Debug)]
+pub(crate) struct Recorded<T> {
+    pub(crate) json: String,
+    pub(crate) output: T,
+}
+
 impl<T> OutputOf<T> {
     /// Without the type.
     pub const fn erased(&self) -> Output {
         self.erased
     }
 
-    /// The JSON form in which an output is recorded.
-    pub(crate) fn record(&self, output: &T) -> Result<Value, Error> {
-        (self.write)(output)
-            .map_err(|error| invalid(format!("the output cannot be written as JSON: {error}")))
+    /// What a task or a flow returned.
+    pub(crate) fn record(&self, output: &T) -> Result<Recorded<T>, Error> {
+        let json = (self.write)(output)
+            .map_err(|error| invalid(format!("the output cannot be written as JSON: {error}")))?;
+        self.read_back(json)
     }
 
-    /// An output from its recorded form.
-    pub(crate) fn read_back(&self, value: &Value) -> Result<T, Error> {
-        (self.read)(value).map_err(|reason| {
-            invalid(format!(
+    /// What is recorded as this JSON.
+    pub(crate) fn read_back(&self, json: String) -> Result<Recorded<T>, Error> {
+        match (self.read)(&json) {
+            Ok(output) => Ok(Recorded { json, output }),
+            Err(reason) => Err(invalid(format!(
                 "the output does not read back from its own JSON: {reason}"
-            ))
-        })
+            ))),
+        }
     }
 }
 

@@ -55,7 +55,7 @@ impl Prompt {
             .parsed()?
             .template
             .render(inputs)
-            .map_err(|error| Error::caused(ErrorKind::Prompt, &error))?;
+            .map_err(|error| Error::new(ErrorKind::Prompt, error.to_string()))?;
         Ok(rendered
             .into_iter()
             .map(|message| Message {

@@ -1,8 +1,9 @@
 //! The schema that a model is held to: the strict dialect of JSON Schema that providers enforce.
 //!
-//! Every property is required and none is additional; a union is `anyOf`; a `$ref` stands alone. What the dialect
-//! cannot say (lengths, bounds, patterns) moves into the description, where the model still reads it. What it
-//! cannot hold (maps, tuples, untyped JSON) is an error that names the Rust path.
+//! Every property is required and none is additional; a union is `anyOf`; a `$ref` stands alone. Numbers and the
+//! lengths of arrays keep their bounds, so that no answer is too great for its Rust type. What the dialect cannot
+//! say (lengths and patterns of text, unique items) moves into the description, where the model still reads it. What
+//! it cannot hold (maps, tuples, untyped JSON) is an error that names the Rust path.
 
 mod definitions;
 mod translation;

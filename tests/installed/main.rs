@@ -42,6 +42,6 @@ async fn calls_outside_of_a_run_start_one_on_the_installed_engine_but_a_bare_awa
     let error = engine.install().unwrap_err();
     assert_eq!(
         error.to_string(),
-        "an engine is already installed; install one, once, at the start of the program"
+        "an engine is already installed; install one, at the start of the program"
     );
 }

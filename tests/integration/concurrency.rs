@@ -35,6 +35,7 @@ async fn a_thousand_concurrent_flows_lose_no_step_and_write_none_twice() {
     let rows = engine.runs(all).await.unwrap();
     assert_eq!(rows.len(), 1000);
     let mut steps = HashSet::new();
+    let mut requests = 0;
     for row in rows {
         assert_eq!((row.status, row.step_progress), (RunStatus::Completed, 5));
         let of_run = engine.steps(row.id).await;
@@ -49,8 +50,9 @@ async fn a_thousand_concurrent_flows_lose_no_step_and_write_none_twice() {
             row.total_tokens,
             of_run.iter().map(|step| step.tokens_used).sum::<i64>()
         );
+        requests += engine.requests_of(row.id).await.unwrap().len();
         steps.extend(of_run.into_iter().map(|step| step.id));
     }
-    assert_eq!(steps.len(), 5000);
+    assert_eq!((steps.len(), requests), (5000, 5000));
     engine.assert_nothing_runs().await;
 }

@@ -1,6 +1,7 @@
 //! However a run ends, the database says so, and nothing stays open.
 
 use std::error::Error as _;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use flow_engine::llm::{LlmError, LlmErrorKind, LlmResponse, MockBackend};
@@ -200,9 +201,14 @@ async fn drop_half_way<C: Call>(engine: &crate::support::TestEngine, mock: &Mock
 
 /// Waits until so many requests are out.
 async fn requests(mock: &MockBackend, count: usize) {
-    while mock.requests().len() < count {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    let sent = async {
+        while mock.requests().len() < count {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), sent)
+        .await
+        .expect("they are out");
 }
 
 #[tokio::test]
@@ -210,9 +216,6 @@ async fn a_dropped_run_is_interrupted_and_its_open_step_cancelled() {
     let mock = slow();
     let engine = engine_with(mock.clone()).await;
     drop_half_way(&engine, &mock, outer_of_slow("rain")).await;
-    // A row written after all that the drop has queued.
-    engine.execute(count_words("")).await.unwrap();
-
     let runs = engine.runs(RunFilter::default()).await.unwrap();
     let of = |name: &str| runs.iter().find(|run| run.flow_name == name).unwrap();
     let (outer, inner) = (of("outer_of_slow"), of("inner_slow"));
@@ -260,9 +263,6 @@ async fn what_a_flow_drops_is_cancelled_at_once_and_the_flow_goes_on() {
         _ = &mut running => panic!("the model never answers"),
         () = requests(&mock, 3) => {}
     }
-    // A row written after all that was queued so far.
-    engine.execute(count_words("")).await.unwrap();
-
     let of = async |flow: &str| {
         let flow_name = Some(flow.to_owned());
         engine
@@ -312,9 +312,55 @@ async fn a_run_that_ends_closes_what_it_left_running() {
     engine.assert_nothing_runs().await;
 }
 
+#[flow]
+async fn leaves_calls_for_later(topic: String) -> Result<String> {
+    let (step, flow) = (
+        draft(topic.as_str()).into_future(),
+        inner_slow(topic).into_future(),
+    );
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let errors = [step.await.unwrap_err(), flow.await.unwrap_err()];
+        LATE.lock().unwrap().extend(errors);
+    });
+    Ok("ended first".to_owned())
+}
+
+static LATE: Mutex<Vec<flow_engine::Error>> = Mutex::new(Vec::new());
+
+#[tokio::test]
+async fn what_starts_after_its_run_has_ended_sends_nothing() {
+    let mock = mock();
+    let engine = engine_with(mock.clone()).await;
+    let done = engine
+        .execute(leaves_calls_for_later("rain"))
+        .await
+        .unwrap();
+    let late = async {
+        while LATE.lock().unwrap().len() < 2 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), late)
+        .await
+        .unwrap();
+    for error in LATE.lock().unwrap().iter() {
+        assert_eq!(error.kind(), ErrorKind::OutsideRun);
+        let said = format!("{error:#}");
+        assert!(said.ends_with("the run of `leaves_calls_for_later` has ended; await what a flow spawns before it returns"), "{said}");
+    }
+    assert_eq!(mock.requests().len(), 0);
+    assert_eq!(engine.steps(done.run_id).await, []);
+}
+
 #[tokio::test]
 async fn a_run_that_was_never_polled_leaves_nothing() {
     let engine = engine().await;
     drop(engine.execute(rate("x")));
-    assert_eq!(engine.runs(RunFilter::default()).await.unwrap(), []);
+    let done = engine.execute(count_words("")).await.unwrap();
+    let runs = engine.runs(RunFilter::default()).await.unwrap();
+    assert_eq!(
+        runs.iter().map(|run| run.id).collect::<Vec<_>>(),
+        [done.run_id]
+    );
 }

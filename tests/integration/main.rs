@@ -8,7 +8,10 @@
 mod calls;
 mod concurrency;
 mod endings;
+mod errors;
 mod history;
+mod kinds;
 mod nesting;
+mod outputs;
 mod records;
 mod support;

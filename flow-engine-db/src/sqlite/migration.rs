@@ -1,20 +1,33 @@
 //! Brings the tables up to date, or refuses a database that is newer than this build.
+//!
+//! The versions are kept in a table of our own: the file may be the database of an application that
+//! has diesel migrations too.
 
-use std::{collections::BTreeSet, path::Path};
+use std::{collections::BTreeMap, path::Path};
 
 use diesel::{
     QueryableByName, RunQueryDsl as _, SqliteConnection,
-    migration::{Migration, MigrationSource as _},
+    connection::SimpleConnection as _,
+    migration::{self, Migration, MigrationSource as _},
     result::Error as DieselError,
     sql_types::Text,
     sqlite::Sqlite,
 };
-use diesel_migrations::{EmbeddedMigrations, MigrationHarness as _, embed_migrations};
+use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
 use super::connection::explain;
 use crate::StoreError;
 
-pub(super) const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
+const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
+
+const CREATE_VERSIONS: &str = "
+    CREATE TABLE IF NOT EXISTS flow_engine_migrations (
+        version TEXT NOT NULL PRIMARY KEY,
+        run_on  TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP
+    ) STRICT;";
+
+/// By version, oldest first.
+type Migrations = BTreeMap<String, Box<dyn Migration<Sqlite>>>;
 
 #[derive(QueryableByName)]
 struct Version {
@@ -28,9 +41,12 @@ pub(super) fn refuse_newer(
     connection: &mut SqliteConnection,
     path: &Path,
 ) -> Result<(), StoreError> {
-    let known = known_versions(path)?;
+    let known = migrations().map_err(|source| failed(path, source))?;
     let applied = applied_versions(connection).map_err(|error| explain(path, error))?;
-    match applied.into_iter().find(|version| !known.contains(version)) {
+    match applied
+        .into_iter()
+        .find(|version| !known.contains_key(version))
+    {
         Some(migration) => Err(StoreError::NewerDatabase {
             location: path.display().to_string(),
             migration,
@@ -42,61 +58,70 @@ pub(super) fn refuse_newer(
 /// Applies what is missing in one transaction that nobody else can begin meanwhile: of several
 /// processes that start at once, one makes the tables and the others find them.
 pub(super) fn run(connection: &mut SqliteConnection, path: &Path) -> Result<(), StoreError> {
-    let failed = |source| StoreError::Migration {
-        location: path.display().to_string(),
-        source,
-    };
     let outcome = connection.immediate_transaction(|connection| {
         // Looked at again: another process may have moved on since `refuse_newer`.
         if let Err(newer) = refuse_newer(connection, path) {
             return Ok(Err(newer));
         }
-        connection
-            .run_pending_migrations(MIGRATIONS)
-            .map_err(DieselError::QueryBuilderError)?;
+        apply_missing(connection).map_err(DieselError::QueryBuilderError)?;
         // A database that cannot be written is found here and not at the first step: this begins to
         // write, nothing more.
         diesel::sql_query("UPDATE flow_runs SET id = id WHERE 0").execute(connection)?;
         Ok(Ok(()))
     });
     outcome.map_err(|error: DieselError| match error {
-        DieselError::QueryBuilderError(source) => failed(source),
+        DieselError::QueryBuilderError(source) => failed(path, source),
         other => explain(path, other),
     })?
 }
 
-fn known_versions(path: &Path) -> Result<BTreeSet<String>, StoreError> {
-    let migrations: Vec<Box<dyn Migration<Sqlite>>> =
-        MIGRATIONS
-            .migrations()
-            .map_err(|source| StoreError::Migration {
-                location: path.display().to_string(),
-                source,
-            })?;
+fn failed(path: &Path, source: crate::error::Cause) -> StoreError {
+    StoreError::Migration {
+        location: path.display().to_string(),
+        source,
+    }
+}
+
+fn migrations() -> migration::Result<Migrations> {
+    let migrations = MIGRATIONS.migrations()?.into_iter();
     Ok(migrations
-        .iter()
-        .map(|migration| migration.name().version().to_string())
+        .map(|migration: Box<dyn Migration<Sqlite>>| {
+            (migration.name().version().to_string(), migration)
+        })
         .collect())
 }
 
-/// Asked by hand: diesel's own question creates the table that holds the versions.
+fn apply_missing(connection: &mut SqliteConnection) -> migration::Result<()> {
+    connection.batch_execute(CREATE_VERSIONS)?;
+    let applied = applied_versions(connection)?;
+    for (version, migration) in migrations()? {
+        if applied.contains(&version) {
+            continue;
+        }
+        migration.run(connection)?;
+        diesel::sql_query("INSERT INTO flow_engine_migrations (version) VALUES (?)")
+            .bind::<Text, _>(version)
+            .execute(connection)?;
+    }
+    Ok(())
+}
+
 fn applied_versions(connection: &mut SqliteConnection) -> Result<Vec<String>, DieselError> {
-    let table =
-        "SELECT name AS version FROM sqlite_schema WHERE name = '__diesel_schema_migrations'";
+    let table = "SELECT name AS version FROM sqlite_schema WHERE name = 'flow_engine_migrations'";
     if diesel::sql_query(table)
         .load::<Version>(connection)?
         .is_empty()
     {
         return Ok(Vec::new());
     }
-    let versions = "SELECT version FROM __diesel_schema_migrations ORDER BY version";
+    let versions = "SELECT version FROM flow_engine_migrations ORDER BY version";
     let versions = diesel::sql_query(versions).load::<Version>(connection)?;
     Ok(versions.into_iter().map(|row| row.version).collect())
 }
 
 #[cfg(test)]
 mod tests {
-    use diesel::{Connection as _, connection::SimpleConnection as _, sql_types::Text};
+    use diesel::Connection as _;
 
     use super::*;
 
@@ -108,8 +133,19 @@ mod tests {
 
     fn objects(connection: &mut SqliteConnection) -> Vec<Object> {
         let objects = "SELECT sql FROM sqlite_schema
-            WHERE sql IS NOT NULL AND name <> '__diesel_schema_migrations' ORDER BY name";
+            WHERE sql IS NOT NULL AND name <> 'flow_engine_migrations' ORDER BY name";
         diesel::sql_query(objects).load(connection).unwrap()
+    }
+
+    fn revert_all(connection: &mut SqliteConnection) {
+        for (version, migration) in migrations().unwrap().into_iter().rev() {
+            migration.revert(connection).unwrap();
+            let forget = "DELETE FROM flow_engine_migrations WHERE version = ?";
+            let forgotten = diesel::sql_query(forget)
+                .bind::<Text, _>(&version)
+                .execute(connection);
+            assert_eq!(forgotten, Ok(1), "{version} was not recorded");
+        }
     }
 
     #[test]
@@ -118,7 +154,7 @@ mod tests {
         connection
             .batch_execute("PRAGMA foreign_keys = ON")
             .unwrap();
-        connection.run_pending_migrations(MIGRATIONS).unwrap();
+        apply_missing(&mut connection).unwrap();
         let first = objects(&mut connection);
         assert!(first.len() >= 14, "{first:?}");
         // Rows that refer to each other do not stand in the way.
@@ -135,10 +171,10 @@ mod tests {
             )
             .unwrap();
 
-        connection.revert_all_migrations(MIGRATIONS).unwrap();
+        revert_all(&mut connection);
         assert_eq!(objects(&mut connection), []);
 
-        connection.run_pending_migrations(MIGRATIONS).unwrap();
+        apply_missing(&mut connection).unwrap();
         assert_eq!(objects(&mut connection), first);
     }
 }

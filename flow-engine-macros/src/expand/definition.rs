@@ -48,9 +48,8 @@ pub(super) fn call_impl(model: &Model, prompt: Option<&Prompt>) -> TokenStream {
                 #[allow(unused_mut)]
                 mut inputs: ::flow_engine::__private::Map<::std::string::String, ::flow_engine::__private::Value>,
             ) -> ::core::result::Result<Self, ::flow_engine::Error> {
-                let call = Self { #(#fields: Self::#constants.take(&mut inputs)?),* };
-                ::flow_engine::__private::no_others(&inputs, &[#(#names),*])?;
-                ::core::result::Result::Ok(call)
+                ::flow_engine::__private::known(&inputs, &[#(#names),*])?;
+                ::core::result::Result::Ok(Self { #(#fields: Self::#constants.take(&mut inputs)?),* })
             }
 
             fn in_run(

@@ -1,5 +1,6 @@
 //! What a fn does: which kind it is of, and whether it has what that kind needs.
 
+use flow_engine_prompt::suggest::{did_you_mean, list};
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::{Expr, ExprLit, Lit, LitStr, ReturnType, parse_quote};
@@ -7,7 +8,6 @@ use syn::{Expr, ExprLit, Lit, LitStr, ReturnType, parse_quote};
 use super::{Arguments, Output};
 use crate::item::FnItem;
 use crate::mistakes::Mistakes;
-use crate::names::{did_you_mean, list};
 use crate::params::{Param, is_string};
 
 /// The kinds that have a short name.

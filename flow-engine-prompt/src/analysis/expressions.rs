@@ -4,7 +4,7 @@ use minijinja::machinery::{Span, ast};
 
 use super::Walker;
 use crate::environment::{FILTERS, TESTS};
-use crate::suggest::{list, nearest};
+use crate::suggest::{did_you_mean, list, nearest};
 
 impl<'w> Walker<'w> {
     pub(super) fn optional(&mut self, expression: Option<&ast::Expr<'w>>) {
@@ -173,10 +173,8 @@ impl<'w> Walker<'w> {
         suggestions: &'static [&'static str],
     ) {
         let start = span.start_offset as usize;
-        let message = match nearest(name, suggestions.iter().copied()) {
-            Some(right) => format!("unknown {what} `{name}`; did you mean `{right}`?"),
-            None => format!("unknown {what} `{name}`"),
-        };
+        let near = did_you_mean(name, suggestions.iter().copied());
+        let message = format!("unknown {what} `{name}`{near}");
         self.error(start, start + name.len(), message);
     }
 }

@@ -49,6 +49,7 @@ fn a_role_line_inside_a_code_fence_is_text() {
         "~~~md\n```\n# user:\n~~~~",
         "  ````\n```\n# user:\n`````",
         "```\n# sytem:\n```",
+        "```\n# system\n# User\n```",
     ] {
         assert_eq!(
             split(&format!("# system:\n{text}\n# user:\nx")),
@@ -124,13 +125,50 @@ fn a_misspelt_role_line_is_an_error_with_the_right_one() {
 }
 
 #[test]
+fn a_heading_of_a_role_without_its_colon_is_an_error() {
+    for (line, role) in [
+        ("# system", "system"),
+        ("# user", "user"),
+        ("# Assistant", "assistant"),
+        ("## USER", "user"),
+        ("#user", "user"),
+        ("  # user", "user"),
+        ("# user  ", "user"),
+    ] {
+        assert_eq!(
+            mistake(&format!("# system:\nx\n\n{line}\ny"), &[]),
+            format!(
+                "4:1^{} this line opens no message, since its colon is missing; did you mean `# {role}:`?",
+                line.trim_end().len()
+            ),
+        );
+    }
+    // Without any role line, too: all of the file would be the user's message.
+    let found = parse("p.md", "# system\r\nBe kind.\r\n\r\n# user\r\n{{ a }}").unwrap_err();
+    let lines: Vec<_> = found.iter().map(|mistake| mistake.line).collect();
+    assert_eq!(lines, [1, 4], "{found:#?}");
+    assert!(
+        found[0]
+            .help
+            .as_deref()
+            .unwrap()
+            .contains("use other words")
+    );
+}
+
+#[test]
 fn other_headings_are_text() {
     for line in [
         "# Heading:",
         "# Usage:",
-        "# user",
-        "# System",
         "## The user:",
+        "# About the user",
+        "# user guide",
+        "# users",
+        "user",
+        "    # user",
+        "####### user",
+        "- # user",
         "# order:",
         "# other:",
         "# Over:",

@@ -181,7 +181,8 @@ fn a_none_that_is_printed_is_an_error_that_names_it_and_its_place() {
         (found.line(), found.column(), found.file()),
         (Some(6), Some(6), "p.md")
     );
-    assert!(found.source().is_some());
+    // Nothing is left to say: the template engine's own error would say it again, at another position.
+    assert!(found.source().is_none());
     let nested = error("{{ a.b[0] }}", &json!({ "a": { "b": [null] } }));
     assert!(
         nested.starts_with("p.md:1:4: `a.b[0]` is none here; guard it with `{% if a.b[0] %}`"),
@@ -240,8 +241,7 @@ fn no_error_shows_the_text_of_an_input() {
     ] {
         let inputs = json!({ "a": "hunter2", "b": null });
         let found = render(template, &inputs).unwrap_err();
-        let source = found.source().unwrap();
-        let shown = format!("{found} {found:?} {found:#?} {source} {source:#} {source:?}");
+        let shown = format!("{found} {found:?} {found:#?}");
         assert!(!shown.contains("hunter2"), "{template}: {shown}");
     }
 }

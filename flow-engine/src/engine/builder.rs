@@ -51,7 +51,7 @@ impl EngineBuilder {
     ///
     /// # Errors
     /// All that is wrong with the steps and flows, on one line each: two of one name, a `#[state]` type that was not
-    /// given, an output that a model cannot be held to. Else, that no model is configured, or why the database
+    /// given, an output that a model cannot be held to. Else, that no backend is configured, or why the database
     /// cannot be opened.
     pub async fn build(self) -> Result<Engine, Error> {
         let mistakes = mistakes(&registered(), &self.states);
@@ -62,15 +62,20 @@ impl EngineBuilder {
             Some(backend) => backend,
             None => backend_of_environment()?,
         };
-        let url = self
-            .database_url
-            .or_else(|| variable("FLOW_ENGINE_DATABASE_URL"))
-            .or_else(|| variable("DATABASE_URL"))
-            .unwrap_or_else(|| DEFAULT_DATABASE.to_owned());
+        let url = match self.database_url {
+            Some(url) => url,
+            None => variable("FLOW_ENGINE_DATABASE_URL")?
+                .or(variable("DATABASE_URL")?)
+                .unwrap_or_else(|| DEFAULT_DATABASE.to_owned()),
+        };
+        let model = match self.model {
+            Some(model) => Some(model),
+            None => variable("FLOW_ENGINE_MODEL")?,
+        };
         let services = Services {
             store: flow_engine_db::connect(&url).await?,
             backend,
-            model: self.model.or_else(|| variable("FLOW_ENGINE_MODEL")),
+            model,
             states: self.states,
         };
         Ok(Engine {

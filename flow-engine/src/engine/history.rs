@@ -1,18 +1,25 @@
 //! Reading back what runs did.
 
-use flow_engine_db::{FlowRun, FlowStepRun, LlmRequest, RunFilter};
+use flow_engine_db::{FlowRun, FlowStepRun, LlmRequest, RunFilter, Store};
 use uuid::Uuid;
 
 use super::Engine;
 use crate::error::Error;
 
 impl Engine {
+    /// The store, once it holds what this engine has written so far: the end of a run that was just dropped, too.
+    async fn store(&self) -> &dyn Store {
+        // A closed store takes no more writes, and holds them all.
+        let _closed = self.services.store.submit(Vec::new()).await;
+        &*self.services.store
+    }
+
     /// A run by its id; `None` if there is none.
     ///
     /// # Errors
     /// When the database cannot be read.
     pub async fn find_run(&self, id: Uuid) -> Result<Option<FlowRun>, Error> {
-        Ok(self.services.store.run(id).await?)
+        Ok(self.store().await.run(id).await?)
     }
 
     /// Runs by user, status or flow, newest first, a page at a time.
@@ -32,23 +39,23 @@ impl Engine {
     /// # Errors
     /// When the database cannot be read.
     pub async fn runs(&self, filter: RunFilter) -> Result<Vec<FlowRun>, Error> {
-        Ok(self.services.store.runs(filter).await?)
+        Ok(self.store().await.runs(filter).await?)
     }
 
-    /// The steps of a run, in the order in which they started.
+    /// The steps of a run, in the order in which they started; those of a sub-flow are found by the sub-flow's own run.
     ///
     /// # Errors
     /// When the database cannot be read.
     pub async fn steps_of(&self, run_id: Uuid) -> Result<Vec<FlowStepRun>, Error> {
-        Ok(self.services.store.steps(run_id).await?)
+        Ok(self.store().await.steps(run_id).await?)
     }
 
-    /// The requests of a run's steps, in the order in which they were sent.
+    /// The requests of a run's steps, in the order in which they were sent; without those of sub-flows, as above.
     ///
     /// # Errors
     /// When the database cannot be read.
     pub async fn requests_of(&self, run_id: Uuid) -> Result<Vec<LlmRequest>, Error> {
-        Ok(self.services.store.requests(run_id).await?)
+        Ok(self.store().await.requests(run_id).await?)
     }
 
     /// Deletes a run with its steps, requests and sub-flows. False if there was none. What still runs of it fails.

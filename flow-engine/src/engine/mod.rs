@@ -60,16 +60,16 @@ impl Engine {
         self.run(call).execute()
     }
 
-    /// Makes this the engine on which `call.execute()` starts a run outside of one. Once for each program.
+    /// Makes this the engine on which `call.execute()` starts a run outside of one, as long as the engine is there: keep
+    /// it until the end of the program. One at a time.
     ///
     /// # Errors
     /// When another engine is installed already.
     pub fn install(&self) -> Result<(), Error> {
-        if install(Arc::clone(&self.services)) {
+        if install(&self.services) {
             return Ok(());
         }
-        let message =
-            "an engine is already installed; install one, once, at the start of the program";
+        let message = "an engine is already installed; install one, at the start of the program";
         Err(Error::new(ErrorKind::Configuration, message))
     }
 

@@ -100,10 +100,22 @@ impl Cassette {
     }
 
     /// Passes requests on to `inner` and keeps each answer in the file, which is written anew: complete after
-    /// every answer.
-    pub fn record(path: impl Into<PathBuf>, inner: impl LlmBackend) -> Self {
+    /// every answer. The file's folder is made if it is not there.
+    ///
+    /// # Errors
+    /// When the folder cannot be made.
+    pub fn record(path: impl Into<PathBuf>, inner: impl LlmBackend) -> Result<Self, Error> {
+        let path = path.into();
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(|error| {
+                configuration(format!(
+                    "cannot make the folder {}: {error}",
+                    folder.display()
+                ))
+            })?;
+        }
         let provider = inner.provider().to_owned();
-        Self {
+        Ok(Self {
             model: inner.default_model().map(str::to_owned),
             tape: Mutex::new(Tape {
                 format: FORMAT,
@@ -114,10 +126,10 @@ impl Cassette {
             }),
             provider,
             mode: Mode::Record {
-                path: path.into(),
+                path,
                 inner: Box::new(inner),
             },
-        }
+        })
     }
 
     /// The model whose answers it holds; `None` while recording from a backend without a default.
@@ -173,10 +185,10 @@ impl Cassette {
             },
         });
         write_whole(path, &tape).map_err(|error| {
-            LlmError::new(
-                LlmErrorKind::InvalidRequest,
-                format!("cannot write the cassette {}: {error}", path.display()),
-            )
+            let message = format!("cannot write the cassette {}: {error}", path.display());
+            // The answer was paid for: the ledger keeps it with the error.
+            LlmError::new(LlmErrorKind::InvalidRequest, message)
+                .with_answer(response.http_status.unwrap_or(200), &*response.raw)
         })
     }
 }
@@ -214,10 +226,10 @@ impl LlmBackend for Cassette {
         self.model()
     }
 
-    fn operation(&self) -> &'static str {
+    fn operation(&self, request: &LlmRequest) -> &'static str {
         match &self.mode {
             Mode::Replay { .. } => "replay",
-            Mode::Record { inner, .. } => inner.operation(),
+            Mode::Record { inner, .. } => inner.operation(request),
         }
     }
 
@@ -275,7 +287,7 @@ mod tests {
     #[tokio::test]
     async fn what_was_recorded_is_replayed_and_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("answers.json");
+        let path = folder.path().join("new/answers.json");
         let count = std::sync::atomic::AtomicUsize::new(0);
         let mock = MockBackend::new().on("summarize", move |_| {
             let nth = count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -283,7 +295,7 @@ mod tests {
             response.raw = json!({ "nth": nth }).to_string();
             Ok(response)
         });
-        let recorder = Cassette::record(&path, mock);
+        let recorder = Cassette::record(&path, mock).unwrap();
         let first_two = [
             ask(&recorder, "a").await.unwrap(),
             ask(&recorder, "a").await.unwrap(),

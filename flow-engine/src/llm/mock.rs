@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::{LlmBackend, LlmError, LlmErrorKind, LlmRequest, LlmResponse};
 
-type Answer = Box<dyn Fn(&LlmRequest) -> Result<LlmResponse, LlmError> + Send + Sync>;
+type Answer = Arc<dyn Fn(&LlmRequest) -> Result<LlmResponse, LlmError> + Send + Sync>;
 
 /// A backend without a network: each step has an answer, given by the step's name.
 ///
@@ -78,7 +78,7 @@ impl MockBackend {
         step: &str,
         answer: impl Fn(&LlmRequest) -> Result<LlmResponse, LlmError> + Send + Sync + 'static,
     ) -> Self {
-        lock(&self.shared.answers).insert(step.to_owned(), Box::new(answer));
+        lock(&self.shared.answers).insert(step.to_owned(), Arc::new(answer));
         self
     }
 
@@ -133,7 +133,9 @@ impl LlmBackend for MockBackend {
             if !self.delay.is_zero() {
                 tokio::time::sleep(self.delay).await;
             }
-            match lock(&self.shared.answers).get(&request.step) {
+            // Taken out first: the answer is the user's code, and may well ask the mock itself.
+            let answer = lock(&self.shared.answers).get(&request.step).cloned();
+            match answer {
                 Some(answer) => answer(request),
                 None => Err(LlmError::new(
                     LlmErrorKind::InvalidRequest,

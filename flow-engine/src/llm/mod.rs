@@ -34,8 +34,8 @@ pub trait LlmBackend: fmt::Debug + Send + Sync + 'static {
         None
     }
 
-    /// The operation's name in the ledger.
-    fn operation(&self) -> &'static str {
+    /// The name in the ledger of what a request asks for.
+    fn operation(&self, _request: &LlmRequest) -> &'static str {
         "chat"
     }
 
@@ -67,6 +67,7 @@ pub trait LlmBackend: fmt::Debug + Send + Sync + 'static {
 
 /// One request, before a provider's form is given to it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct LlmRequest {
     /// The step that asks: a label for mocks and logs, not part of what is sent.
     #[serde(skip)]
@@ -109,6 +110,7 @@ pub enum OutputFormat {
 /// What a model answered.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
+#[non_exhaustive]
 pub struct LlmResponse {
     /// The model that answered, as the provider names it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -201,6 +203,7 @@ impl LlmResponse {
 /// Counted tokens; `None` where the provider did not count.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
+#[non_exhaustive]
 pub struct Usage {
     /// Tokens of the request, cached ones included.
     pub input_tokens: Option<u64>,

@@ -6,6 +6,7 @@
 mod answer;
 
 use std::fmt;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use async_openai::config::OpenAIConfig;
@@ -64,7 +65,12 @@ impl OpenAiBackend {
                 "the key of the model's server holds white space or a letter that no key has; copy it again",
             ));
         }
-        let http = reqwest::Client::builder()
+        let mut http = reqwest::Client::builder();
+        if is_loopback(&url) {
+            // A proxy reaches another machine's loopback, if any.
+            http = http.no_proxy();
+        }
+        let http = http
             .connect_timeout(CONNECT_TIMEOUT)
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
@@ -116,9 +122,10 @@ impl OpenAiBackend {
         Self::from_variables(variable)
     }
 
-    fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self, Error> {
-        let key = variable("OPENAI_API_KEY");
-        match (variable("OPENAI_BASE_URL"), key) {
+    fn from_variables(
+        variable: impl Fn(&str) -> Result<Option<String>, Error>,
+    ) -> Result<Self, Error> {
+        match (variable("OPENAI_BASE_URL")?, variable("OPENAI_API_KEY")?) {
             (Some(url), key) => Self::new(&url, key.as_deref().unwrap_or_default()),
             (None, Some(key)) => Self::official(&key),
             (None, None) => Err(Error::new(
@@ -141,6 +148,15 @@ impl OpenAiBackend {
 
 fn configuration(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::Configuration, message)
+}
+
+fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost"
+        || host
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }
 
 fn authority(url: &Url) -> String {
@@ -192,7 +208,7 @@ impl LlmBackend for OpenAiBackend {
         &self.provider
     }
 
-    fn operation(&self) -> &'static str {
+    fn operation(&self, _request: &LlmRequest) -> &'static str {
         "chat.completions"
     }
 

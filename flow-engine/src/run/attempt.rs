@@ -1,48 +1,70 @@
 //! One request to a model, and its row in the ledger.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use flow_engine_db::{NewRequest, RequestFinish, RequestStatus};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::Services;
 use super::progress::Spent;
 use super::step::StepRecord;
-use crate::definition::WorkKind;
+use super::{Run, Services};
+use crate::definition::{Definition, WorkKind};
 use crate::error::{Error, ErrorKind};
-use crate::llm::{LlmError, LlmRequest, LlmResponse};
+use crate::llm::{LlmError, LlmErrorKind, LlmRequest, LlmResponse};
 use crate::prompt::Prompt;
-use crate::step::StepCall;
+use crate::step::{StepCall, StepKind};
 
-/// Asks a model as the step's definition says, and reads its answer.
-pub(super) async fn ask(step: &StepRecord, inputs: &Map<String, Value>) -> Result<Value, Error> {
-    let WorkKind::Model {
-        kind,
-        prompt,
-        model,
-    } = step.definition.work
-    else {
-        unreachable!("only a model step asks");
-    };
-    let services = &*step.run.services;
-    let call = StepCall {
-        definition: step.definition,
-        prompt,
-        inputs,
-        model: resolve(services, model, prompt)?,
-    };
-    let request = kind.request(&call)?;
-    let body = services.backend.body(&request)?;
-    let attempt = Attempt::send(step, &request, prompt, &body);
-    let answer = services.backend.send(&request, &body).await;
-    let outcome = match &answer {
-        Ok(response) => kind.read(&call, response).await,
-        Err(error) => Err(error.clone()),
-    };
-    attempt.end(answer.as_ref().ok(), outcome.as_ref().err());
-    Ok(outcome?)
+/// A model step before anything is sent: its request is all that it reads.
+pub(super) struct Prepared<'a> {
+    kind: &'static dyn StepKind,
+    call: StepCall<'a>,
+    request: LlmRequest,
+    body: Value,
+}
+
+impl<'a> Prepared<'a> {
+    pub(super) fn new(
+        run: &Run,
+        definition: &'static Definition,
+        inputs: &'a Map<String, Value>,
+    ) -> Result<Self, Error> {
+        let WorkKind::Model {
+            kind,
+            prompt,
+            model,
+        } = definition.work
+        else {
+            unreachable!("only a model step asks a model");
+        };
+        let call = StepCall {
+            definition,
+            prompt,
+            inputs,
+            model: resolve(&run.services, model, prompt)?,
+        };
+        let request = kind.request(&call)?;
+        let body = run.services.backend.body(&request)?;
+        Ok(Self {
+            kind,
+            call,
+            request,
+            body,
+        })
+    }
+
+    /// Sends the request and reads the answer.
+    pub(super) async fn ask(&self, step: &StepRecord) -> Result<Value, Error> {
+        let mut attempt = Attempt::send(step, self)?;
+        let backend = &step.run.services.backend;
+        let answer = backend.send(&self.request, &self.body).await;
+        let outcome = match attempt.received(answer) {
+            Ok(response) => self.kind.read(&self.call, response).await,
+            Err(error) => Err(error.clone()),
+        };
+        attempt.end(outcome.as_ref().err());
+        Ok(outcome?)
+    }
 }
 
 /// The attribute's model, else the prompt's, else the engine's, else the backend's.
@@ -62,108 +84,148 @@ fn resolve(services: &Services, attribute: Option<&str>, prompt: &Prompt) -> Res
         })
 }
 
-/// The row of a request on its way. Dropped before its answer, it is recorded as cancelled.
+/// The row of a request that was sent. Dropped before its end, it writes one: with the answer, if there is one, since
+/// that was paid for.
 struct Attempt<'a> {
     step: &'a StepRecord,
     id: Uuid,
-    started: Instant,
-    ended: AtomicBool,
+    sent: Instant,
+    latency: Option<Duration>,
+    answer: Option<Result<LlmResponse, LlmError>>,
+    ended: bool,
 }
 
 impl<'a> Attempt<'a> {
     /// Queues the row before the request leaves: what may be billed is never without one.
-    fn send(step: &'a StepRecord, request: &LlmRequest, prompt: &Prompt, body: &Value) -> Self {
-        let services = &*step.run.services;
-        let provider = services.backend.provider();
+    fn send(step: &'a StepRecord, prepared: &Prepared<'_>) -> Result<Self, Error> {
+        let backend = &step.run.services.backend;
+        let request = &prepared.request;
         let id = Uuid::now_v7();
         let row = NewRequest {
-            prompt_id: Some(prompt.id().to_owned()),
-            request: Some(body.to_string()),
+            prompt_id: Some(prepared.call.prompt.id().to_owned()),
+            request: Some(prepared.body.to_string()),
             ..NewRequest::new(
                 id,
                 step.run.id,
                 step.id,
-                provider,
+                backend.provider(),
                 &request.model,
-                services.backend.operation(),
+                backend.operation(request),
             )
         };
-        let _commit = services.store.submit(vec![row.into()]);
+        // Not awaited: the step's own end, which is, comes after it in the same queue.
+        let _commit = step.run.submit_while_open(vec![row.into()])?;
         step.asked(|asked| {
             asked.last_request = Some(id);
-            asked.provider = Some(provider.to_owned());
+            asked.provider = Some(backend.provider().to_owned());
             asked.model = Some(request.model.clone());
         });
-        Self {
+        Ok(Self {
             step,
             id,
-            started: Instant::now(),
-            ended: AtomicBool::new(false),
-        }
+            sent: Instant::now(),
+            latency: None,
+            answer: None,
+            ended: false,
+        })
     }
 
-    /// Queues what came of it. The step's own end, which is awaited, comes after it.
-    fn end(&self, response: Option<&LlmResponse>, error: Option<&LlmError>) {
-        let status = if error.is_some() {
-            RequestStatus::Failed
-        } else {
-            RequestStatus::Succeeded
+    fn received(
+        &mut self,
+        answer: Result<LlmResponse, LlmError>,
+    ) -> &Result<LlmResponse, LlmError> {
+        self.latency = Some(self.sent.elapsed());
+        self.answer.insert(answer)
+    }
+
+    /// Queues what came of it: `error` if the request failed, or its answer cannot be used.
+    fn end(mut self, error: Option<&LlmError>) {
+        let status = match error {
+            Some(_) => RequestStatus::Failed,
+            None => RequestStatus::Succeeded,
         };
-        self.finish(status, response, error);
+        self.finish(status, error);
     }
 
-    fn finish(
-        &self,
-        status: RequestStatus,
-        response: Option<&LlmResponse>,
-        error: Option<&LlmError>,
-    ) {
-        self.ended.store(true, Ordering::Release);
+    fn finish(&mut self, status: RequestStatus, error: Option<&LlmError>) {
+        self.ended = true;
+        let latency = self.latency.unwrap_or_else(|| self.sent.elapsed());
         let mut row = RequestFinish {
-            latency_ms: i64::try_from(self.started.elapsed().as_millis()).ok(),
-            http_status: error.and_then(LlmError::http_status).map(i32::from),
-            provider_request_id: error
-                .and_then(LlmError::provider_request_id)
-                .map(str::to_owned),
-            response: error.and_then(LlmError::body).map(str::to_owned),
-            error_kind: error.map(|error| error.kind().as_str().to_owned()),
-            error_message: error.map(ToString::to_string),
+            latency_ms: i64::try_from(latency.as_millis()).ok(),
             ..RequestFinish::new(self.id, status)
         };
-        if let Some(response) = response {
-            let count = |tokens: Option<u64>| tokens.and_then(|tokens| i64::try_from(tokens).ok());
-            row.model_served.clone_from(&response.model);
-            row.response = Some(response.raw.clone());
-            row.finish_reason.clone_from(&response.finish_reason);
-            row.input_tokens = count(response.usage.input_tokens);
-            row.cached_tokens = count(response.usage.cached_tokens);
-            row.output_tokens = count(response.usage.output_tokens);
-            row.reasoning_tokens = count(response.usage.reasoning_tokens);
-            row.http_status = response.http_status.map(i32::from);
-            row.provider_request_id
-                .clone_from(&response.provider_request_id);
+        if let Some(error) = error {
+            row.http_status = error.http_status().map(i32::from);
+            row.provider_request_id = error.provider_request_id().map(str::to_owned);
+            row.response = error.body().map(str::to_owned);
+            row.error_kind = Some(error.kind().as_str().to_owned());
+            row.error_message = Some(error.to_string());
         }
+        if let Some(Ok(response)) = &self.answer {
+            describe(&mut row, response);
+        }
+        let served = match &self.answer {
+            Some(Ok(response)) => response.model.clone(),
+            _ => None,
+        };
+        let spent = self.spent();
         self.step.asked(|asked| {
-            let tokens = response.map_or(0, |response| response.usage.total());
-            // The price of no model is known to this version, so an answer is an unpriced one.
-            let unpriced_requests = u32::from(response.is_some());
-            asked.spent.add(Spent {
-                tokens,
-                unpriced_requests,
-                ..Spent::default()
-            });
-            if let Some(served) = response.and_then(|response| response.model.clone()) {
-                asked.model = Some(served);
-            }
+            asked.spent.add(spent);
+            asked.model = served.or(asked.model.take());
         });
         let _commit = self.step.run.services.store.submit(vec![row.into()]);
     }
+
+    /// The price of no model is known to this version. What certainly cost nothing is what a server refused, and
+    /// what was never sent.
+    fn spent(&self) -> Spent {
+        let unpriced = match &self.answer {
+            None | Some(Ok(_)) => true,
+            Some(Err(error)) => {
+                let broken = matches!(
+                    error.kind(),
+                    LlmErrorKind::Transient | LlmErrorKind::Timeout
+                );
+                broken && error.http_status().is_none()
+            }
+        };
+        let tokens = match &self.answer {
+            Some(Ok(response)) => response.usage.total(),
+            _ => 0,
+        };
+        Spent {
+            tokens,
+            unpriced_requests: u32::from(unpriced),
+            ..Spent::default()
+        }
+    }
+}
+
+fn describe(row: &mut RequestFinish, response: &LlmResponse) {
+    let count = |tokens: Option<u64>| tokens.and_then(|tokens| i64::try_from(tokens).ok());
+    row.model_served.clone_from(&response.model);
+    row.response = Some(response.raw.clone());
+    row.finish_reason.clone_from(&response.finish_reason);
+    row.input_tokens = count(response.usage.input_tokens);
+    row.cached_tokens = count(response.usage.cached_tokens);
+    row.output_tokens = count(response.usage.output_tokens);
+    row.reasoning_tokens = count(response.usage.reasoning_tokens);
+    row.http_status = response.http_status.map(i32::from);
+    row.provider_request_id
+        .clone_from(&response.provider_request_id);
 }
 
 impl Drop for Attempt<'_> {
     fn drop(&mut self) {
-        if !self.ended.load(Ordering::Acquire) {
-            self.finish(RequestStatus::Cancelled, None, None);
+        if self.ended {
+            return;
         }
+        // A kind that panics while it reads an answer has failed; a future that is dropped was cancelled.
+        let status = if std::thread::panicking() {
+            RequestStatus::Failed
+        } else {
+            RequestStatus::Cancelled
+        };
+        self.finish(status, None);
     }
 }

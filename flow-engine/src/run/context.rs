@@ -3,9 +3,10 @@
 //! Reading it then and not at the first poll is what lets `join!`, `FuturesUnordered`, timeouts and
 //! `tokio::spawn(call.into_future())` keep the run.
 
+use std::fmt;
 use std::future::ready;
 use std::panic::Location;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, PoisonError, RwLock, Weak};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -19,7 +20,8 @@ tokio::task_local! {
     pub(super) static PLACE: Place;
 }
 
-static INSTALLED: OnceLock<Arc<Services>> = OnceLock::new();
+/// Weak: a static is never dropped, and what an engine has queued is on disk only once it was.
+static INSTALLED: RwLock<Weak<Services>> = RwLock::new(Weak::new());
 
 /// Where in a run the current task is.
 #[derive(Debug, Clone)]
@@ -29,13 +31,35 @@ pub(super) struct Place {
 }
 
 /// Makes an engine the one that calls outside of a run use. False if there is one already.
-pub(crate) fn install(services: Arc<Services>) -> bool {
-    INSTALLED.set(services).is_ok()
+pub(crate) fn install(services: &Arc<Services>) -> bool {
+    let mut installed = INSTALLED.write().unwrap_or_else(PoisonError::into_inner);
+    if installed.strong_count() > 0 {
+        return false;
+    }
+    *installed = Arc::downgrade(services);
+    true
+}
+
+fn installed() -> Option<Arc<Services>> {
+    INSTALLED
+        .read()
+        .unwrap_or_else(PoisonError::into_inner)
+        .upgrade()
 }
 
 /// The run and step that the calling code is a part of.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Current(Place);
+
+impl fmt::Debug for Current {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Current")
+            .field("run_id", &self.run_id())
+            .field("flow", &self.flow())
+            .field("step", &self.step())
+            .finish_non_exhaustive()
+    }
+}
 
 /// The run and step that the calling code is a part of; `None` outside of a run.
 pub fn current() -> Option<Current> {
@@ -95,8 +119,8 @@ pub fn execute<C: Call>(call: C) -> BoxFuture<'static, Result<C::Executed, Error
     if let Ok(run) = PLACE.try_with(|place| Arc::clone(&place.run)) {
         return call.in_run(run);
     }
-    match INSTALLED.get() {
-        Some(services) => RunRequest::new(Arc::clone(services), call).execute(),
+    match installed() {
+        Some(services) => RunRequest::new(services, call).execute(),
         None => ready(Err(no_engine(C::definition().name(), Location::caller()))).boxed(),
     }
 }
@@ -105,8 +129,8 @@ fn outside(name: &str, location: &Location<'_>) -> Error {
     Error::new(
         ErrorKind::OutsideRun,
         format!(
-            "`{name}` was awaited outside of a run (at {location}): start one with `engine.execute(…)`; a task that \
-             was spawned inside a flow leaves its run unless the call itself is spawned: \
+            "`{name}` was awaited outside of a run (at {location}): start one with `engine.execute({name}(…))`; inside \
+             a flow, a spawned task keeps the run if the call itself is spawned: \
              `tokio::spawn({name}(…).into_future())`"
         ),
     )
@@ -117,7 +141,7 @@ fn no_engine(name: &str, location: &Location<'_>) -> Error {
         ErrorKind::OutsideRun,
         format!(
             "`{name}` was executed outside of a run (at {location}), and no engine is installed: use \
-             `engine.execute(…)`, or call `engine.install()` once at the start of the program"
+             `engine.execute(…)`, or call `engine.install()` at the start of the program and keep the engine until its end"
         ),
     )
 }

@@ -19,6 +19,7 @@ use super::context::{PLACE, Place};
 use super::{FlowResult, Metadata, Run};
 use crate::call::Flow;
 use crate::error::{Error, ErrorKind};
+use crate::output::Recorded;
 
 /// A flow as a root run.
 pub fn flow_as_run<F: Flow>(
@@ -26,13 +27,10 @@ pub fn flow_as_run<F: Flow>(
     call: F,
 ) -> BoxFuture<'static, Result<FlowResult<F::Output>, Error>> {
     async move {
-        let inputs = call.to_inputs()?;
-        let body = call.body(run.states())?;
-        let content = async move {
-            let output = F::OUTPUT.record(&body.await.map_err(Error::recorded)?)?;
-            let typed = F::OUTPUT.read_back(&output)?;
-            Ok((output, typed))
-        };
+        let place = |error: Error| error.in_flow(F::definition().name(), run.id);
+        let inputs = call.to_inputs().map_err(place)?;
+        let body = call.body(run.states()).map_err(place)?;
+        let content = async move { F::OUTPUT.record(&body.await.map_err(Error::recorded)?) };
         let (output_content, metadata) = live(Arc::clone(&run), &inputs, content.boxed()).await?;
         Ok(FlowResult {
             run_id: run.id,
@@ -56,9 +54,9 @@ pub fn flow_in_run<F: Flow>(
 pub(super) async fn live<T: 'static>(
     run: Arc<Run>,
     inputs: &Map<String, Value>,
-    content: BoxFuture<'static, Result<(Value, T), Error>>,
+    content: BoxFuture<'static, Result<Recorded<T>, Error>>,
 ) -> Result<(T, Metadata), Error> {
-    let record = RunRecord::start(Arc::clone(&run), inputs);
+    let record = RunRecord::start(Arc::clone(&run), inputs)?;
     let place = Place {
         run: Arc::clone(&run),
         step: None,
@@ -72,13 +70,12 @@ pub(super) async fn live<T: 'static>(
     .unwrap_or_else(|panic| Err(panicked(panic.as_ref())))
     .map_err(|error| error.in_flow(run.definition.name(), run.id));
     match outcome {
-        Ok((output, typed)) => {
-            let (commit, metadata) =
-                record.finish(RunStatus::Completed, Some(output.to_string()), None);
+        Ok(Recorded { json, output }) => {
+            let (commit, metadata) = record.finish(RunStatus::Completed, Some(json), None);
             commit
                 .await
                 .map_err(|error| Error::from(error).in_flow(run.definition.name(), run.id))?;
-            Ok((typed, metadata))
+            Ok((output, metadata))
         }
         Err(error) => {
             let (commit, _) = record.finish(RunStatus::Failed, None, Some(error.line()));
@@ -132,7 +129,7 @@ struct RunRecord {
 }
 
 impl RunRecord {
-    fn start(run: Arc<Run>, inputs: &Map<String, Value>) -> Self {
+    fn start(run: Arc<Run>, inputs: &Map<String, Value>) -> Result<Self, Error> {
         let definition = run.definition;
         let now = Utc::now();
         let row: Write = NewRun {
@@ -153,14 +150,14 @@ impl RunRecord {
         .into();
         // Not awaited: a run that never reached the disk is a run that never started.
         let _commit = match &run.parent {
-            Some(parent) => parent.opened(run.id, definition.name(), |_| row),
+            Some(parent) => parent.opened(run.id, definition.name(), |_| row)?,
             None => run.services.store.submit(vec![row]),
         };
-        Self {
+        Ok(Self {
             run,
             started: Instant::now(),
             finished: AtomicBool::new(false),
-        }
+        })
     }
 
     fn finish(

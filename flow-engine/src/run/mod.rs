@@ -8,6 +8,7 @@ mod request;
 mod result;
 mod step;
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -27,15 +28,25 @@ pub use step::{step_as_run, step_in_run};
 use crate::definition::Definition;
 use crate::llm::LlmBackend;
 use crate::state::States;
-use progress::Ledger;
+use progress::Tally;
 
 /// What every run of an engine works with.
-#[derive(Debug)]
 pub(crate) struct Services {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) backend: Arc<dyn LlmBackend>,
     pub(crate) model: Option<String>,
     pub(crate) states: States,
+}
+
+/// Without the store's and the backend's insides: engines, requests and runs are shown in logs.
+impl fmt::Debug for Services {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Services")
+            .field("database", &self.store.location())
+            .field("provider", &self.backend.provider())
+            .field("model", &self.model)
+            .finish_non_exhaustive()
+    }
 }
 
 /// One execution of a flow, or of a step used alone.
@@ -49,7 +60,7 @@ pub struct Run {
     user_id: Option<Uuid>,
     metadata: Option<Value>,
     parent: Option<Arc<Run>>,
-    ledger: Ledger,
+    tally: Tally,
     /// Set while the run's future is being dropped, before anything inside it is: what ends because of that was
     /// interrupted, what a flow drops on its own was cancelled.
     dropping: AtomicBool,
@@ -69,7 +80,7 @@ impl Run {
             user_id: options.user_id,
             metadata: options.metadata,
             parent: None,
-            ledger: Ledger::root(definition.total_steps()),
+            tally: Tally::root(definition.total_steps()),
             dropping: AtomicBool::new(false),
         }
     }
@@ -82,7 +93,7 @@ impl Run {
             root_id: parent.root_id,
             user_id: parent.user_id,
             metadata: None,
-            ledger: parent.ledger.child(definition.total_steps()),
+            tally: parent.tally.child(definition.total_steps()),
             parent: Some(parent),
             dropping: AtomicBool::new(false),
         }

@@ -7,13 +7,14 @@ use flow_engine_db::{Commit, Progress, RunProgress, Write};
 use uuid::Uuid;
 
 use super::Run;
+use crate::error::{Error, ErrorKind};
 
 /// What a run has come to so far.
 ///
 /// All runs of one root share a lock, which is held until their new counters are queued: rows are written in
 /// the order in which the counters changed, and a parent's sum is never behind its sub-flow's.
 #[derive(Debug)]
-pub(super) struct Ledger {
+pub(super) struct Tally {
     tree: Arc<Mutex<()>>,
     counters: Mutex<Counters>,
 }
@@ -67,7 +68,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Ledger {
+impl Tally {
     pub(super) fn root(total_steps: Option<i32>) -> Self {
         Self {
             tree: Arc::default(),
@@ -115,19 +116,41 @@ impl Run {
         id: Uuid,
         name: &'static str,
         row: impl FnOnce(&mut i32) -> Write,
-    ) -> Commit {
-        let _tree = lock(&self.ledger.tree);
-        let mut counters = lock(&self.ledger.counters);
+    ) -> Result<Commit, Error> {
+        let _tree = lock(&self.tally.tree);
+        self.check_open()?;
+        let mut counters = lock(&self.tally.counters);
         counters.open.push((id, name));
         let row = row(&mut counters.step_rows);
-        self.services
-            .store
-            .submit(vec![row, self.update(&counters)])
+        let writes = vec![row, self.update(&counters)];
+        Ok(self.services.store.submit(writes))
+    }
+
+    /// Queues rows that belong to the run while it lives.
+    pub(super) fn submit_while_open(&self, writes: Vec<Write>) -> Result<Commit, Error> {
+        let _tree = lock(&self.tally.tree);
+        self.check_open()?;
+        Ok(self.services.store.submit(writes))
+    }
+
+    /// What was spawned and left behind must not start once the run, or one above it, has ended: nothing could be
+    /// recorded of it. The caller holds the tree's lock.
+    fn check_open(&self) -> Result<(), Error> {
+        match self.and_ancestors().find(|run| run.is_finished()) {
+            None => Ok(()),
+            Some(ended) => Err(Error::new(
+                ErrorKind::OutsideRun,
+                format!(
+                    "the run of `{}` has ended; await what a flow spawns before it returns",
+                    ended.definition.name()
+                ),
+            )),
+        }
     }
 
     /// Records that a step has ended, together with its own row; what it spent goes to this run and all above it.
     pub(super) fn closed(&self, id: Uuid, spent: Spent, row: Write) -> Commit {
-        let _tree = lock(&self.ledger.tree);
+        let _tree = lock(&self.tally.tree);
         self.close_below(id, spent, row)
     }
 
@@ -137,9 +160,9 @@ impl Run {
         completed: bool,
         row: impl FnOnce(Progress) -> Write,
     ) -> (Commit, Spent) {
-        let _tree = lock(&self.ledger.tree);
+        let _tree = lock(&self.tally.tree);
         let (progress, spent) = {
-            let mut counters = lock(&self.ledger.counters);
+            let mut counters = lock(&self.tally.counters);
             counters.closed = true;
             (counters.progress(completed), counters.spent)
         };
@@ -154,14 +177,14 @@ impl Run {
 
     /// Whether the run's last row is queued.
     pub(super) fn is_finished(&self) -> bool {
-        lock(&self.ledger.counters).closed
+        lock(&self.tally.counters).closed
     }
 
     /// The caller holds the tree's lock.
     fn close_below(&self, id: Uuid, spent: Spent, row: Write) -> Commit {
         let mut writes = vec![row];
         for run in self.and_ancestors() {
-            let mut counters = lock(&run.ledger.counters);
+            let mut counters = lock(&run.tally.counters);
             counters.spent.add(spent);
             if run.id == self.id {
                 counters.open.retain(|(open, _)| *open != id);

@@ -7,11 +7,11 @@ use std::time::Instant;
 
 use flow_engine_db::{Commit, NewStep, StepFinish, StepStatus, Write};
 use futures::FutureExt;
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, Either};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::attempt::ask;
+use super::attempt::Prepared;
 use super::context::{PLACE, Place};
 use super::flow::{live, panicked};
 use super::progress::Spent;
@@ -19,6 +19,7 @@ use super::{Metadata, Run, StepResult};
 use crate::call::{Step, Work};
 use crate::definition::Definition;
 use crate::error::Error;
+use crate::output::Recorded;
 
 /// A step of a run.
 pub fn step_in_run<S: Step>(
@@ -26,7 +27,7 @@ pub fn step_in_run<S: Step>(
     call: S,
 ) -> BoxFuture<'static, Result<StepResult<S::Output>, Error>> {
     recorded(run, call)
-        .map(|outcome| outcome.map(|(_, result)| result))
+        .map(|outcome| outcome.map(|recorded| recorded.output))
         .boxed()
 }
 
@@ -36,53 +37,82 @@ pub fn step_as_run<S: Step>(
     call: S,
 ) -> BoxFuture<'static, Result<StepResult<S::Output>, Error>> {
     async move {
-        let inputs = call.to_inputs()?;
-        let (result, _) = live(Arc::clone(&run), &inputs, recorded(run, call).boxed()).await?;
+        let place = |error: Error| {
+            let name = S::definition().name();
+            error.in_step(name).in_flow(name, run.id)
+        };
+        let inputs = call.to_inputs().map_err(place)?;
+        let content = recorded(Arc::clone(&run), call).boxed();
+        let (result, _) = live(Arc::clone(&run), &inputs, content).await?;
         Ok(result)
     }
     .boxed()
 }
 
-/// Runs a step; the output comes in the form in which it is recorded, too.
+/// Runs a step; the output comes with the form in which it is recorded.
 async fn recorded<S: Step>(
     run: Arc<Run>,
     call: S,
-) -> Result<(Value, StepResult<S::Output>), Error> {
-    let inputs = call.to_inputs()?;
-    let record = StepRecord::start(Arc::clone(&run), S::definition(), &inputs);
-    let work = async {
-        let output = match call.work(run.states())? {
-            Work::Model => ask(&record, &inputs).await?,
-            Work::Body(body) => S::OUTPUT.record(&body.await.map_err(Error::recorded)?)?,
-        };
-        // Read back from its recorded form, live as on a replay: both see the same.
-        let typed = S::OUTPUT.read_back(&output)?;
-        Ok((output, typed))
+) -> Result<Recorded<StepResult<S::Output>>, Error> {
+    let definition = S::definition();
+    let place = |error: Error| {
+        error
+            .in_step(definition.name())
+            .in_flow(run.definition.name(), run.id)
     };
-    let place = Place {
+    let inputs = call.to_inputs().map_err(place)?;
+    // Nothing is sent and no code runs yet: what the step reads is known here, before anything of it is recorded.
+    let work = call.work(run.states()).and_then(|work| match work {
+        Work::Model => Ok(Either::Left(Prepared::new(&run, definition, &inputs)?)),
+        Work::Body(body) => Ok(Either::Right(body)),
+    });
+    let record = StepRecord::start(Arc::clone(&run), definition, &inputs).map_err(place)?;
+    let content = async {
+        match work? {
+            Either::Left(prepared) => {
+                let answer = prepared.ask(&record).await?;
+                S::OUTPUT.read_back(answer.to_string())
+            }
+            Either::Right(body) => S::OUTPUT.record(&body.await.map_err(Error::recorded)?),
+        }
+    };
+    let here = Place {
         run: Arc::clone(&run),
-        step: Some((record.id, S::definition().name())),
+        step: Some((record.id, definition.name())),
     };
     let outcome = PLACE
-        .scope(place, AssertUnwindSafe(work).catch_unwind())
+        .scope(here, AssertUnwindSafe(content).catch_unwind())
         .await
-        .unwrap_or_else(|panic| Err(panicked(panic.as_ref())));
-    let (output, output_content) = record.end(outcome).await?;
-    let result = StepResult {
-        run_id: run.id,
-        step_run_id: record.id,
-        step_name: S::definition().name(),
-        output_content,
-        metadata: record.metadata(),
-    };
-    Ok((output, result))
+        .unwrap_or_else(|panic| Err(panicked(panic.as_ref())))
+        .map_err(place);
+    match outcome {
+        Ok(Recorded { json, output }) => {
+            let (commit, metadata) = record.finish(StepStatus::Completed, Some(json.clone()), None);
+            // A success counts once it is on disk.
+            commit.await.map_err(|error| place(error.into()))?;
+            let output = StepResult {
+                run_id: run.id,
+                step_run_id: record.id,
+                step_name: definition.name(),
+                output_content: output,
+                metadata,
+            };
+            Ok(Recorded { json, output })
+        }
+        Err(error) => {
+            let (commit, _) = record.finish(StepStatus::Failed, None, Some(&error));
+            if let Err(unrecorded) = commit.await {
+                tracing::error!(step = %record.id, error = %unrecorded, "the failure of a step could not be recorded");
+            }
+            Err(error)
+        }
+    }
 }
 
 /// The row of a step that runs. Dropped before its end, it writes an end.
 pub(super) struct StepRecord {
     pub(super) run: Arc<Run>,
     pub(super) id: Uuid,
-    pub(super) definition: &'static Definition,
     started: Instant,
     asked: Mutex<Asked>,
     finished: AtomicBool,
@@ -98,28 +128,31 @@ pub(super) struct Asked {
 }
 
 impl StepRecord {
-    fn start(run: Arc<Run>, definition: &'static Definition, inputs: &Map<String, Value>) -> Self {
+    fn start(
+        run: Arc<Run>,
+        definition: &'static Definition,
+        inputs: &Map<String, Value>,
+    ) -> Result<Self, Error> {
         let id = Uuid::now_v7();
+        let inputs = Value::from(inputs.clone()).to_string();
+        let kind = definition.kind().to_owned();
         // Not awaited: its end, which is, comes after it in the same queue.
         let _commit = run.opened(id, definition.name(), |order| {
             *order += 1;
-            let inputs = Value::from(inputs.clone()).to_string();
-            let kind = definition.kind().to_owned();
             NewStep {
                 kind,
                 inputs,
                 ..NewStep::new(id, run.id, definition.name(), *order)
             }
             .into()
-        });
-        Self {
+        })?;
+        Ok(Self {
             run,
             id,
-            definition,
             started: Instant::now(),
             asked: Mutex::default(),
             finished: AtomicBool::new(false),
-        }
+        })
     }
 
     /// What its requests came to so far.
@@ -140,40 +173,22 @@ impl StepRecord {
         }
     }
 
-    /// Records how it ended. A success counts once it is on disk.
-    async fn end<T>(&self, outcome: Result<(Value, T), Error>) -> Result<(Value, T), Error> {
-        let place = |error: Error| {
-            error
-                .in_step(self.definition.name())
-                .in_flow(self.run.definition.name(), self.run.id)
-        };
-        match outcome {
-            Ok((output, typed)) => {
-                let commit = self.finish(StepStatus::Completed, Some(output.to_string()), None);
-                commit.await.map_err(|error| place(error.into()))?;
-                Ok((output, typed))
-            }
-            Err(error) => {
-                let error = place(error);
-                if let Err(unrecorded) = self.finish(StepStatus::Failed, None, Some(&error)).await {
-                    tracing::error!(step = %self.id, error = %unrecorded, "the failure of a step could not be recorded");
-                }
-                Err(error)
-            }
-        }
-    }
-
-    fn finish(&self, status: StepStatus, outputs: Option<String>, error: Option<&Error>) -> Commit {
+    fn finish(
+        &self,
+        status: StepStatus,
+        outputs: Option<String>,
+        error: Option<&Error>,
+    ) -> (Commit, Metadata) {
         self.finished.store(true, Ordering::Release);
         let metadata = self.metadata();
         let asked = self.asked(|asked| asked.clone());
         let mut step_metadata = Map::new();
-        if let Some(model) = metadata.model {
+        if let Some(model) = &metadata.model {
             step_metadata.insert("provider".to_owned(), json!(metadata.provider));
             step_metadata.insert("model".to_owned(), json!(model));
         }
         if let Some(error) = error {
-            step_metadata.insert("error".to_owned(), json!(error.as_recorded()));
+            step_metadata.insert("error".to_owned(), json!(error.record()));
         }
         let row: Write = StepFinish {
             execution_time_ms: i64::try_from(metadata.execution_time_ms).ok(),
@@ -187,7 +202,7 @@ impl StepRecord {
             ..StepFinish::new(self.id, status)
         }
         .into();
-        self.run.closed(self.id, asked.spent, row)
+        (self.run.closed(self.id, asked.spent, row), metadata)
     }
 }
 
@@ -195,7 +210,7 @@ impl Drop for StepRecord {
     fn drop(&mut self) {
         // A run that has ended has closed the rows of what it left behind.
         if !self.finished.load(Ordering::Acquire) && !self.run.is_finished() {
-            let _commit = self.finish(StepStatus::Cancelled, None, None);
+            let _ = self.finish(StepStatus::Cancelled, None, None);
         }
     }
 }

@@ -9,7 +9,7 @@ use std::fmt::Debug;
 
 use serde_json::{Map, Value, json};
 
-use super::translation::FORMATS;
+use super::translation::{ARRAY_BOUNDS, FORMATS, GREATEST_BOUND, NUMBER_BOUNDS};
 use super::{strict, unwrapped};
 use crate::output::{Output, OutputType, output};
 
@@ -70,9 +70,10 @@ fn check_dialect(root: &Value, node: &Value) {
     let fields = node
         .as_object()
         .unwrap_or_else(|| panic!("{node} is no schema"));
-    for keyword in fields.keys() {
+    for keyword in fields.keys().map(String::as_str) {
+        let is_bound = NUMBER_BOUNDS.contains(&keyword) || ARRAY_BOUNDS.contains(&keyword);
         assert!(
-            KEYWORDS.contains(&keyword.as_str()),
+            KEYWORDS.contains(&keyword) || is_bound,
             "`{keyword}` in {node}"
         );
     }
@@ -106,6 +107,7 @@ fn check_dialect(root: &Value, node: &Value) {
         fields.contains_key("items"),
         "{node}"
     );
+    check_bounds(fields, &kinds);
     if let Some(format) = fields.get("format") {
         assert!(
             kinds.contains(&"string") && FORMATS.contains(&format.as_str().unwrap()),
@@ -129,6 +131,22 @@ fn check_dialect(root: &Value, node: &Value) {
     {
         check_dialect(root, inner);
     }
+}
+
+/// A bound is a number beside a type that it bounds.
+fn check_bounds(fields: &Map<String, Value>, kinds: &[&str]) {
+    let bounds = |keywords: &[&str]| -> Vec<f64> {
+        let found = keywords.iter().filter_map(|keyword| fields.get(*keyword));
+        found.map(|bound| bound.as_f64().unwrap()).collect()
+    };
+    let (numbers, lengths) = (bounds(&NUMBER_BOUNDS), bounds(&ARRAY_BOUNDS));
+    let is_number = kinds.contains(&"integer") || kinds.contains(&"number");
+    assert!(numbers.is_empty() || is_number, "{fields:?}");
+    assert!(lengths.is_empty() || kinds.contains(&"array"), "{fields:?}");
+    assert!(
+        numbers.iter().all(|bound| bound.abs() <= GREATEST_BOUND),
+        "{fields:?}"
+    );
 }
 
 fn resolve<'a>(root: &'a Value, reference: &Value) -> &'a Value {
@@ -172,12 +190,28 @@ fn holds(root: &Value, node: &Value, value: &Value) -> bool {
         .map_or_else(|| fits(kind), |kinds| kinds.iter().any(fits));
     let inside = match value {
         Value::Object(fields) => holds_all(root, node, fields),
-        Value::Array(items) => items.iter().all(|item| holds(root, &node["items"], item)),
+        Value::Array(items) => {
+            items.iter().all(|item| holds(root, &node["items"], item))
+                && in_bounds(node, items.len() as f64, ["minItems", "maxItems"])
+        }
+        Value::Number(number) => {
+            let number = number.as_f64().unwrap();
+            in_bounds(node, number, ["minimum", "maximum"])
+                && says("exclusiveMinimum").is_none_or(|bound| bound.as_f64().unwrap() < number)
+                && says("exclusiveMaximum").is_none_or(|bound| number < bound.as_f64().unwrap())
+                && says("multipleOf").is_none_or(|factor| number % factor.as_f64().unwrap() == 0.0)
+        }
         _ => true,
     };
     fits && inside
         && says("const").is_none_or(|constant| constant == value)
         && says("enum").is_none_or(|values| values.as_array().unwrap().contains(value))
+}
+
+fn in_bounds(node: &Value, number: f64, [least, greatest]: [&str; 2]) -> bool {
+    let bound = |keyword: &str| node.get(keyword).and_then(Value::as_f64);
+    bound(least).is_none_or(|least| least <= number)
+        && bound(greatest).is_none_or(|greatest| number <= greatest)
 }
 
 fn holds_all(root: &Value, node: &Value, fields: &Map<String, Value>) -> bool {

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::definitions::{Definitions, reference};
 
-/// Keywords of the dialect; all others are constraints below, or say nothing to a model.
+/// Keywords of the dialect; all others are bounds or constraints below, or say nothing to a model.
 const KEPT: [&str; 12] = [
     "$ref",
     "$defs",
@@ -20,18 +20,26 @@ const KEPT: [&str; 12] = [
     "format",
 ];
 
-/// Keywords that constrain a value in ways the dialect does not know.
-const CONSTRAINTS: [&str; 14] = [
-    "minLength",
-    "maxLength",
-    "pattern",
+/// Keywords of the dialect that bound a number.
+pub(super) const NUMBER_BOUNDS: [&str; 5] = [
     "minimum",
     "maximum",
     "exclusiveMinimum",
     "exclusiveMaximum",
     "multipleOf",
-    "minItems",
-    "maxItems",
+];
+
+/// Keywords of the dialect that bound the length of an array.
+pub(super) const ARRAY_BOUNDS: [&str; 2] = ["minItems", "maxItems"];
+
+/// The greatest bound: 2^53, up to which every reader of JSON keeps whole numbers as they are written.
+pub(super) const GREATEST_BOUND: f64 = 9_007_199_254_740_992.0;
+
+/// Keywords that constrain a value in ways the dialect does not know.
+const CONSTRAINTS: [&str; 7] = [
+    "minLength",
+    "maxLength",
+    "pattern",
     "uniqueItems",
     "contains",
     "format",
@@ -81,8 +89,12 @@ impl Translation {
             fields.insert("anyOf".to_owned(), variants);
         }
         self.children(fields, path);
+        bound_by_width(fields);
         describe_constraints(fields);
-        fields.retain(|keyword, _| KEPT.contains(&keyword.as_str()));
+        fields.retain(|keyword, _| {
+            let keyword = keyword.as_str();
+            KEPT.contains(&keyword) || is_bound(keyword)
+        });
         if let Some(reference) = fields.get_mut("$ref") {
             self.refer(reference, path);
             // A reference allows no sibling, so a description goes around it.
@@ -258,7 +270,37 @@ fn add_fields(object: &mut Map<String, Value>, from: &Map<String, Value>) {
     }
 }
 
-/// Moves constraints to the end of the description: `A count (minimum: 1, maximum: 9)`.
+fn is_bound(keyword: &str) -> bool {
+    NUMBER_BOUNDS.contains(&keyword) || ARRAY_BOUNDS.contains(&keyword)
+}
+
+/// Gives the 32-bit integers the bounds that schemars gives the smaller ones only. Those of the wider ones are
+/// greater than [`GREATEST_BOUND`].
+fn bound_by_width(fields: &mut Map<String, Value>) {
+    let (least, greatest) = match fields.get("format").and_then(Value::as_str) {
+        Some("int32") => (i64::from(i32::MIN), i64::from(i32::MAX)),
+        Some("uint32") => (0, i64::from(u32::MAX)),
+        _ => return,
+    };
+    if allows(fields, "integer") {
+        fields.entry("minimum").or_insert_with(|| least.into());
+        fields.entry("maximum").or_insert_with(|| greatest.into());
+    }
+}
+
+/// Whether a bound can stay a keyword: beside a type that it bounds (not beside a reference or a union), and as a
+/// number that every server reads alike.
+fn can_stay(fields: &Map<String, Value>, keyword: &str) -> bool {
+    let applies = if ARRAY_BOUNDS.contains(&keyword) {
+        allows(fields, "array")
+    } else {
+        allows(fields, "integer") || allows(fields, "number")
+    };
+    let number = fields.get(keyword).and_then(Value::as_f64);
+    applies && number.is_some_and(|number| number.abs() <= GREATEST_BOUND)
+}
+
+/// Moves what the dialect cannot say to the end of the description: `A name (minLength: 1, maxLength: 9)`.
 fn describe_constraints(fields: &mut Map<String, Value>) {
     let format = fields.get("format").and_then(Value::as_str);
     let known = format.is_some_and(|format| FORMATS.contains(&format));
@@ -266,10 +308,19 @@ fn describe_constraints(fields: &mut Map<String, Value>) {
         // The name of one of Rust's number types.
         fields.shift_remove("format");
     }
-    let said: Vec<_> = CONSTRAINTS
-        .iter()
-        .filter(|name| !(known && **name == "format"))
-        .filter_map(|name| match fields.shift_remove(*name)? {
+    let mut unsayable: Vec<_> = NUMBER_BOUNDS
+        .into_iter()
+        .chain(ARRAY_BOUNDS)
+        .filter(|name| !can_stay(fields, name))
+        .collect();
+    unsayable.extend(
+        CONSTRAINTS
+            .into_iter()
+            .filter(|name| !(known && *name == "format")),
+    );
+    let said: Vec<_> = unsayable
+        .into_iter()
+        .filter_map(|name| match fields.shift_remove(name)? {
             Value::String(text) => Some(format!("{name}: {text}")),
             other => Some(format!("{name}: {other}")),
         })

@@ -3,8 +3,12 @@
 use std::{error::Error as _, fs, path::Path};
 
 use diesel::{
-    Connection as _, RunQueryDsl as _, SqliteConnection, connection::SimpleConnection as _,
+    Connection as _, RunQueryDsl as _, SqliteConnection,
+    connection::{BoxableConnection, SimpleConnection as _},
+    migration::{Migration, MigrationMetadata, MigrationName, MigrationVersion},
+    sqlite::Sqlite,
 };
+use diesel_migrations::MigrationHarness as _;
 use flow_engine_db::{StoreError, connect};
 
 async fn refused(url: &str) -> StoreError {
@@ -32,12 +36,12 @@ async fn other_databases_are_refused_with_what_is_supported() {
     for (url, expected) in [
         (
             "postgres://ada:secret@db.example/app",
-            "cannot use `postgres://ada@db.example/app` as a database: PostgreSQL is not supported yet; \
+            "cannot use `postgres:…` as a database: PostgreSQL is not supported yet; \
              this version supports `sqlite://path/to/file.db`",
         ),
         (
             "runs.db",
-            "cannot use `runs.db` as a database: it has no scheme; this version supports `sqlite://path/to/file.db`",
+            "cannot use `runs.db` as a database: it has no scheme; write `sqlite://runs.db`",
         ),
     ] {
         assert_eq!(refused(url).await.to_string(), expected);
@@ -143,7 +147,7 @@ async fn a_newer_database_is_refused_and_left_as_it_is() {
     // Back from WAL, so that the one file holds everything.
     connection
         .batch_execute(
-            "INSERT INTO __diesel_schema_migrations (version) VALUES ('29990101000000');
+            "INSERT INTO flow_engine_migrations (version) VALUES ('29990101000000');
              PRAGMA journal_mode = DELETE;",
         )
         .unwrap();
@@ -163,6 +167,65 @@ async fn a_newer_database_is_refused_and_left_as_it_is() {
     );
     assert_eq!(fs::read(&path).unwrap(), before);
     assert_eq!(files(folder.path()), ["runs.db"]);
+}
+
+/// `DATABASE_URL` may name the application's own file.
+#[tokio::test]
+async fn an_application_with_migrations_of_its_own_shares_its_file() {
+    const NOTES: &str = "CREATE TABLE notes (id INTEGER)";
+    const TAGS: &str = "CREATE TABLE tags (id INTEGER)";
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("app.db");
+    let mut app = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+    app.run_migration(&Migrated("20200101000000", NOTES))
+        .unwrap();
+
+    connect(&url(&path)).await.unwrap().close().await;
+    app.run_migration(&Migrated("29990101000000", TAGS))
+        .unwrap();
+    connect(&url(&path)).await.unwrap().close().await;
+
+    let versions = app.applied_migrations().unwrap();
+    let versions: Vec<String> = versions.iter().map(ToString::to_string).collect();
+    assert_eq!(versions, ["29990101000000", "20200101000000"]);
+}
+
+/// A migration of the application: a version and its SQL.
+struct Migrated(&'static str, &'static str);
+
+impl Migration<Sqlite> for Migrated {
+    fn run(
+        &self,
+        connection: &mut dyn BoxableConnection<Sqlite>,
+    ) -> diesel::migration::Result<()> {
+        Ok(connection.batch_execute(self.1)?)
+    }
+
+    fn revert(&self, _: &mut dyn BoxableConnection<Sqlite>) -> diesel::migration::Result<()> {
+        Ok(())
+    }
+
+    fn metadata(&self) -> &dyn MigrationMetadata {
+        self
+    }
+
+    fn name(&self) -> &dyn MigrationName {
+        self
+    }
+}
+
+impl MigrationMetadata for Migrated {}
+
+impl MigrationName for Migrated {
+    fn version(&self) -> MigrationVersion<'_> {
+        self.0.into()
+    }
+}
+
+impl std::fmt::Display for Migrated {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0)
+    }
 }
 
 #[tokio::test]

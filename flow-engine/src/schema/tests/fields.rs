@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
-use std::num::{NonZeroI32, NonZeroU8};
+use std::num::{NonZeroI32, NonZeroU8, NonZeroU64};
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{can_answer, of, schema};
+use super::{can_answer, holds, of, schema};
 use crate::schema::strict;
 
 /// Who wrote it.
@@ -59,7 +59,7 @@ fn every_field_is_required_and_an_option_may_be_null() {
                     "items": { "$ref": "#/$defs/Author" },
                 },
                 "description": { "type": "array", "items": { "type": "string" } },
-                "type": { "type": ["integer", "null"], "description": "(minimum: 0, maximum: 255)" },
+                "type": { "type": ["integer", "null"], "minimum": 0, "maximum": 255 },
             },
             "required": ["title", "author", "editor", "others", "description", "type"],
             "additionalProperties": false,
@@ -107,7 +107,7 @@ fn the_model_writes_the_fields_in_the_order_of_the_struct() {
 }
 
 #[test]
-fn constraints_are_told_in_the_description() {
+fn bounds_are_keywords_and_other_constraints_are_told_in_the_description() {
     #[derive(Serialize, Deserialize, JsonSchema)]
     struct Review {
         /// The verdict.
@@ -119,6 +119,8 @@ fn constraints_are_told_in_the_description() {
         tags: Vec<String>,
         #[schemars(extend("exclusiveMinimum" = 0.0))]
         weight: Option<f64>,
+        #[schemars(extend("exclusiveMaximum" = 1.0, "multipleOf" = 0.25))]
+        share: f32,
         address: IpAddr,
         grade: char,
         not_zero: NonZeroI32,
@@ -132,32 +134,111 @@ fn constraints_are_told_in_the_description() {
         old: String,
     }
     let schema = schema::<Review>();
-    let told: Vec<_> = schema["properties"]
-        .as_object()
-        .unwrap()
-        .values()
-        .map(|property| property["description"].as_str().unwrap_or_default())
-        .collect();
+    let text = json!({ "type": "string" });
+    let expected = json!({
+        "stars": { "description": "The verdict.", "type": "integer", "minimum": 1, "maximum": 5 },
+        "headline": {
+            "description": "(minLength: 3, maxLength: 80, pattern: ^[A-Z])",
+            "type": "string",
+        },
+        "tags": {
+            "type": "array",
+            "items": { "description": "(maxLength: 20)", "type": "string" },
+            "maxItems": 4,
+        },
+        "weight": { "type": ["number", "null"], "exclusiveMinimum": 0.0 },
+        "share": { "type": "number", "exclusiveMaximum": 1.0, "multipleOf": 0.25 },
+        "address": { "description": "(format: ip)", "type": "string" },
+        "grade": { "description": "(minLength: 1, maxLength: 1)", "type": "string" },
+        "not_zero": {
+            "description": "(not: {\"const\":0})",
+            "type": "integer",
+            "minimum": i32::MIN,
+            "maximum": i32::MAX,
+        },
+        "counted": { "type": "integer", "minimum": 1, "maximum": 255 },
+        "authors": { "type": "array", "items": { "$ref": "#/$defs/Author" }, "minItems": 2 },
+        "seen": { "description": "(uniqueItems: true)", "type": "array", "items": text },
+        "pair": { "type": "array", "items": { "type": "integer" }, "minItems": 2, "maxItems": 2 },
+        "old": text,
+    });
+    assert_eq!(schema["properties"], expected);
+}
+
+#[test]
+fn an_integer_is_bounded_by_its_type_as_far_as_every_server_reads_the_bound() {
+    #[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+    struct Widths {
+        u8: u8,
+        i16: i16,
+        u32: u32,
+        i32: Option<i32>,
+        /// As told.
+        #[schemars(range(min = -1, max = 1))]
+        sign: i32,
+        u64: u64,
+        i64: i64,
+        counted: NonZeroU64,
+        u128: u128,
+        #[schemars(range(max = 9_007_199_254_740_992_u64))]
+        exact: u64,
+        #[schemars(range(max = 9_007_199_254_740_994_u64))]
+        wide: u64,
+    }
+    let schema = schema::<Widths>();
+    let expected = json!({
+        "u8": { "type": "integer", "minimum": 0, "maximum": 255 },
+        "i16": { "type": "integer", "minimum": i16::MIN, "maximum": i16::MAX },
+        "u32": { "type": "integer", "minimum": 0, "maximum": u32::MAX },
+        "i32": { "type": ["integer", "null"], "minimum": i32::MIN, "maximum": i32::MAX },
+        "sign": { "description": "As told.", "type": "integer", "minimum": -1, "maximum": 1 },
+        "u64": { "type": "integer", "minimum": 0 },
+        "i64": { "type": "integer" },
+        "counted": { "type": "integer", "minimum": 1 },
+        "u128": { "type": "integer", "minimum": 0 },
+        "exact": { "type": "integer", "minimum": 0, "maximum": 9_007_199_254_740_992_u64 },
+        "wide": { "description": "(maximum: 9007199254740994)", "type": "integer", "minimum": 0 },
+    });
+    assert_eq!(schema["properties"], expected);
+    can_answer(&Widths {
+        u8: u8::MAX,
+        i16: i16::MIN,
+        u32: u32::MAX,
+        i32: Some(i32::MIN),
+        sign: -1,
+        u64: u64::MAX,
+        i64: i64::MIN,
+        counted: NonZeroU64::MAX,
+        u128: 0,
+        exact: 0,
+        wide: 0,
+    });
+    let mut answer = json!({
+        "u8": 255, "i16": 0, "u32": 0, "i32": null, "sign": 0, "u64": 0, "i64": 0, "counted": 1, "u128": 0,
+        "exact": 0, "wide": 0,
+    });
+    assert!(holds(&schema, &schema, &answer));
+    answer["u8"] = json!(203_897_564);
+    assert!(!holds(&schema, &schema, &answer));
+}
+
+#[test]
+fn a_bound_beside_a_reference_or_a_union_is_told_in_the_description() {
+    #[derive(Serialize, Deserialize, JsonSchema)]
+    struct Bounded {
+        #[schemars(extend("minimum" = 1))]
+        author: Author,
+        #[schemars(extend("maxItems" = 2))]
+        editor: Option<Author>,
+        #[schemars(extend("minimum" = 1))]
+        name: String,
+    }
+    let schema = schema::<Bounded>();
+    let told = ["author", "editor", "name"]
+        .map(|field| schema["properties"][field]["description"].as_str());
     assert_eq!(
         told,
-        [
-            "The verdict. (minimum: 1, maximum: 5)",
-            "(minLength: 3, maxLength: 80, pattern: ^[A-Z])",
-            "(maxItems: 4)",
-            "(exclusiveMinimum: 0.0)",
-            "(format: ip)",
-            "(minLength: 1, maxLength: 1)",
-            "(not: {\"const\":0})",
-            "(minimum: 1, maximum: 255)",
-            "(minItems: 2)",
-            "(uniqueItems: true)",
-            "(minItems: 2, maxItems: 2)",
-            "",
-        ]
-    );
-    assert_eq!(
-        schema["properties"]["tags"]["items"]["description"],
-        "(maxLength: 20)"
+        ["(minimum: 1)", "(maxItems: 2)", "(minimum: 1)"].map(Some)
     );
 }
 
@@ -178,7 +259,7 @@ fn the_names_of_number_types_are_left_out_and_formats_of_text_are_kept() {
     let schema = schema::<Numbers>();
     assert_eq!(
         schema["properties"]["a"],
-        json!({ "type": "integer", "description": "(minimum: 0)" })
+        json!({ "type": "integer", "minimum": 0 })
     );
     assert_eq!(schema["properties"]["b"], json!({ "type": "integer" }));
     assert_eq!(schema["properties"]["c"], json!({ "type": "number" }));

@@ -188,7 +188,7 @@ fn the_environment_names_the_server() {
                 "OPENAI_API_KEY" => key,
                 other => panic!("{other} is read"),
             };
-            value.map(str::to_owned)
+            Ok(value.map(str::to_owned))
         })
     };
     assert_eq!(named(None, Some(KEY)).unwrap().provider(), "openai");
