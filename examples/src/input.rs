@@ -34,6 +34,10 @@ impl Article {
             arguments.next().is_none(),
             "this takes one article at a time: give one file"
         );
+        ensure!(
+            !path.to_string_lossy().starts_with("--"),
+            "there are no options; give a text file, or nothing for the included article"
+        );
         let shown = path.display();
         let file = File::open(&path).with_context(|| format!("cannot open {shown}"))?;
         let metadata = file

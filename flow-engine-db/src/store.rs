@@ -22,6 +22,10 @@ pub trait Store: Send + Sync + Debug + 'static {
     /// logged. The queue has no limit of its own: it stays short because each flow waits for its
     /// finishes.
     ///
+    /// An empty unit is a barrier: it resolves when everything submitted before it is on disk or has
+    /// failed, which is told to those units and not to it. It writes nothing itself, and so costs no
+    /// commit; a read that comes after it sees all that was queued before.
+    ///
     /// # Errors
     ///
     /// The future resolves to [`NotOpen`](StoreError::NotOpen) if a row to be changed is finished
@@ -37,21 +41,28 @@ pub trait Store: Send + Sync + Debug + 'static {
     /// [`Query`](StoreError::Query) or [`Unreadable`](StoreError::Unreadable).
     fn run(&self, id: Uuid) -> BoxFuture<'_, Result<Option<FlowRun>, StoreError>>;
 
-    /// The runs that match `filter`, newest first.
+    /// The runs that match `filter`, newest first. Sub-runs are runs of their own in this list;
+    /// [`roots_only`](RunFilter::roots_only) leaves them out.
     ///
     /// # Errors
     ///
-    /// [`Query`](StoreError::Query) or [`Unreadable`](StoreError::Unreadable).
+    /// [`Query`](StoreError::Query) or [`Unreadable`](StoreError::Unreadable). One row that cannot be
+    /// read refuses the whole page: its JSON was damaged, or is nested more than 127 levels deep. The
+    /// error names it. The runs older than it are listed with its id as
+    /// [`before`](RunFilter::before), the newer ones with a [`limit`](RunFilter::limit) that ends in
+    /// front of it.
     fn runs(&self, filter: RunFilter) -> BoxFuture<'_, Result<Vec<FlowRun>, StoreError>>;
 
-    /// The step runs of a run in the order they started, without those of its sub-runs.
+    /// The step runs of a run in the order they started. Those of a sub-run are listed under its own
+    /// id; [`parent_run_id`](RunFilter::parent_run_id) finds the sub-runs of a run.
     ///
     /// # Errors
     ///
     /// [`Query`](StoreError::Query) or [`Unreadable`](StoreError::Unreadable).
     fn steps(&self, run_id: Uuid) -> BoxFuture<'_, Result<Vec<FlowStepRun>, StoreError>>;
 
-    /// The attempts of a run in the order they were sent, without those of its sub-runs.
+    /// The attempts of a run in the order they were sent. Those of a sub-run are listed under its own
+    /// id, as its step runs are.
     ///
     /// # Errors
     ///

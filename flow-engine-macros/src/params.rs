@@ -13,8 +13,8 @@ use crate::mistakes::Mistakes;
 use crate::names::plain;
 use crate::types::{self, Place};
 
-/// The methods that every generated type has: `execute` of its own, which a setter of this name would define twice,
-/// and those of traits, which one would hide.
+/// The methods that every generated type has: its own, which a setter of this name would define once more, and those
+/// of traits, which the setter would hide.
 const RESERVED: [&str; 4] = ["execute", "clone", "into_future", "fmt"];
 
 pub(crate) enum Param {

@@ -70,16 +70,18 @@
 //!
 //! # Flows
 //!
-//! `#[flow]` makes a flow of an async fn with a body. It is plain Rust: loops, `?`, `tokio::join!`, `try_join_all` over
-//! `call.into_future()`. Arguments: `total_steps = n`, from which progress in percent is counted; `version` and `type`
-//! as above.
+//! `#[flow]` makes a flow of an async fn with a body. It is plain Rust: loops, `?`, and for parallel steps
+//! `tokio::try_join!(a(x), b(y))`, or the futures crate's `try_join_all(xs.into_iter().map(|x| a(x).into_future()))`.
+//! Arguments: `total_steps = n`, from which progress in percent is counted; `version` and `type` as above.
 //!
-//! A task or a flow may return any error that converts into [`BoxError`], or none.
+//! A task or a flow may return any error that converts into [`BoxError`], or none; `?` works on everything, `anyhow`
+//! included.
 //!
 //! # Calls
 //!
 //! A step or a flow called like a function gives a value of its generated type (`Summarize`), which holds the inputs and
-//! does nothing yet. Optional inputs are setters on it.
+//! does nothing yet. Optional inputs are setters on it. Give fns verbs for names: `async fn summary(…) -> Summary` would
+//! generate a second `Summary`.
 //!
 //! | written | gives |
 //! |---|---|
@@ -91,18 +93,25 @@
 //! | `summarize(text).maybe_style(option)` | sets it if there is a value |
 //! | `tokio::spawn(call.into_future())` | runs in a task of its own, inside the run |
 //!
-//! After [`engine.install()`](Engine::install), `call.execute()` starts a run anywhere.
+//! After [`engine.install()`](Engine::install), `call.execute()` starts a run anywhere. What a flow spawns must be awaited
+//! before it returns: nothing starts in a run that has ended.
 //!
 //! # Inputs
 //!
 //! A parameter is an input: owned, and fit for JSON. `#[data]` makes a type of yours fit, with no dependency but this
-//! crate. An `Option` is an optional input.
+//! crate; write it above other attributes. An `Option` is an optional input:
+//! `async fn draft(topic: String, note: Option<String>)` is called as `draft("rain").note("short")`.
 //!
 //! | attribute | meaning |
 //! |---|---|
 //! | `#[input(default = expression)]`, `#[input(default)]` | optional, with this default or the type's own |
-//! | `#[input(unused)]` | the prompt may leave it out |
+//! | `#[input(unused)]` | the prompt may leave it out without a warning |
 //! | `#[state]` | not an input, not recorded: filled from [`EngineBuilder::state`], by type |
+//!
+//! An engine must be given every `#[state]` type of the program's steps, by [`Engine::builder`], or it does not start.
+//!
+//! Outputs of structured steps are held to a strict schema, which has no maps, tuples or untyped JSON: an engine does not
+//! start with one, and says where it is.
 //!
 //! Doc comments on fns, parameters and fields become descriptions in the schemas
 //! ([`Call::input_schema`], [`Call::output_schema`]).
@@ -124,18 +133,30 @@
 //! ```
 //!
 //! Parameters between the dashes: `model`, `temperature`, `top_p`, `max_output_tokens`, `seed`, `stop`,
-//! `reasoning_effort`. Roles: `system`, `user`, `assistant`; a file without role lines is one user message. Templates are
-//! Jinja2. The compiler checks the file against the inputs: a mistake is an error at `summarize.md:8:4`, and editing it
-//! rebuilds what uses it.
+//! `reasoning_effort`. Roles: `system`, `user`, `assistant`; a file without role lines is one user message.
+//!
+//! Templates are Jinja2 with `trim_blocks` and `lstrip_blocks`, so that a line with nothing but `{% for … %}` leaves no
+//! blank line. An undefined or none value that is printed is an error; lists and objects print as JSON. There is no
+//! `include` and no `extends`.
+//!
+//! The compiler checks the file against the inputs: syntax, variables, filters, roles and parameters; a mistake is an error
+//! at `summarize.md:8:4`, and editing the file rebuilds what uses it. The fields of an input (`{{ item.name }}`) are checked
+//! when the prompt is rendered.
 //!
 //! # What is kept
 //!
 //! [`FlowRun`], [`FlowStepRun`] and [`LlmRequest`], in the tables `flow_runs`, `flow_step_runs` and `llm_requests`.
 //! [`Engine::runs`], [`Engine::steps_of`] and [`Engine::requests_of`] read them back. A step that has returned is on disk.
+//! When a process is killed, its runs stay `running` in the database: nothing takes them over yet.
 //!
 //! # Errors
 //!
-//! [`Error`] names flow and step, and is of an [`ErrorKind`]; [`Error::llm`] tells what became of a model's request.
+//! [`Error`] names flow and step, and is of an [`ErrorKind`]; [`Error::llm`] tells what became of a model's request. Print it
+//! by `{:#}` on one line, by `{:?}` with a cause on each.
+//!
+//! # Crates in the interface
+//!
+//! Their types are in this crate's interface, so they are here under their names: [`chrono`], [`serde_json`], [`uuid`].
 //!
 //! # Features
 //!
@@ -185,6 +206,7 @@ pub use llm::{LlmError, LlmErrorKind};
 pub use output::{Output, OutputType};
 pub use prompt::Prompt;
 pub use run::{Current, FlowResult, Metadata, RunRequest, StepResult, current};
+pub use {chrono, serde_json, uuid};
 
 /// The code of the README compiles and runs.
 #[cfg(doctest)]

@@ -5,6 +5,7 @@
 //! say (lengths and patterns of text, unique items) moves into the description, where the model still reads it. What
 //! it cannot hold (maps, tuples, untyped JSON) is an error that names the Rust path.
 
+mod constraints;
 mod definitions;
 mod translation;
 

@@ -20,7 +20,8 @@ record! {
         pub status: RunStatus,
         /// Who waits for it.
         pub execution_mode: ExecutionMode,
-        /// The name of the step that started last.
+        /// The name of the step or sub-flow that is executed, of several the one that started last;
+        /// `None` while none is: between two of them, and when the run has completed.
         pub current_step: Option<String>,
         /// How many steps are finished.
         pub step_progress: i32,

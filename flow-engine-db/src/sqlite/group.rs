@@ -6,8 +6,8 @@ use diesel::{Connection as _, SqliteConnection};
 use super::{
     apply::apply,
     fault::Fault,
-    plan::{Action, Roots, coalesce},
-    session::Session,
+    plan::{Action, Lineage, coalesce},
+    session::{Session, Waited},
 };
 use crate::{StoreError, Write};
 
@@ -15,38 +15,46 @@ use crate::{StoreError, Write};
 type Outcomes = Vec<Result<(), StoreError>>;
 
 /// Commits `units` and gives the outcome of each, in their order.
-pub(super) fn commit(session: &mut Session, units: &[Vec<Write>], roots: &mut Roots) -> Outcomes {
-    together(session, units, roots)
-        .or_else(|| each_in_a_savepoint(session, units))
-        .unwrap_or_else(|| each_alone(session, units))
+///
+/// An empty unit has nothing that could fail: it only takes its turn.
+pub(super) fn commit(
+    session: &mut Session,
+    waited: &mut Waited,
+    units: &[Vec<Write>],
+    lineage: &mut Lineage,
+) -> Outcomes {
+    if units.iter().all(Vec::is_empty) {
+        return units.iter().map(|_| Ok(())).collect();
+    }
+    together(session, waited, units, lineage)
+        .or_else(|| each_in_a_savepoint(session, waited, units))
+        .unwrap_or_else(|| each_alone(session, waited, units))
 }
 
 /// The usual way: everything is written as one, with what belongs together coalesced.
-fn together(session: &mut Session, units: &[Vec<Write>], roots: &mut Roots) -> Option<Outcomes> {
-    let plan = coalesce(units.iter().flatten(), roots);
-    match session
-        .transaction(|connection| plan.iter().try_for_each(|action| apply(connection, action)))
-    {
+fn together(
+    session: &mut Session,
+    waited: &mut Waited,
+    units: &[Vec<Write>],
+    lineage: &mut Lineage,
+) -> Option<Outcomes> {
+    let plan = coalesce(units.iter().flatten(), lineage);
+    match session.transaction(waited, |connection| {
+        plan.iter().try_for_each(|action| apply(connection, action))
+    }) {
         Ok(()) => Some(units.iter().map(|_| Ok(())).collect()),
-        // Nobody else would get the lock either: each unit in turn would wait as long.
-        Err(Fault::Connection(StoreError::Busy {
-            location,
-            waited_seconds,
-        })) => {
-            let busy = || StoreError::Busy {
-                location: location.clone(),
-                waited_seconds,
-            };
-            Some(units.iter().map(|_| Err(busy())).collect())
-        }
         Err(fault) if units.len() == 1 => Some(vec![Err(fault.into())]),
         Err(_) => None,
     }
 }
 
 /// Some unit is wrong: still one commit, in which each unit is undone by itself.
-fn each_in_a_savepoint(session: &mut Session, units: &[Vec<Write>]) -> Option<Outcomes> {
-    let outcomes = session.transaction(|connection| {
+fn each_in_a_savepoint(
+    session: &mut Session,
+    waited: &mut Waited,
+    units: &[Vec<Write>],
+) -> Option<Outcomes> {
+    let outcomes = session.transaction(waited, |connection| {
         let mut outcomes: Outcomes = Vec::with_capacity(units.len());
         for unit in units {
             match connection.transaction(|connection| apply_unit(connection, unit)) {
@@ -60,15 +68,67 @@ fn each_in_a_savepoint(session: &mut Session, units: &[Vec<Write>]) -> Option<Ou
     outcomes.ok()
 }
 
-/// The transaction itself failed (the disk is full, a deferred foreign key has no row): what can be
-/// committed alone is.
-fn each_alone(session: &mut Session, units: &[Vec<Write>]) -> Outcomes {
-    let alone =
-        |unit: &Vec<Write>| Ok(session.transaction(|connection| apply_unit(connection, unit))?);
+/// The transaction itself failed (the disk is full, a deferred foreign key has no row, the lock is
+/// not to be had): what can be committed alone is.
+fn each_alone(session: &mut Session, waited: &mut Waited, units: &[Vec<Write>]) -> Outcomes {
+    let alone = |unit: &Vec<Write>| {
+        if unit.is_empty() {
+            return Ok(());
+        }
+        Ok(session.transaction(waited, |connection| apply_unit(connection, unit))?)
+    };
     units.iter().map(alone).collect()
 }
 
 fn apply_unit(connection: &mut SqliteConnection, unit: &[Write]) -> Result<(), Fault> {
     unit.iter()
         .try_for_each(|write| apply(connection, &Action::Single(write)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use diesel::connection::SimpleConnection as _;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{NewRun, StoreError};
+
+    /// Whichever pass finds the database locked.
+    #[test]
+    fn a_locked_database_is_waited_for_once_and_not_once_a_unit() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut session, mut other) = Session::contended(&folder);
+        other.batch_execute("BEGIN IMMEDIATE").unwrap();
+        let mut units = vec![vec![NewRun::new(Uuid::now_v7(), "flow", "{}").into()]; 50];
+        units.push(Vec::new());
+
+        for pass in [
+            |session: &mut Session, units: &[Vec<Write>]| {
+                commit(
+                    session,
+                    &mut Waited::default(),
+                    units,
+                    &mut Lineage::default(),
+                )
+            },
+            |session: &mut Session, units: &[Vec<Write>]| {
+                each_alone(session, &mut Waited::default(), units)
+            },
+        ] {
+            let begun = Instant::now();
+            let mut outcomes = pass(&mut session, &units);
+
+            assert!(begun.elapsed() < Duration::from_secs(5));
+            assert!(outcomes.pop().unwrap().is_ok(), "the empty unit");
+            assert_eq!(outcomes.len(), 50);
+            for outcome in outcomes {
+                assert!(
+                    matches!(outcome, Err(StoreError::Busy { .. })),
+                    "{outcome:?}"
+                );
+            }
+        }
+    }
 }

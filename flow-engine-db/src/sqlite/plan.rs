@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use uuid::Uuid;
 
-use crate::{NewRequest, NewStep, RequestFinish, RunFinish, StepFinish, Write};
+use crate::{NewRequest, NewRun, NewStep, RequestFinish, StepFinish, Write};
 
 /// One statement, or for [`Write::FinishRun`] a few.
 #[derive(Debug, PartialEq)]
@@ -22,7 +22,7 @@ pub(super) enum Action<'a> {
 /// applying the writes one by one would give.
 pub(super) fn coalesce<'a>(
     writes: impl Iterator<Item = &'a Write>,
-    roots: &mut Roots,
+    lineage: &mut Lineage,
 ) -> Vec<Action<'a>> {
     let mut actions: Vec<Option<Action<'a>>> = Vec::new();
     let mut started_steps: HashMap<Uuid, (usize, &'a NewStep)> = HashMap::new();
@@ -33,7 +33,7 @@ pub(super) fn coalesce<'a>(
         let here = actions.len();
         let mut action = Some(Action::Single(write));
         match write {
-            Write::StartRun(run) => roots.learn(run.id, run.root_run_id),
+            Write::StartRun(run) => lineage.learn(run),
             Write::UpdateRun(progress) => {
                 if let Some(earlier) = last_progress.insert(progress.id, here) {
                     actions[earlier] = None;
@@ -43,8 +43,9 @@ pub(super) fn coalesce<'a>(
                 last_progress.remove(&finish.id);
                 // A step that this closes must be a row by now, and a finish that comes after it
                 // must fail.
-                started_steps.retain(|_, (_, step)| !roots.may_close(finish, step.flow_run_id));
-                roots.forget(finish.id);
+                started_steps
+                    .retain(|_, (_, step)| !lineage.may_close(finish.id, step.flow_run_id));
+                lineage.forget(finish.id);
             }
             Write::StartStep(step) => {
                 started_steps.insert(step.id, (here, step));
@@ -71,37 +72,66 @@ pub(super) fn coalesce<'a>(
     actions.into_iter().flatten().collect()
 }
 
-/// To which root each run belongs, as far as this process started them: it says which steps the end
-/// of a run closes.
+/// Which runs stand above each run, as far as this process started them: it says which steps the
+/// end of a run closes.
 #[derive(Debug, Default)]
-pub(super) struct Roots(HashMap<Uuid, Uuid>);
+pub(super) struct Lineage(HashMap<Uuid, Above>);
 
-impl Roots {
+#[derive(Debug, Clone, Copy)]
+struct Above {
+    parent: Option<Uuid>,
+    root: Uuid,
+}
+
+impl Lineage {
     /// Runs that end elsewhere, or never, are forgotten together with all others: what is not known
     /// only costs a second statement.
     const LIMIT: usize = 100_000;
+    /// As far up as is looked; what stands higher counts as not known. It ends the search also in a
+    /// run that calls itself its parent.
+    const HEIGHT: usize = 100;
 
-    fn learn(&mut self, run: Uuid, root: Uuid) {
+    fn learn(&mut self, run: &NewRun) {
         if self.0.len() >= Self::LIMIT {
             self.0.clear();
         }
-        self.0.insert(run, root);
+        let above = Above {
+            parent: run.parent_run_id,
+            root: run.root_run_id,
+        };
+        self.0.insert(run.id, above);
     }
 
     fn forget(&mut self, run: Uuid) {
         self.0.remove(&run);
     }
 
-    /// Whether the end of `finish.id` may close the steps of `run`.
-    fn may_close(&self, finish: &RunFinish, run: Uuid) -> bool {
-        finish.id == run || self.0.get(&run).is_none_or(|root| *root == finish.id)
+    /// Whether the end of `ended` may close the steps of `run`: the two are one, or `ended` stands
+    /// above, or what stands above is not known.
+    fn may_close(&self, ended: Uuid, run: Uuid) -> bool {
+        let mut current = run;
+        for _ in 0..Self::HEIGHT {
+            if current == ended {
+                return true;
+            }
+            match self.0.get(&current) {
+                Some(above) if above.root == ended => return true,
+                Some(Above {
+                    parent: Some(parent),
+                    ..
+                }) => current = *parent,
+                Some(Above { parent: None, .. }) => return false,
+                None => return true,
+            }
+        }
+        true
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{NewRun, Progress, RequestStatus, RunProgress, RunStatus, StepStatus};
+    use crate::{Progress, RequestStatus, RunFinish, RunProgress, RunStatus, StepStatus};
 
     fn id(n: u128) -> Uuid {
         Uuid::from_u128(n)
@@ -110,6 +140,15 @@ mod tests {
     fn start_run(run: u128, root: u128) -> Write {
         NewRun {
             root_run_id: id(root),
+            ..NewRun::new(id(run), "flow", "{}")
+        }
+        .into()
+    }
+
+    fn start_sub_run(run: u128, parent: u128, root: u128) -> Write {
+        NewRun {
+            root_run_id: id(root),
+            parent_run_id: Some(id(parent)),
             ..NewRun::new(id(run), "flow", "{}")
         }
         .into()
@@ -150,7 +189,7 @@ mod tests {
                 .unwrap()
                 .to_string()
         };
-        let actions = coalesce(writes.iter(), &mut Roots::default());
+        let actions = coalesce(writes.iter(), &mut Lineage::default());
         let name = |action: &Action<'_>| match action {
             Action::Single(write) => place(write),
             Action::WholeStep(step, _) => format!("step {}", step.id.as_u128()),
@@ -207,6 +246,46 @@ mod tests {
     }
 
     #[test]
+    fn a_finish_does_not_jump_over_the_end_of_a_run_that_called_its_own() {
+        let writes = [
+            start_run(9, 9),
+            start_sub_run(8, 9, 9),
+            start_sub_run(7, 8, 9),
+            start_sub_run(6, 7, 9),
+            start(1, 6),
+            end(8),
+            finish(1),
+        ];
+        assert_eq!(plan(&writes), ["0", "1", "2", "3", "4", "5", "6"]);
+    }
+
+    #[test]
+    fn the_end_of_another_branch_of_the_tree_does_not_stand_between() {
+        let writes = [
+            start_run(9, 9),
+            start_sub_run(8, 9, 9),
+            start_sub_run(7, 9, 9),
+            start_sub_run(6, 7, 9),
+            start(1, 9),
+            start(2, 7),
+            end(8),
+            end(6),
+            finish(1),
+            finish(2),
+        ];
+        assert_eq!(
+            plan(&writes),
+            ["0", "1", "2", "3", "step 1", "step 2", "6", "7"]
+        );
+    }
+
+    #[test]
+    fn the_search_ends_in_a_run_that_is_its_own_parent() {
+        let writes = [start_sub_run(8, 8, 9), start(1, 8), end(7), finish(1)];
+        assert_eq!(plan(&writes), ["0", "1", "2", "3"]);
+    }
+
+    #[test]
     fn an_attempt_becomes_one_whatever_ends_meanwhile() {
         let sent = NewRequest::new(id(1), id(9), id(2), "p", "m", "chat");
         let answered = RequestFinish::new(id(1), RequestStatus::Succeeded);
@@ -218,10 +297,10 @@ mod tests {
 
     #[test]
     fn what_is_remembered_of_runs_has_a_limit() {
-        let mut roots = Roots::default();
-        for run in 0..=Roots::LIMIT {
-            roots.learn(id(run as u128), id(1));
+        let mut lineage = Lineage::default();
+        for run in 0..=Lineage::LIMIT {
+            lineage.learn(&NewRun::new(id(run as u128), "flow", "{}"));
         }
-        assert_eq!(roots.0.len(), 1);
+        assert_eq!(lineage.0.len(), 1);
     }
 }

@@ -15,10 +15,14 @@ use diesel::{
 use super::{connection, fault::Fault};
 use crate::StoreError;
 
-/// After this long without the lock a transaction is given up. SQLite's own turns are ten seconds
-/// each.
+/// After this long without the lock a batch is given up. SQLite's own turns are ten seconds each.
 const PATIENCE: Duration = Duration::from_mins(1);
 const PAUSE: Duration = Duration::from_millis(20);
+
+/// How long the transactions of one batch have waited for the lock, all together: while another
+/// process keeps it, each of them in turn would wait as long.
+#[derive(Debug, Default)]
+pub(super) struct Waited(Duration);
 
 pub(super) struct Session {
     path: PathBuf,
@@ -35,13 +39,15 @@ impl Session {
         }
     }
 
-    /// Runs `body` in a transaction of its own. `body` runs again if the lock was not to be had.
+    /// Runs `body` in a transaction of its own. `body` runs again if the lock was not to be had, and
+    /// not at all once the patience of its batch is used up.
     pub(super) fn transaction<T>(
         &mut self,
+        waited: &mut Waited,
         mut body: impl FnMut(&mut SqliteConnection) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        let begun = Instant::now();
-        loop {
+        while waited.0 < self.patience {
+            let begun = Instant::now();
             // It begins as a writing transaction: one that reads first and writes later can fail
             // for good half-way.
             let connection = self.connection()?;
@@ -51,17 +57,16 @@ impl Session {
             }
             match outcome {
                 Err(fault) if fault.is_locked() => {
-                    if begun.elapsed() >= self.patience {
-                        return Err(Fault::Connection(StoreError::Busy {
-                            location: self.path.display().to_string(),
-                            waited_seconds: begun.elapsed().as_secs(),
-                        }));
-                    }
                     thread::sleep(PAUSE);
+                    waited.0 += begun.elapsed();
                 }
                 outcome => return outcome,
             }
         }
+        Err(Fault::Connection(StoreError::Busy {
+            location: self.path.display().to_string(),
+            waited_seconds: waited.0.as_secs(),
+        }))
     }
 
     /// Forgets the connection, whatever state it is in; the next transaction opens another.
@@ -78,21 +83,38 @@ impl Session {
 }
 
 #[cfg(test)]
+impl Session {
+    /// A session that does not wait inside SQLite and has little patience, and another connection
+    /// to the same file.
+    pub(super) fn contended(folder: &tempfile::TempDir) -> (Self, SqliteConnection) {
+        use diesel::{Connection as _, connection::SimpleConnection as _};
+
+        let path = folder.path().join("runs.db");
+        drop(connection::create(&path).unwrap());
+        let other = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+        let mut own = connection::writer(&path).unwrap();
+        own.batch_execute("PRAGMA busy_timeout = 0").unwrap();
+        let patience = Duration::from_millis(500);
+        (
+            Self {
+                patience,
+                ..Self::new(path, own)
+            },
+            other,
+        )
+    }
+}
+
+#[cfg(test)]
 mod tests {
-    use diesel::{Connection as _, connection::SimpleConnection as _};
+    use diesel::connection::SimpleConnection as _;
 
     use super::*;
 
-    /// A session that does not wait inside SQLite, and another connection to the same file.
     fn contended(folder: &tempfile::TempDir) -> (Session, SqliteConnection) {
-        let path = folder.path().join("runs.db");
-        let mut other = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
-        other
-            .batch_execute("PRAGMA journal_mode = WAL; CREATE TABLE t (n)")
-            .unwrap();
-        let mut own = connection::writer(&path).unwrap();
-        own.batch_execute("PRAGMA busy_timeout = 0").unwrap();
-        (Session::new(path, own), other)
+        let (session, mut other) = Session::contended(folder);
+        other.batch_execute("CREATE TABLE t (n)").unwrap();
+        (session, other)
     }
 
     fn insert(connection: &mut SqliteConnection) -> Result<(), Fault> {
@@ -108,7 +130,7 @@ mod tests {
             thread::sleep(Duration::from_millis(200));
             other.batch_execute("COMMIT").unwrap();
         });
-        session.transaction(insert).unwrap();
+        session.transaction(&mut Waited::default(), insert).unwrap();
         release.join().unwrap();
     }
 
@@ -116,17 +138,18 @@ mod tests {
     fn a_lock_that_is_never_released_is_an_error_and_the_next_transaction_works() {
         let folder = tempfile::tempdir().unwrap();
         let (mut session, mut other) = contended(&folder);
-        session.patience = Duration::from_millis(100);
         other.batch_execute("BEGIN IMMEDIATE").unwrap();
 
-        let fault = session.transaction(insert).unwrap_err();
+        let fault = session
+            .transaction(&mut Waited::default(), insert)
+            .unwrap_err();
         assert!(
             matches!(fault, Fault::Connection(StoreError::Busy { .. })),
             "{fault:?}"
         );
 
         other.batch_execute("COMMIT").unwrap();
-        session.transaction(insert).unwrap();
+        session.transaction(&mut Waited::default(), insert).unwrap();
     }
 
     #[test]
@@ -134,13 +157,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (mut session, other) = contended(&folder);
         session.discard();
-        session.transaction(insert).unwrap();
+        session.transaction(&mut Waited::default(), insert).unwrap();
 
         session.discard();
         drop(other);
         let path = folder.path().join("runs.db");
         std::fs::remove_file(&path).unwrap();
-        let fault = session.transaction(insert).unwrap_err();
+        let fault = session
+            .transaction(&mut Waited::default(), insert)
+            .unwrap_err();
         assert!(
             matches!(fault, Fault::Connection(StoreError::CannotOpen { .. })),
             "{fault:?}"

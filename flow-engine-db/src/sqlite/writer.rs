@@ -12,7 +12,13 @@ use diesel::SqliteConnection;
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
-use super::{apply, fault::Fault, group, plan::Roots, session::Session};
+use super::{
+    apply,
+    fault::Fault,
+    group,
+    plan::Lineage,
+    session::{Session, Waited},
+};
 use crate::{
     StoreError, Write,
     commit::{Acknowledge, log_unseen},
@@ -92,21 +98,26 @@ impl Drop for Writer {
 }
 
 fn run(mut queue: mpsc::UnboundedReceiver<Job>, mut session: Session) {
-    let mut roots = Roots::default();
+    let mut lineage = Lineage::default();
     let mut batch = Vec::with_capacity(BATCH);
     // 0: the store is closed or dropped, and the queue is empty.
     while queue.blocking_recv_many(&mut batch, BATCH) > 0 {
         let jobs = std::mem::take(&mut batch);
         // A panic is a bug here or below. It costs this batch, whose waiters are told by their
         // dropped channels, and not all that come after it.
-        if catch_unwind(AssertUnwindSafe(|| process(&mut session, jobs, &mut roots))).is_err() {
+        if catch_unwind(AssertUnwindSafe(|| {
+            process(&mut session, jobs, &mut lineage);
+        }))
+        .is_err()
+        {
             tracing::error!("the database writer panicked; what it was writing may be lost");
             session.discard();
         }
     }
 }
 
-fn process(session: &mut Session, jobs: Vec<Job>, roots: &mut Roots) {
+fn process(session: &mut Session, jobs: Vec<Job>, lineage: &mut Lineage) {
+    let mut waited = Waited::default();
     let mut units = Vec::new();
     let mut waiting = Vec::new();
     for job in jobs {
@@ -119,8 +130,8 @@ fn process(session: &mut Session, jobs: Vec<Job>, roots: &mut Roots) {
                 waiting.push(acknowledge);
             }
             Job::DeleteRun { id, acknowledge } => {
-                commit_units(session, &mut units, &mut waiting, roots);
-                if let Err(unseen) = acknowledge.send(delete_run(session, id)) {
+                commit_units(session, &mut waited, &mut units, &mut waiting, lineage);
+                if let Err(unseen) = acknowledge.send(delete_run(session, &mut waited, id)) {
                     log_unseen(unseen);
                 }
             }
@@ -128,27 +139,28 @@ fn process(session: &mut Session, jobs: Vec<Job>, roots: &mut Roots) {
             Job::Panic => panic!("a bug in the writer"),
         }
     }
-    commit_units(session, &mut units, &mut waiting, roots);
+    commit_units(session, &mut waited, &mut units, &mut waiting, lineage);
 }
 
 fn commit_units(
     session: &mut Session,
+    waited: &mut Waited,
     units: &mut Vec<Vec<Write>>,
     waiting: &mut Vec<Acknowledge>,
-    roots: &mut Roots,
+    lineage: &mut Lineage,
 ) {
     if units.is_empty() {
         return;
     }
-    let outcomes = group::commit(session, units, roots);
+    let outcomes = group::commit(session, waited, units, lineage);
     units.clear();
     for (acknowledge, outcome) in waiting.drain(..).zip(outcomes) {
         acknowledge.send(outcome);
     }
 }
 
-fn delete_run(session: &mut Session, id: Uuid) -> Result<bool, StoreError> {
-    let deleted = session.transaction(|connection| {
+fn delete_run(session: &mut Session, waited: &mut Waited, id: Uuid) -> Result<bool, StoreError> {
+    let deleted = session.transaction(waited, |connection| {
         apply::delete_run(connection, id).map_err(|source| Fault::Database {
             action: "delete a flow run",
             source,
@@ -159,6 +171,10 @@ fn delete_run(session: &mut Session, id: Uuid) -> Result<bool, StoreError> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
+    use diesel::connection::SimpleConnection as _;
+
     use super::*;
     use crate::{
         Commit, NewRun,
@@ -195,5 +211,38 @@ mod tests {
         last.unwrap();
         writer.stop();
         writer.join();
+    }
+
+    #[tokio::test]
+    async fn a_locked_database_is_waited_for_once_a_batch() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut session, mut other) = Session::contended(&folder);
+        other.batch_execute("BEGIN IMMEDIATE").unwrap();
+        let (mut jobs, mut commits, mut deletions) = (Vec::new(), Vec::new(), Vec::new());
+        // A deletion stands between the units: each is a transaction of its own.
+        for _ in 0..10 {
+            let writes = vec![NewRun::new(Uuid::now_v7(), "flow", "{}").into()];
+            let (acknowledge, commit) = Commit::pending();
+            jobs.push(Job::Unit {
+                writes,
+                acknowledge,
+            });
+            commits.push(commit);
+            let (acknowledge, deleted) = oneshot::channel();
+            let id = Uuid::now_v7();
+            jobs.push(Job::DeleteRun { id, acknowledge });
+            deletions.push(deleted);
+        }
+
+        let begun = Instant::now();
+        process(&mut session, jobs, &mut Lineage::default());
+
+        assert!(begun.elapsed() < Duration::from_secs(5));
+        for commit in commits {
+            assert!(matches!(commit.await, Err(StoreError::Busy { .. })));
+        }
+        for deleted in deletions {
+            assert!(matches!(deleted.await, Ok(Err(StoreError::Busy { .. }))));
+        }
     }
 }

@@ -75,7 +75,7 @@ impl NewRun {
 /// How far a run is and what it has used: absolute values, so that writing them twice is harmless.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Progress {
-    /// The name of the step that started last.
+    /// The name of the step or sub-flow that is executed, of several the one that started last.
     pub current_step: Option<String>,
     /// How many steps are finished.
     pub step_progress: i32,
@@ -103,8 +103,8 @@ pub struct RunProgress {
 /// The end of a run. What is still open below it is closed in the same transaction:
 ///
 /// - its pending and running step runs become `cancelled`, its sent requests `cancelled`;
-/// - if it is a root, the same holds for every run below it, and those that are open become
-///   `interrupted` if the root was interrupted, else `cancelled`.
+/// - the same holds for every run below it: those it called, those they called, and so on. Those that
+///   are open become `interrupted` if this run was interrupted, else `cancelled`.
 ///
 /// Applying the same finish twice is harmless; finishing a run that ended with another status is
 /// [`NotOpen`](crate::StoreError::NotOpen).

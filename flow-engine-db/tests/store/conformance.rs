@@ -30,10 +30,13 @@ macro_rules! store_conformance {
             closing::the_end_of_a_run_closes_its_open_steps_and_requests,
             closing::the_end_of_a_root_closes_the_runs_below_it,
             closing::an_interrupted_root_interrupts_the_runs_below_it,
+            closing::the_end_of_a_sub_run_closes_the_runs_below_it,
+            closing::the_end_of_a_run_closes_what_is_open_below_an_ended_sub_run,
             closing::the_end_of_a_sub_run_leaves_the_others_open,
             closing::a_step_closed_by_the_end_of_its_run_is_not_finished_later,
             closing::a_finish_right_behind_the_end_of_the_run_comes_too_late,
             closing::a_finish_right_behind_the_end_of_the_root_comes_too_late,
+            closing::a_finish_right_behind_the_end_of_a_sub_run_above_comes_too_late,
             closing::a_run_is_finished_once,
             closing::progress_after_the_end_is_refused,
             deleting::a_deleted_run_takes_everything_below_it_along,
@@ -70,7 +73,9 @@ macro_rules! store_conformance {
             units::units_are_written_in_the_order_of_submission,
             units::a_unit_nobody_waits_for_is_written,
             units::a_unit_is_submitted_from_outside_a_runtime,
-            units::an_empty_unit_succeeds,
+            units::an_empty_unit_resolves_when_everything_before_it_is_on_disk,
+            units::an_empty_unit_does_not_fail_with_its_neighbours,
+            units::an_empty_unit_is_refused_once_the_store_is_closed,
         }
     };
     (@each $fresh:path; $($module:ident::$scenario:ident,)+) => {

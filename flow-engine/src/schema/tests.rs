@@ -9,7 +9,7 @@ use std::fmt::Debug;
 
 use serde_json::{Map, Value, json};
 
-use super::translation::{ARRAY_BOUNDS, FORMATS, GREATEST_BOUND, NUMBER_BOUNDS};
+use super::constraints::{ARRAY_BOUNDS, FORMATS, GREATEST_BOUND, NUMBER_BOUNDS};
 use super::{strict, unwrapped};
 use crate::output::{Output, OutputType, output};
 

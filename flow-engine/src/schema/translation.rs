@@ -2,9 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
+use super::constraints::{allows, bound_by_width, describe, is_bound};
 use super::definitions::{Definitions, reference};
 
-/// Keywords of the dialect; all others are bounds or constraints below, or say nothing to a model.
+/// Keywords of the dialect; all others are constraints, or say nothing to a model.
 const KEPT: [&str; 12] = [
     "$ref",
     "$defs",
@@ -18,45 +19,6 @@ const KEPT: [&str; 12] = [
     "enum",
     "const",
     "format",
-];
-
-/// Keywords of the dialect that bound a number.
-pub(super) const NUMBER_BOUNDS: [&str; 5] = [
-    "minimum",
-    "maximum",
-    "exclusiveMinimum",
-    "exclusiveMaximum",
-    "multipleOf",
-];
-
-/// Keywords of the dialect that bound the length of an array.
-pub(super) const ARRAY_BOUNDS: [&str; 2] = ["minItems", "maxItems"];
-
-/// The greatest bound: 2^53, up to which every reader of JSON keeps whole numbers as they are written.
-pub(super) const GREATEST_BOUND: f64 = 9_007_199_254_740_992.0;
-
-/// Keywords that constrain a value in ways the dialect does not know.
-const CONSTRAINTS: [&str; 7] = [
-    "minLength",
-    "maxLength",
-    "pattern",
-    "uniqueItems",
-    "contains",
-    "format",
-    "not",
-];
-
-/// Formats of a string that the dialect knows.
-pub(super) const FORMATS: [&str; 9] = [
-    "date-time",
-    "time",
-    "date",
-    "duration",
-    "email",
-    "hostname",
-    "ipv4",
-    "ipv6",
-    "uuid",
 ];
 
 /// A translation under way.
@@ -90,7 +52,7 @@ impl Translation {
         }
         self.children(fields, path);
         bound_by_width(fields);
-        describe_constraints(fields);
+        describe(fields);
         fields.retain(|keyword, _| {
             let keyword = keyword.as_str();
             KEPT.contains(&keyword) || is_bound(keyword)
@@ -243,16 +205,6 @@ impl Translation {
     }
 }
 
-/// Whether a schema allows a type: `"string"`, or `["string", "null"]`.
-fn allows(fields: &Map<String, Value>, wanted: &str) -> bool {
-    fields.get("type").is_some_and(|kind| {
-        kind == wanted
-            || kind
-                .as_array()
-                .is_some_and(|kinds| kinds.iter().any(|kind| kind == wanted))
-    })
-}
-
 /// Adds what `from` says to an object; what the object says itself stays.
 fn add_fields(object: &mut Map<String, Value>, from: &Map<String, Value>) {
     for (keyword, value) in from {
@@ -268,70 +220,4 @@ fn add_fields(object: &mut Map<String, Value>, from: &Map<String, Value>) {
             }
         }
     }
-}
-
-fn is_bound(keyword: &str) -> bool {
-    NUMBER_BOUNDS.contains(&keyword) || ARRAY_BOUNDS.contains(&keyword)
-}
-
-/// Gives the 32-bit integers the bounds that schemars gives the smaller ones only. Those of the wider ones are
-/// greater than [`GREATEST_BOUND`].
-fn bound_by_width(fields: &mut Map<String, Value>) {
-    let (least, greatest) = match fields.get("format").and_then(Value::as_str) {
-        Some("int32") => (i64::from(i32::MIN), i64::from(i32::MAX)),
-        Some("uint32") => (0, i64::from(u32::MAX)),
-        _ => return,
-    };
-    if allows(fields, "integer") {
-        fields.entry("minimum").or_insert_with(|| least.into());
-        fields.entry("maximum").or_insert_with(|| greatest.into());
-    }
-}
-
-/// Whether a bound can stay a keyword: beside a type that it bounds (not beside a reference or a union), and as a
-/// number that every server reads alike.
-fn can_stay(fields: &Map<String, Value>, keyword: &str) -> bool {
-    let applies = if ARRAY_BOUNDS.contains(&keyword) {
-        allows(fields, "array")
-    } else {
-        allows(fields, "integer") || allows(fields, "number")
-    };
-    let number = fields.get(keyword).and_then(Value::as_f64);
-    applies && number.is_some_and(|number| number.abs() <= GREATEST_BOUND)
-}
-
-/// Moves what the dialect cannot say to the end of the description: `A name (minLength: 1, maxLength: 9)`.
-fn describe_constraints(fields: &mut Map<String, Value>) {
-    let format = fields.get("format").and_then(Value::as_str);
-    let known = format.is_some_and(|format| FORMATS.contains(&format));
-    if !known && !allows(fields, "string") {
-        // The name of one of Rust's number types.
-        fields.shift_remove("format");
-    }
-    let mut unsayable: Vec<_> = NUMBER_BOUNDS
-        .into_iter()
-        .chain(ARRAY_BOUNDS)
-        .filter(|name| !can_stay(fields, name))
-        .collect();
-    unsayable.extend(
-        CONSTRAINTS
-            .into_iter()
-            .filter(|name| !(known && *name == "format")),
-    );
-    let said: Vec<_> = unsayable
-        .into_iter()
-        .filter_map(|name| match fields.shift_remove(name)? {
-            Value::String(text) => Some(format!("{name}: {text}")),
-            other => Some(format!("{name}: {other}")),
-        })
-        .collect();
-    if said.is_empty() {
-        return;
-    }
-    let said = format!("({})", said.join(", "));
-    let description = match fields.get("description").and_then(Value::as_str) {
-        Some(text) => format!("{text} {said}"),
-        None => said,
-    };
-    fields.insert("description".to_owned(), description.into());
 }

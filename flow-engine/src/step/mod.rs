@@ -17,7 +17,7 @@ use crate::prompt::Prompt;
 
 /// A kind of model step: how its call becomes a request, and how the answer becomes its output.
 ///
-/// The engine does what lies between: it sends the request, records it and applies the policy.
+/// The engine does what lies between: it sends the request and records it.
 /// `#[step(kind = "structured")]` is short for the path of a kind; a kind of your own is given by its path:
 /// `#[step(kind = my_crate::Shout)]`.
 ///

@@ -3,55 +3,78 @@
 use diesel::{
     BoolExpressionMethods as _, ExpressionMethods as _, QueryDsl as _, QueryResult,
     RunQueryDsl as _, SqliteConnection,
+    dsl::{exists, select, sql},
+    sql_types::Bool,
 };
+use uuid::Uuid;
 
 use super::run::run_is_open;
 use crate::{
     RequestStatus, RunFinish, RunStatus, StepStatus,
     schema::{flow_runs::dsl, flow_step_runs, llm_requests},
-    sql_types::{Id, Ts},
+    sql_types::{Id, Ts, sql as stored},
 };
+
+/// Cancels the open steps and requests of `$runs`, a query of ids. A macro, since diesel's types of
+/// such queries cannot be written down.
+macro_rules! close_inside {
+    ($connection:expr, $runs:expr, $completed_at:expr) => {{
+        let open_step = flow_step_runs::status
+            .eq(StepStatus::Running.as_str())
+            .or(flow_step_runs::status.eq(StepStatus::Pending.as_str()));
+        let steps = flow_step_runs::table.filter(flow_step_runs::flow_run_id.eq_any($runs));
+        diesel::update(steps.filter(open_step))
+            .set((
+                flow_step_runs::status.eq(StepStatus::Cancelled.as_str()),
+                flow_step_runs::completed_at.eq($completed_at),
+            ))
+            .execute($connection)?;
+
+        let sent = llm_requests::status.eq(RequestStatus::Sent.as_str());
+        let requests = llm_requests::table.filter(llm_requests::flow_run_id.eq_any($runs));
+        diesel::update(requests.filter(sent))
+            .set((
+                llm_requests::status.eq(RequestStatus::Cancelled.as_str()),
+                llm_requests::completed_at.eq($completed_at),
+            ))
+            .execute($connection)?;
+    }};
+}
 
 pub(super) fn close_below(connection: &mut SqliteConnection, end: &RunFinish) -> QueryResult<()> {
     let completed_at = Some(Ts(end.completed_at));
-    // For a root these are all runs of its tree, for a sub-run itself: no run has a sub-run as its
-    // root.
-    let runs = || {
-        let tree = dsl::root_run_id.eq(Id(end.id)).or(dsl::id.eq(Id(end.id)));
-        dsl::flow_runs.filter(tree).select(dsl::id)
+    if !has_sub_runs(connection, end.id)? {
+        let itself = || dsl::flow_runs.find(Id(end.id)).select(dsl::id);
+        close_inside!(connection, itself(), completed_at);
+        return Ok(());
+    }
+
+    // A run is below another by its parents; all that name a root are below that, too. `UNION` takes
+    // each run once, so that not even a run which is its own parent keeps this from ending.
+    let tree = || {
+        sql::<Bool>(
+            "flow_runs.id IN (
+                 WITH RECURSIVE tree (id) AS (
+                     SELECT id FROM flow_runs WHERE root_run_id = ",
+        )
+        .bind::<stored::Id, _>(Id(end.id))
+        .sql(" UNION SELECT ")
+        .bind::<stored::Id, _>(Id(end.id))
+        .sql(
+            "        UNION
+                     SELECT sub.id FROM flow_runs AS sub JOIN tree ON sub.parent_run_id = tree.id
+                 )
+                 SELECT id FROM tree)",
+        )
     };
-
-    let open_step = flow_step_runs::status
-        .eq(StepStatus::Running.as_str())
-        .or(flow_step_runs::status.eq(StepStatus::Pending.as_str()));
-    diesel::update(
-        flow_step_runs::table
-            .filter(flow_step_runs::flow_run_id.eq_any(runs()))
-            .filter(open_step),
-    )
-    .set((
-        flow_step_runs::status.eq(StepStatus::Cancelled.as_str()),
-        flow_step_runs::completed_at.eq(completed_at),
-    ))
-    .execute(connection)?;
-
-    let sent = llm_requests::status.eq(RequestStatus::Sent.as_str());
-    diesel::update(
-        llm_requests::table
-            .filter(llm_requests::flow_run_id.eq_any(runs()))
-            .filter(sent),
-    )
-    .set((
-        llm_requests::status.eq(RequestStatus::Cancelled.as_str()),
-        llm_requests::completed_at.eq(completed_at),
-    ))
-    .execute(connection)?;
+    let runs = || dsl::flow_runs.filter(tree()).select(dsl::id);
+    close_inside!(connection, runs(), completed_at);
 
     let status = match end.status {
         RunStatus::Interrupted => RunStatus::Interrupted,
         _ => RunStatus::Cancelled,
     };
-    let below = dsl::root_run_id.eq(Id(end.id)).and(dsl::id.ne(Id(end.id)));
+    let below = tree().and(dsl::id.ne(Id(end.id)));
     diesel::update(dsl::flow_runs.filter(below).filter(run_is_open!()))
         .set((
             dsl::status.eq(status.as_str()),
@@ -59,4 +82,12 @@ pub(super) fn close_below(connection: &mut SqliteConnection, end: &RunFinish) ->
         ))
         .execute(connection)?;
     Ok(())
+}
+
+/// Most runs have none, and end without the search for what is below these.
+fn has_sub_runs(connection: &mut SqliteConnection, id: Uuid) -> QueryResult<bool> {
+    let called = dsl::parent_run_id.eq(Id(id));
+    let of_its_tree = dsl::root_run_id.eq(Id(id)).and(dsl::id.ne(Id(id)));
+    let sub_runs = dsl::flow_runs.filter(called.or(of_its_tree));
+    select(exists(sub_runs)).get_result(connection)
 }

@@ -160,6 +160,66 @@ pub(crate) async fn the_end_of_a_sub_run_leaves_the_others_open(db: Fresh) {
     assert_eq!(statuses(store, sibling).await, open());
 }
 
+pub(crate) async fn the_end_of_a_sub_run_closes_the_runs_below_it(db: Fresh) {
+    let store = &*db.store;
+    let root = busy_run(store, None).await;
+    let child = busy_run(store, Some((root, root))).await;
+    let grandchild = busy_run(store, Some((child, root))).await;
+    let below_it = busy_run(store, Some((grandchild, root))).await;
+    let sibling = busy_run(store, Some((root, root))).await;
+    let below_sibling = busy_run(store, Some((sibling, root))).await;
+
+    let finish = RunFinish {
+        completed_at: rows::time(50),
+        ..rows::ended(child, RunStatus::Failed)
+    };
+    store.submit(vec![finish.into()]).await.unwrap();
+
+    assert_eq!(statuses(store, child).await, closed(RunStatus::Failed));
+    for run in [grandchild, below_it] {
+        assert_eq!(statuses(store, run).await, closed(RunStatus::Cancelled));
+        assert_eq!(
+            store.run(run).await.unwrap().unwrap().completed_at,
+            Some(rows::time(50))
+        );
+    }
+    for run in [root, sibling, below_sibling] {
+        assert_eq!(statuses(store, run).await, open());
+    }
+
+    store
+        .submit(vec![rows::ended(sibling, RunStatus::Interrupted).into()])
+        .await
+        .unwrap();
+
+    assert_eq!(
+        statuses(store, below_sibling).await,
+        closed(RunStatus::Interrupted)
+    );
+}
+
+/// What has ended between an open run and its end stands in nobody's way.
+pub(crate) async fn the_end_of_a_run_closes_what_is_open_below_an_ended_sub_run(db: Fresh) {
+    let store = &*db.store;
+    let root = rows::started_run(store).await;
+    let child = rows::started_sub_run(store, root, root).await;
+    let ended = rows::started_sub_run(store, child, root).await;
+    store
+        .submit(vec![rows::ended(ended, RunStatus::Completed).into()])
+        .await
+        .unwrap();
+    let late = busy_run(store, Some((ended, root))).await;
+
+    store
+        .submit(vec![rows::ended(child, RunStatus::Completed).into()])
+        .await
+        .unwrap();
+
+    assert_eq!(statuses(store, late).await, closed(RunStatus::Cancelled));
+    assert_eq!(rows::status_of(store, ended).await, RunStatus::Completed);
+    assert_eq!(rows::status_of(store, root).await, RunStatus::Running);
+}
+
 pub(crate) async fn a_step_closed_by_the_end_of_its_run_is_not_finished_later(db: Fresh) {
     let store = &*db.store;
     let run = rows::started_run(store).await;
@@ -218,6 +278,28 @@ pub(crate) async fn a_finish_right_behind_the_end_of_the_root_comes_too_late(db:
     assert!(late.await.unwrap_err().is_not_open());
     assert_eq!(
         store.steps(child).await.unwrap()[0].status,
+        StepStatus::Cancelled
+    );
+}
+
+pub(crate) async fn a_finish_right_behind_the_end_of_a_sub_run_above_comes_too_late(db: Fresh) {
+    let store = &*db.store;
+    let root = rows::started_run(store).await;
+    let child = rows::started_sub_run(store, root, root).await;
+    let grandchild = rows::started_sub_run(store, child, root).await;
+    let step = rows::step(grandchild, 0);
+    let id = step.id;
+
+    let unit: Vec<Write> = vec![step.into(), rows::ended(child, RunStatus::Failed).into()];
+    let (first, late) = (
+        store.submit(unit),
+        store.submit(vec![rows::completed(id).into()]),
+    );
+
+    first.await.unwrap();
+    assert!(late.await.unwrap_err().is_not_open());
+    assert_eq!(
+        store.steps(grandchild).await.unwrap()[0].status,
         StepStatus::Cancelled
     );
 }

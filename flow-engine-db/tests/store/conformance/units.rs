@@ -120,7 +120,51 @@ pub(crate) async fn a_unit_is_submitted_from_outside_a_runtime(db: Fresh) {
     assert_eq!(rows::status_of(&*db.store, id).await, RunStatus::Running);
 }
 
-pub(crate) async fn an_empty_unit_succeeds(db: Fresh) {
-    let nothing: Result<(), StoreError> = db.store.submit(Vec::new()).await;
-    nothing.unwrap();
+pub(crate) async fn an_empty_unit_resolves_when_everything_before_it_is_on_disk(db: Fresh) {
+    let store = &*db.store;
+    let run = rows::started_run(store).await;
+    // More than one transaction holds.
+    for order in 0..3000 {
+        drop(store.submit(vec![rows::step(run, order).into()]));
+    }
+
+    store.submit(Vec::new()).await.unwrap();
+
+    assert_eq!(store.steps(run).await.unwrap().len(), 3000);
+}
+
+pub(crate) async fn an_empty_unit_does_not_fail_with_its_neighbours(db: Fresh) {
+    let store = &*db.store;
+    let run = rows::started_run(store).await;
+    let mut barriers = Vec::new();
+    let mut refused = Vec::new();
+    for order in 0..20 {
+        let step = rows::step(run, order);
+        // It fails at once in the one half, and only at the commit in the other.
+        let nowhere = StepFinish {
+            llm_request_id: Some(Uuid::now_v7()),
+            ..rows::completed(step.id)
+        };
+        let finish = if order % 2 == 0 {
+            rows::completed(Uuid::now_v7())
+        } else {
+            nowhere
+        };
+        refused.push(store.submit(vec![step.into(), finish.into()]));
+        barriers.push(store.submit(Vec::new()));
+    }
+
+    for barrier in barriers {
+        barrier.await.unwrap();
+    }
+    for commit in refused {
+        commit.await.unwrap_err();
+    }
+    assert_eq!(store.steps(run).await.unwrap(), []);
+}
+
+pub(crate) async fn an_empty_unit_is_refused_once_the_store_is_closed(db: Fresh) {
+    db.store.close().await;
+    let refused: Result<(), StoreError> = db.store.submit(Vec::new()).await;
+    assert!(refused.unwrap_err().is_closed());
 }

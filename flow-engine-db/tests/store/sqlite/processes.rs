@@ -99,6 +99,18 @@ async fn dropping_a_store_waits_until_its_queue_is_written() {
 }
 
 #[tokio::test]
+async fn an_empty_unit_alone_waits_for_no_lock() {
+    let db = fresh().await;
+    let mut other = SqliteConnection::establish(db.store.location()).unwrap();
+    other.batch_execute("BEGIN IMMEDIATE").unwrap();
+
+    let barrier = tokio::time::timeout(Duration::from_secs(5), db.store.submit(Vec::new())).await;
+
+    other.batch_execute("COMMIT").unwrap();
+    barrier.expect("it began a transaction").unwrap();
+}
+
+#[tokio::test]
 async fn many_processes_open_a_new_file_at_once() {
     for _round in 0..5 {
         let (_folder, url) = new_file();

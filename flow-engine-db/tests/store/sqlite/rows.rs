@@ -4,6 +4,8 @@ use std::error::Error as _;
 
 use diesel::{Connection as _, SqliteConnection, connection::SimpleConnection as _};
 
+use flow_engine_db::{NewRun, RunFilter, StoreError};
+
 use super::fresh;
 use crate::conformance::rows;
 
@@ -37,6 +39,37 @@ async fn a_value_that_cannot_be_read_is_an_error_that_names_it() {
         let source = error.source().unwrap().to_string();
         assert!(source.starts_with(cause), "{source}");
     }
+}
+
+/// A page is refused as a whole, and the error says how to get past the row.
+#[tokio::test]
+async fn a_row_that_cannot_be_read_does_not_hide_the_others() {
+    let db = fresh().await;
+    let older = rows::started_run(&*db.store).await;
+    let deep = NewRun {
+        inputs: format!("{}{}", "[".repeat(128), "]".repeat(128)),
+        ..rows::run()
+    };
+    let unreadable = deep.id;
+    db.store.submit(vec![deep.into()]).await.unwrap();
+    let newer = rows::started_run(&*db.store).await;
+    let page = |before, limit| {
+        let filter = RunFilter {
+            before,
+            limit,
+            ..RunFilter::default()
+        };
+        db.store.runs(filter)
+    };
+
+    let refused = page(None, 50).await.unwrap_err();
+
+    assert!(matches!(
+        refused,
+        StoreError::Unreadable { table: "flow_runs", column: "inputs", id, .. } if id == unreadable
+    ));
+    assert_eq!(page(None, 1).await.unwrap()[0].id, newer);
+    assert_eq!(page(Some(unreadable), 50).await.unwrap()[0].id, older);
 }
 
 #[tokio::test]

@@ -176,6 +176,8 @@ fn an_integer_is_bounded_by_its_type_as_far_as_every_server_reads_the_bound() {
         /// As told.
         #[schemars(range(min = -1, max = 1))]
         sign: i32,
+        #[schemars(extend("exclusiveMinimum" = 0))]
+        above: i32,
         u64: u64,
         i64: i64,
         counted: NonZeroU64,
@@ -192,6 +194,7 @@ fn an_integer_is_bounded_by_its_type_as_far_as_every_server_reads_the_bound() {
         "u32": { "type": "integer", "minimum": 0, "maximum": u32::MAX },
         "i32": { "type": ["integer", "null"], "minimum": i32::MIN, "maximum": i32::MAX },
         "sign": { "description": "As told.", "type": "integer", "minimum": -1, "maximum": 1 },
+        "above": { "type": "integer", "exclusiveMinimum": 0, "maximum": i32::MAX },
         "u64": { "type": "integer", "minimum": 0 },
         "i64": { "type": "integer" },
         "counted": { "type": "integer", "minimum": 1 },
@@ -206,6 +209,7 @@ fn an_integer_is_bounded_by_its_type_as_far_as_every_server_reads_the_bound() {
         u32: u32::MAX,
         i32: Some(i32::MIN),
         sign: -1,
+        above: 1,
         u64: u64::MAX,
         i64: i64::MIN,
         counted: NonZeroU64::MAX,
@@ -214,7 +218,7 @@ fn an_integer_is_bounded_by_its_type_as_far_as_every_server_reads_the_bound() {
         wide: 0,
     });
     let mut answer = json!({
-        "u8": 255, "i16": 0, "u32": 0, "i32": null, "sign": 0, "u64": 0, "i64": 0, "counted": 1, "u128": 0,
+        "u8": 255, "i16": 0, "u32": 0, "i32": null, "sign": 0, "above": 1, "u64": 0, "i64": 0, "counted": 1, "u128": 0,
         "exact": 0, "wide": 0,
     });
     assert!(holds(&schema, &schema, &answer));
