@@ -108,3 +108,35 @@ impl Argument {
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use quote::quote;
+
+    use super::read;
+    use crate::mistakes::Mistakes;
+
+    #[test]
+    fn an_unknown_argument_is_reported_with_the_nearest_one_in_any_case() {
+        for (written, near) in [
+            (
+                quote!(PROMPT = 1),
+                "there is no argument `PROMPT`; did you mean `prompt`?",
+            ),
+            (
+                quote!(promt = 1),
+                "there is no argument `promt`; did you mean `prompt`?",
+            ),
+            (quote!(retries = 1), "there is no argument `retries`\\n"),
+        ] {
+            let mut mistakes = Mistakes::default();
+            assert!(read(written, &["kind", "prompt"], &mut mistakes).is_empty());
+            let errors = mistakes.into_compile_errors().to_string();
+            assert!(errors.contains(near), "{errors}");
+            assert!(
+                errors.contains("the arguments are `kind`, `prompt`"),
+                "{errors}"
+            );
+        }
+    }
+}

@@ -314,13 +314,16 @@ async fn a_run_that_ends_closes_what_it_left_running() {
 
 #[flow]
 async fn leaves_calls_for_later(topic: String) -> Result<String> {
-    let (step, flow) = (
-        draft(topic.as_str()).into_future(),
-        inner_slow(topic).into_future(),
-    );
+    let step = draft(topic.as_str()).into_future();
+    let flow = inner_slow(topic.as_str()).into_future();
+    let task = count_words(topic).into_future();
     tokio::spawn(async move {
         tokio::time::sleep(Duration::from_millis(100)).await;
-        let errors = [step.await.unwrap_err(), flow.await.unwrap_err()];
+        let errors = [
+            step.await.unwrap_err(),
+            flow.await.unwrap_err(),
+            task.await.unwrap_err(),
+        ];
         LATE.lock().unwrap().extend(errors);
     });
     Ok("ended first".to_owned())
@@ -337,7 +340,7 @@ async fn what_starts_after_its_run_has_ended_sends_nothing() {
         .await
         .unwrap();
     let late = async {
-        while LATE.lock().unwrap().len() < 2 {
+        while LATE.lock().unwrap().len() < 3 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };

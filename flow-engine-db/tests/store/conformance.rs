@@ -33,6 +33,7 @@ macro_rules! store_conformance {
             closing::the_end_of_a_sub_run_closes_the_runs_below_it,
             closing::the_end_of_a_run_closes_what_is_open_below_an_ended_sub_run,
             closing::the_end_of_a_sub_run_leaves_the_others_open,
+            closing::a_run_that_is_its_own_parent_ends,
             closing::a_step_closed_by_the_end_of_its_run_is_not_finished_later,
             closing::a_finish_right_behind_the_end_of_the_run_comes_too_late,
             closing::a_finish_right_behind_the_end_of_the_root_comes_too_late,

@@ -192,7 +192,11 @@ fn holds(root: &Value, node: &Value, value: &Value) -> bool {
         Value::Object(fields) => holds_all(root, node, fields),
         Value::Array(items) => {
             items.iter().all(|item| holds(root, &node["items"], item))
-                && in_bounds(node, items.len() as f64, ["minItems", "maxItems"])
+                && in_bounds(
+                    node,
+                    u32::try_from(items.len()).unwrap().into(),
+                    ["minItems", "maxItems"],
+                )
         }
         Value::Number(number) => {
             let number = number.as_f64().unwrap();

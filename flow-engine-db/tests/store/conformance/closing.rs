@@ -220,6 +220,24 @@ pub(crate) async fn the_end_of_a_run_closes_what_is_open_below_an_ended_sub_run(
     assert_eq!(rows::status_of(store, root).await, RunStatus::Running);
 }
 
+/// Nothing forbids such a row, and it must not keep the writer busy for ever.
+pub(crate) async fn a_run_that_is_its_own_parent_ends(db: Fresh) {
+    let store = &*db.store;
+    let id = Uuid::now_v7();
+    let run = flow_engine_db::NewRun {
+        id,
+        ..rows::sub_run(id, id)
+    };
+    store.submit(vec![run.into()]).await.unwrap();
+
+    store
+        .submit(vec![rows::ended(id, RunStatus::Completed).into()])
+        .await
+        .unwrap();
+
+    assert_eq!(rows::status_of(store, id).await, RunStatus::Completed);
+}
+
 pub(crate) async fn a_step_closed_by_the_end_of_its_run_is_not_finished_later(db: Fresh) {
     let store = &*db.store;
     let run = rows::started_run(store).await;
