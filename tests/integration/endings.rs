@@ -91,7 +91,7 @@ async fn an_answer_that_does_not_fit_says_where_and_is_paid_for() {
     let cases = [
         (
             "not json",
-            "the answer is not JSON: expected ident at line 1 column 2",
+            r#"the answer is not JSON: expected ident at line 1 column 2; it begins "not json""#,
         ),
         (
             r#"{"stars": "four", "reason": "x"}"#,

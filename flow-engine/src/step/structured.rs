@@ -13,6 +13,8 @@ use crate::schema;
 
 /// How much of a reason stands in the message; the whole answer is kept beside.
 const LONGEST_REASON: usize = 300;
+/// How much of an answer is quoted, in characters: enough to see what the model thought it was asked for.
+const LONGEST_QUOTE: usize = 60;
 
 /// `kind = "structured"`: the answer is JSON of the output type.
 #[derive(Debug, Clone, Copy)]
@@ -49,8 +51,12 @@ fn read(output: &Output, response: &LlmResponse) -> Result<Value, LlmError> {
     let text = response.accepted()?;
     let invalid =
         |reason: String| LlmError::new(LlmErrorKind::InvalidOutput, reason).with_partial(text);
-    let answer: Value = serde_json::from_str(text)
-        .map_err(|error| invalid(format!("the answer is not JSON: {error}")))?;
+    let answer: Value = serde_json::from_str(text).map_err(|error| {
+        let begin: String = text.chars().take(LONGEST_QUOTE).collect();
+        invalid(format!(
+            "the answer is not JSON: {error}; it begins {begin:?}"
+        ))
+    })?;
     let value = schema::unwrapped(output, answer);
     output.check(&value).map_err(|reason| {
         // serde quotes what it did not expect, which may be the whole of a long text.
@@ -148,7 +154,7 @@ mod tests {
         for (answer, reason) in cases {
             assert_eq!(
                 invalid::<Rating>(answer),
-                format!("the answer is not JSON: {reason}")
+                format!("the answer is not JSON: {reason}; it begins {answer:?}")
             );
         }
     }
