@@ -154,9 +154,10 @@
 //! [`Error`] names flow and step, and is of an [`ErrorKind`]; [`Error::llm`] tells what became of a model's request. Print it
 //! by `{:#}` on one line, by `{:?}` with a cause on each.
 //!
-//! # Crates in the interface
+//! # Other crates' items
 //!
-//! Their types are in this crate's interface, so they are here under their names: [`chrono`], [`serde_json`], [`uuid`].
+//! [`Uuid`], [`DateTime`], [`Utc`] and [`json!`] are here, since ids, times and metadata need them. A
+//! [`StepKind`](step::StepKind) of your own also needs `serde_json::Value`: add `serde_json` for it.
 //!
 //! # Features
 //!
@@ -186,6 +187,7 @@ mod state;
 pub mod step;
 
 pub use call::{Call, Executed, Flow, Step};
+pub use chrono::{DateTime, Utc};
 pub use definition::Definition;
 pub use engine::{Engine, EngineBuilder};
 pub use error::{BoxError, Error, ErrorKind, Result};
@@ -206,7 +208,9 @@ pub use llm::{LlmError, LlmErrorKind};
 pub use output::{Output, OutputType};
 pub use prompt::Prompt;
 pub use run::{Current, FlowResult, Metadata, RunRequest, StepResult, current};
-pub use {chrono, serde_json, uuid};
+// Not `Value`: with its variant `String` in sight, rustc would write `std::string::String` into users' errors.
+pub use serde_json::json;
+pub use uuid::Uuid;
 
 /// The code of the README compiles and runs.
 #[cfg(doctest)]

@@ -7,5 +7,5 @@ mod pass;
 
 #[test]
 fn every_mistake_is_reported_where_it_is_and_with_what_is_right() {
-    trybuild::TestCases::new().compile_fail("ui/fail/*.rs");
+    trybuild::TestCases::new().compile_fail("fail/*.rs");
 }

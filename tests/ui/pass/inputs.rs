@@ -67,7 +67,7 @@ fn the_schema_has_names_docs_and_defaults_and_what_is_required() {
     let schema = Describe::input_schema();
     assert_eq!(
         schema["required"],
-        serde_json::json!(["content", "reader", "_editor"])
+        flow_engine::json!(["content", "reader", "_editor"])
     );
     assert_eq!(schema["properties"]["content"]["description"], "The text.");
     assert_eq!(schema["properties"]["words"]["default"], 100);
@@ -75,20 +75,23 @@ fn the_schema_has_names_docs_and_defaults_and_what_is_required() {
     assert_eq!(schema["properties"]["note"].get("default"), None);
     assert_eq!(
         Translate::input_schema()["required"],
-        serde_json::json!(["content", "type"])
+        flow_engine::json!(["content", "type"])
     );
     assert_eq!(
         Shout::input_schema()["required"],
-        serde_json::json!(["content", "times"])
+        flow_engine::json!(["content", "times"])
     );
 }
 
 #[test]
 fn state_is_no_input() {
-    assert_eq!(Count::input_schema()["required"], serde_json::json!(["in"]));
+    assert_eq!(
+        Count::input_schema()["required"],
+        flow_engine::json!(["in"])
+    );
     assert_eq!(
         count(3).to_inputs().unwrap(),
-        *serde_json::json!({ "in": 3 }).as_object().unwrap()
+        *flow_engine::json!({ "in": 3 }).as_object().unwrap()
     );
 }
 

@@ -21,7 +21,7 @@ pub async fn all_arguments_of_a_task(content: String) -> String {
 }
 
 /// The kind is of this crate, the name of the prompt is that of the fn.
-#[step(kind = own::Shout)]
+#[step(kind = flow_engine::step::Structured)]
 async fn echo(content: String) -> String;
 
 /// A flow that calls itself is a run in a run.
@@ -48,33 +48,6 @@ mod nested {
     pub(super) mod deeper {
         #[flow_engine::step(prompt = "echo.md")]
         pub(crate) async fn echo_again(content: String) -> String;
-    }
-}
-
-/// A kind of one's own.
-mod own {
-    use flow_engine::llm::{LlmError, LlmRequest, LlmResponse, OutputFormat};
-    use flow_engine::step::{StepCall, StepKind};
-    use flow_engine::{BoxFuture, Error};
-
-    pub(crate) struct Shout;
-
-    impl StepKind for Shout {
-        fn name(&self) -> &'static str {
-            "shout"
-        }
-
-        fn request(&self, call: &StepCall<'_>) -> Result<LlmRequest, Error> {
-            call.request(OutputFormat::Text)
-        }
-
-        fn read<'a>(
-            &'a self,
-            _call: &'a StepCall<'_>,
-            response: &'a LlmResponse,
-        ) -> BoxFuture<'a, Result<serde_json::Value, LlmError>> {
-            Box::pin(async move { Ok(response.accepted()?.to_uppercase().into()) })
-        }
     }
 }
 
@@ -108,7 +81,7 @@ fn the_kind_is_given_or_follows_from_body_and_output() {
     ];
     assert_eq!(
         kinds.map(flow_engine::Definition::kind),
-        ["unstructured", "flow", "task", "shout"]
+        ["unstructured", "flow", "task", "structured"]
     );
     assert_eq!(Kept::definition().kind(), "task");
 }
