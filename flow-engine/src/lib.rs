@@ -178,6 +178,7 @@ mod environment;
 mod error;
 mod inputs;
 pub mod llm;
+mod lock;
 mod output;
 pub mod prelude;
 mod prompt;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::{LlmBackend, LlmError, LlmErrorKind, LlmRequest, LlmResponse};
 use crate::error::{Error, ErrorKind};
+use crate::lock::lock;
 
 /// The version of the file's form.
 const FORMAT: u32 = 1;
@@ -139,7 +140,7 @@ impl Cassette {
 
     fn replayed(&self, source: &str, request: &LlmRequest) -> Result<LlmResponse, LlmError> {
         let key = self::key(request)?;
-        let mut tape = self.tape.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tape = lock(&self.tape);
         let given = tape.given.entry(key.clone()).or_default();
         let nth = *given;
         *given += 1;
@@ -172,7 +173,7 @@ impl Cassette {
         request: &LlmRequest,
         response: &LlmResponse,
     ) -> Result<(), LlmError> {
-        let mut tape = self.tape.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tape = lock(&self.tape);
         tape.model.clone_from(&request.model);
         tape.interactions.push(Interaction {
             step: request.step.clone(),

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{LlmBackend, LlmError, LlmErrorKind, LlmRequest, LlmResponse};
+use crate::lock::lock;
 
 type Answer = Arc<dyn Fn(&LlmRequest) -> Result<LlmResponse, LlmError> + Send + Sync>;
 
@@ -96,11 +97,6 @@ impl MockBackend {
 
 fn words(text: &str) -> u64 {
     text.split_whitespace().count() as u64
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    // What is guarded is whole after every push and insert, so a panic elsewhere does not spoil it.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl fmt::Debug for MockBackend {

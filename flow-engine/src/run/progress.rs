@@ -1,6 +1,6 @@
 //! The counters of a run, kept in step with its row.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use chrono::Utc;
 use flow_engine_db::{Commit, Progress, RunProgress, Write};
@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::Run;
 use crate::error::{Error, ErrorKind};
+use crate::lock::lock;
 
 /// What a run has come to so far.
 ///
@@ -61,11 +62,6 @@ fn usd(nano: i64) -> f64 {
 
 fn bigint(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
-}
-
-/// Counters are plain numbers: a panic elsewhere leaves them as good as they were.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Tally {

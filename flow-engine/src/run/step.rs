@@ -2,7 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use flow_engine_db::{Commit, NewStep, StepFinish, StepStatus, Write};
@@ -19,6 +19,7 @@ use super::{Metadata, Run, StepResult};
 use crate::call::{Step, Work};
 use crate::definition::Definition;
 use crate::error::Error;
+use crate::lock::lock;
 use crate::output::Recorded;
 
 /// A step of a run.
@@ -157,8 +158,7 @@ impl StepRecord {
 
     /// What its requests came to so far.
     pub(super) fn asked<T>(&self, change: impl FnOnce(&mut Asked) -> T) -> T {
-        // Set field by field, each of them valid alone: a panic in between leaves nothing half-done.
-        change(&mut self.asked.lock().unwrap_or_else(PoisonError::into_inner))
+        change(&mut lock(&self.asked))
     }
 
     fn metadata(&self) -> Metadata {
