@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::definition::Definition;
 use crate::error::{BoxError, Error};
 use crate::output::OutputOf;
-use crate::run::{FlowResult, Run, StepResult};
+use crate::run::{FlowResult, Place, Run, StepResult};
 use crate::state::States;
 
 /// A call of a step or a flow: its inputs, ready to run.
@@ -50,9 +50,9 @@ pub trait Call: Clone + fmt::Debug + Send + Sync + Sized + 'static {
         Self::definition().output_schema()
     }
 
-    /// Runs as a part of a run.
+    /// Runs as a part of a run, from where it was awaited.
     #[doc(hidden)]
-    fn in_run(self, run: Arc<Run>) -> BoxFuture<'static, Result<Self::Executed, Error>>;
+    fn in_run(self, place: Place) -> BoxFuture<'static, Result<Self::Executed, Error>>;
 
     /// Runs as all of a new root run.
     #[doc(hidden)]

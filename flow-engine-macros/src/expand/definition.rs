@@ -54,9 +54,9 @@ pub(super) fn call_impl(model: &Model, prompt: Option<&Prompt>) -> TokenStream {
 
             fn in_run(
                 self,
-                run: ::std::sync::Arc<::flow_engine::__private::Run>,
+                place: ::flow_engine::__private::Place,
             ) -> ::flow_engine::__private::BoxFuture<'static, ::core::result::Result<Self::Executed, ::flow_engine::Error>> {
-                ::flow_engine::__private::#in_run(run, self)
+                ::flow_engine::__private::#in_run(place, self)
             }
 
             fn start(

@@ -25,7 +25,8 @@ static INSTALLED: RwLock<Weak<Services>> = RwLock::new(Weak::new());
 
 /// Where in a run the current task is.
 #[derive(Debug, Clone)]
-pub(super) struct Place {
+#[doc(hidden)]
+pub struct Place {
     pub(super) run: Arc<Run>,
     pub(super) step: Option<(Uuid, &'static str)>,
 }
@@ -104,9 +105,9 @@ impl Current {
 /// Never starts a run, installed engine or not: a task that has lost its run would start one in secret.
 #[track_caller]
 pub fn awaited<C: Call>(call: C) -> BoxFuture<'static, Result<C::Output, Error>> {
-    match PLACE.try_with(|place| Arc::clone(&place.run)) {
-        Ok(run) => call
-            .in_run(run)
+    match PLACE.try_with(Clone::clone) {
+        Ok(place) => call
+            .in_run(place)
             .map(|executed| executed.map(Executed::into_output))
             .boxed(),
         Err(_) => ready(Err(outside(C::definition().name(), Location::caller()))).boxed(),
@@ -116,8 +117,8 @@ pub fn awaited<C: Call>(call: C) -> BoxFuture<'static, Result<C::Output, Error>>
 /// `.execute()` on a call: a part of the current run, or a run of its own on the installed engine.
 #[track_caller]
 pub fn execute<C: Call>(call: C) -> BoxFuture<'static, Result<C::Executed, Error>> {
-    if let Ok(run) = PLACE.try_with(|place| Arc::clone(&place.run)) {
-        return call.in_run(run);
+    if let Ok(place) = PLACE.try_with(Clone::clone) {
+        return call.in_run(place);
     }
     match installed() {
         Some(services) => RunRequest::new(services, call).execute(),

@@ -44,10 +44,10 @@ pub fn flow_as_run<F: Flow>(
 
 /// A flow inside a flow: a run of its own below its parent.
 pub fn flow_in_run<F: Flow>(
-    parent: Arc<Run>,
+    place: Place,
     call: F,
 ) -> BoxFuture<'static, Result<FlowResult<F::Output>, Error>> {
-    flow_as_run(Arc::new(Run::child(parent, F::definition())), call)
+    flow_as_run(Arc::new(Run::child(place.run, F::definition())), call)
 }
 
 /// Records a run around its content, which gives the output in recorded and in typed form.

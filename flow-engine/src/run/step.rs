@@ -24,10 +24,10 @@ use crate::output::Recorded;
 
 /// A step of a run.
 pub fn step_in_run<S: Step>(
-    run: Arc<Run>,
+    place: Place,
     call: S,
 ) -> BoxFuture<'static, Result<StepResult<S::Output>, Error>> {
-    recorded(run, call)
+    recorded(place.run, call)
         .map(|outcome| outcome.map(|recorded| recorded.output))
         .boxed()
 }
