@@ -42,6 +42,20 @@ fn a_right_item_has_no_errors() {
     assert_eq!(names, ["Shorten", "shorten"]);
 }
 
+/// cargo watches what a program includes.
+#[test]
+fn a_prompt_is_a_part_of_the_build_so_that_editing_it_rebuilds() {
+    let item = quote!(
+        async fn shorten(content: String, style: String) -> String;
+    );
+    let code = call(Role::Step, quote!(), item).to_string();
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/prompts/shorten.md");
+    assert!(
+        code.contains(&format!("include_str ! ({file:?})")),
+        "{code}"
+    );
+}
+
 #[test]
 fn all_mistakes_of_an_item_are_reported_at_once_and_the_item_is_there() {
     let item = quote! {
