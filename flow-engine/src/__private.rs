@@ -11,7 +11,9 @@ pub use crate::definition::{Definition, Registration, WorkKind};
 pub use crate::inputs::{Input, InputsSchema, input, known};
 pub use crate::output::{OutputOf, output};
 pub use crate::prompt::Prompt;
-pub use crate::run::{FlowResult, Place, Run, StepResult};
-pub use crate::run::{awaited, execute, flow_as_run, flow_in_run, step_as_run, step_in_run};
+pub use crate::run::{
+    FlowResult, Place, Run, StepResult, awaited, execute, flow_as_run, flow_in_run, step_as_run,
+    step_in_run,
+};
 pub use crate::state::{State, StateType, States, state};
 pub use crate::step::task::{fallible, infallible};

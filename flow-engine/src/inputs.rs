@@ -133,6 +133,12 @@ impl<T> std::fmt::Debug for Input<T> {
     }
 }
 
+/// The inputs of a call as the text that is recorded.
+pub(crate) fn text(inputs: &Map<String, Value>) -> Result<String, Error> {
+    serde_json::to_string(inputs)
+        .map_err(|error| invalid(format!("the inputs cannot be written as JSON: {error}")))
+}
+
 /// `serde_json` reads 128 levels; some are those of the rows and requests that hold an input.
 const DEEPEST: usize = 100;
 

@@ -64,7 +64,7 @@ pub(crate) fn strict(output: &Output) -> Result<Strict, String> {
 pub(crate) fn unwrapped(output: &Output, answer: Value) -> Value {
     match answer {
         Value::Object(mut fields)
-            if needs_wrapper(&output.schema()) && fields.contains_key(WRAPPER) =>
+            if fields.contains_key(WRAPPER) && needs_wrapper(&output.schema()) =>
         {
             fields.remove(WRAPPER).unwrap_or_default()
         }

@@ -1,6 +1,6 @@
 //! A recording of a model's answers: taken from a live backend once, replayed without one ever after.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -24,7 +24,6 @@ const FORMAT: u32 = 1;
 #[derive(Debug)]
 pub struct Cassette {
     mode: Mode,
-    tape: Mutex<Tape>,
     provider: String,
     model: Option<String>,
 }
@@ -33,10 +32,13 @@ pub struct Cassette {
 enum Mode {
     Replay {
         source: String,
+        /// By the request's JSON: what is still to be given, in order.
+        answers: Mutex<HashMap<String, VecDeque<LlmResponse>>>,
     },
     Record {
         path: PathBuf,
         inner: Box<dyn LlmBackend>,
+        tape: Mutex<Tape>,
     },
 }
 
@@ -47,9 +49,6 @@ struct Tape {
     provider: String,
     model: String,
     interactions: Vec<Interaction>,
-    /// How many answers to each request were given so far.
-    #[serde(skip)]
-    given: HashMap<String, usize>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -90,13 +89,27 @@ impl Cassette {
                 tape.format
             )));
         }
+        let mut answers: HashMap<_, VecDeque<_>> = HashMap::new();
+        for interaction in tape.interactions {
+            let key = key(&interaction.request)
+                .map_err(|error| configuration(format!("{source} is not a cassette: {error}")))?;
+            let raw = match interaction.raw {
+                Value::String(text) => text,
+                json => json.to_string(),
+            };
+            let response = LlmResponse {
+                raw,
+                ..interaction.response
+            };
+            answers.entry(key).or_default().push_back(response);
+        }
         Ok(Self {
-            provider: tape.provider.clone(),
-            model: Some(tape.model.clone()),
+            provider: tape.provider,
+            model: Some(tape.model),
             mode: Mode::Replay {
                 source: source.to_owned(),
+                answers: Mutex::new(answers),
             },
-            tape: Mutex::new(tape),
         })
     }
 
@@ -118,18 +131,17 @@ impl Cassette {
         let provider = inner.provider().to_owned();
         Ok(Self {
             model: inner.default_model().map(str::to_owned),
-            tape: Mutex::new(Tape {
-                format: FORMAT,
-                provider: provider.clone(),
-                model: String::new(),
-                interactions: Vec::new(),
-                given: HashMap::new(),
-            }),
-            provider,
             mode: Mode::Record {
                 path,
                 inner: Box::new(inner),
+                tape: Mutex::new(Tape {
+                    format: FORMAT,
+                    provider: provider.clone(),
+                    model: String::new(),
+                    interactions: Vec::new(),
+                }),
             },
+            provider,
         })
     }
 
@@ -137,61 +149,56 @@ impl Cassette {
     pub fn model(&self) -> Option<&str> {
         self.model.as_deref()
     }
+}
 
-    fn replayed(&self, source: &str, request: &LlmRequest) -> Result<LlmResponse, LlmError> {
-        let key = self::key(request)?;
-        let mut tape = lock(&self.tape);
-        let given = tape.given.entry(key.clone()).or_default();
-        let nth = *given;
-        *given += 1;
-        let equal: Vec<_> = tape
-            .interactions
-            .iter()
-            .filter(|interaction| self::key(&interaction.request).is_ok_and(|other| other == key))
-            .collect();
-        let interaction = equal.get(nth).or(equal.last()).ok_or_else(|| {
-            LlmError::new(
-                LlmErrorKind::NotRecorded,
-                format!(
-                    "{source} holds no answer to this request of the step `{}` to `{}`: the prompt, an input or a \
-                     parameter differs from what was recorded; record it again or use a live model",
-                    request.step, request.model
-                ),
-            )
-        })?;
-        let mut response = interaction.response.clone();
-        response.raw = match &interaction.raw {
-            Value::String(text) => text.clone(),
-            json => json.to_string(),
-        };
-        Ok(response)
-    }
+/// The next answer to a request; the last one stays.
+fn replayed(
+    source: &str,
+    answers: &mut HashMap<String, VecDeque<LlmResponse>>,
+    request: &LlmRequest,
+) -> Result<LlmResponse, LlmError> {
+    let next = answers.get_mut(&key(request)?).and_then(|equal| {
+        if equal.len() > 1 {
+            equal.pop_front()
+        } else {
+            equal.front().cloned()
+        }
+    });
+    next.ok_or_else(|| {
+        LlmError::new(
+            LlmErrorKind::NotRecorded,
+            format!(
+                "{source} holds no answer to this request of the step `{}` to `{}`: the prompt, an input or a \
+                 parameter differs from what was recorded; record it again or use a live model",
+                request.step, request.model
+            ),
+        )
+    })
+}
 
-    fn keep(
-        &self,
-        path: &Path,
-        request: &LlmRequest,
-        response: &LlmResponse,
-    ) -> Result<(), LlmError> {
-        let mut tape = lock(&self.tape);
-        tape.model.clone_from(&request.model);
-        tape.interactions.push(Interaction {
-            step: request.step.clone(),
-            request: request.clone(),
-            raw: serde_json::from_str(&response.raw)
-                .unwrap_or_else(|_| Value::String(response.raw.clone())),
-            response: LlmResponse {
-                raw: String::new(),
-                ..response.clone()
-            },
-        });
-        write_whole(path, &tape).map_err(|error| {
-            let message = format!("cannot write the cassette {}: {error}", path.display());
-            // The answer was paid for: the ledger keeps it with the error.
-            LlmError::new(LlmErrorKind::InvalidRequest, message)
-                .with_answer(response.http_status.unwrap_or(200), &*response.raw)
-        })
-    }
+fn keep(
+    path: &Path,
+    tape: &mut Tape,
+    request: &LlmRequest,
+    response: &LlmResponse,
+) -> Result<(), LlmError> {
+    tape.model.clone_from(&request.model);
+    tape.interactions.push(Interaction {
+        step: request.step.clone(),
+        request: request.clone(),
+        raw: serde_json::from_str(&response.raw)
+            .unwrap_or_else(|_| Value::String(response.raw.clone())),
+        response: LlmResponse {
+            raw: String::new(),
+            ..response.clone()
+        },
+    });
+    write_whole(path, tape).map_err(|error| {
+        let message = format!("cannot write the cassette {}: {error}", path.display());
+        // The answer was paid for: the ledger keeps it with the error.
+        LlmError::new(LlmErrorKind::InvalidRequest, message)
+            .with_answer(response.http_status.unwrap_or(200), &*response.raw)
+    })
 }
 
 /// Replaces the file in one step: a reader, or a crash, never meets half of it.
@@ -204,14 +211,9 @@ fn write_whole(path: &Path, tape: &Tape) -> std::io::Result<()> {
     std::fs::rename(unfinished, path)
 }
 
-/// The request as text, the step's label left out.
+/// What equal requests have in common.
 fn key(request: &LlmRequest) -> Result<String, LlmError> {
-    serde_json::to_string(request).map_err(|error| {
-        LlmError::new(
-            LlmErrorKind::InvalidRequest,
-            format!("the request is not JSON: {error}"),
-        )
-    })
+    Ok(request.to_json()?.to_string())
 }
 
 fn configuration(message: String) -> Error {
@@ -236,8 +238,7 @@ impl LlmBackend for Cassette {
 
     fn body(&self, request: &LlmRequest) -> Result<Value, LlmError> {
         match &self.mode {
-            Mode::Replay { .. } => serde_json::to_value(request)
-                .map_err(|error| LlmError::new(LlmErrorKind::InvalidRequest, error.to_string())),
+            Mode::Replay { .. } => request.to_json(),
             Mode::Record { inner, .. } => inner.body(request),
         }
     }
@@ -249,10 +250,10 @@ impl LlmBackend for Cassette {
     ) -> BoxFuture<'a, Result<LlmResponse, LlmError>> {
         Box::pin(async move {
             match &self.mode {
-                Mode::Replay { source } => self.replayed(source, request),
-                Mode::Record { path, inner } => {
+                Mode::Replay { source, answers } => replayed(source, &mut lock(answers), request),
+                Mode::Record { path, inner, tape } => {
                     let response = inner.send(request, body).await?;
-                    self.keep(path, request, &response)?;
+                    keep(path, &mut lock(tape), request, &response)?;
                     Ok(response)
                 }
             }

@@ -44,12 +44,7 @@ pub trait LlmBackend: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// When the request asks for something that the provider cannot do.
     fn body(&self, request: &LlmRequest) -> Result<Value, LlmError> {
-        serde_json::to_value(request).map_err(|error| {
-            LlmError::new(
-                LlmErrorKind::InvalidRequest,
-                format!("the request is not JSON: {error}"),
-            )
-        })
+        request.to_json()
     }
 
     /// Sends one request, once: attempts and their policy belong to the engine. Dropping the future
@@ -80,6 +75,18 @@ pub struct LlmRequest {
     pub parameters: Parameters,
     /// What the answer must be.
     pub format: OutputFormat,
+}
+
+impl LlmRequest {
+    /// The request as neutral JSON, the step's label left out.
+    fn to_json(&self) -> Result<Value, LlmError> {
+        serde_json::to_value(self).map_err(|error| {
+            LlmError::new(
+                LlmErrorKind::InvalidRequest,
+                format!("the request is not JSON: {error}"),
+            )
+        })
+    }
 }
 
 /// One message of a request.

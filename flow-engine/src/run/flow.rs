@@ -5,7 +5,7 @@ use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -19,6 +19,7 @@ use super::context::{PLACE, Place};
 use super::{FlowResult, Metadata, Run};
 use crate::call::Flow;
 use crate::error::{Error, ErrorKind};
+use crate::inputs;
 use crate::output::Recorded;
 
 /// A flow as a root run.
@@ -125,7 +126,6 @@ impl<T> Future for Guarded<T> {
 struct RunRecord {
     run: Arc<Run>,
     started: Instant,
-    finished: AtomicBool,
 }
 
 impl RunRecord {
@@ -141,11 +141,7 @@ impl RunRecord {
             flow_version: definition.version(),
             created_at: now,
             started_at: Some(now),
-            ..NewRun::new(
-                run.id,
-                definition.name(),
-                Value::from(inputs.clone()).to_string(),
-            )
+            ..NewRun::new(run.id, definition.name(), inputs::text(inputs)?)
         }
         .into();
         // Not awaited: a run that never reached the disk is a run that never started.
@@ -156,7 +152,6 @@ impl RunRecord {
         Ok(Self {
             run,
             started: Instant::now(),
-            finished: AtomicBool::new(false),
         })
     }
 
@@ -166,7 +161,6 @@ impl RunRecord {
         outputs: Option<String>,
         error_message: Option<String>,
     ) -> (Commit, Metadata) {
-        self.finished.store(true, Ordering::Release);
         let elapsed = self.started.elapsed().as_millis();
         let (commit, spent) = self.run.finish(status == RunStatus::Completed, |progress| {
             let execution_time_ms = i64::try_from(elapsed).ok();
@@ -191,7 +185,7 @@ impl RunRecord {
 
 impl Drop for RunRecord {
     fn drop(&mut self) {
-        if self.finished.load(Ordering::Acquire) {
+        if self.run.is_finished() {
             return;
         }
         let status = if self.run.is_root_dropping() {

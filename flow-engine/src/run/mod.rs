@@ -17,8 +17,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 pub(crate) use context::install;
-pub use context::{Current, Place, current};
-pub use context::{awaited, execute};
+pub use context::{Current, Place, awaited, current, execute};
 pub use flow::{flow_as_run, flow_in_run};
 pub(crate) use request::RunOptions;
 pub use request::RunRequest;

@@ -19,6 +19,7 @@ use super::{Metadata, Run, StepResult};
 use crate::call::{Step, Work};
 use crate::definition::Definition;
 use crate::error::Error;
+use crate::inputs;
 use crate::lock::lock;
 use crate::output::Recorded;
 
@@ -27,9 +28,11 @@ pub fn step_in_run<S: Step>(
     place: Place,
     call: S,
 ) -> BoxFuture<'static, Result<StepResult<S::Output>, Error>> {
-    recorded(place.run, call)
-        .map(|outcome| outcome.map(|recorded| recorded.output))
-        .boxed()
+    async move {
+        let inputs = inputs_of(&call, &place.run)?;
+        Ok(recorded(place.run, call, inputs).await?.output)
+    }
+    .boxed()
 }
 
 /// A step used alone: a run of one step.
@@ -38,22 +41,27 @@ pub fn step_as_run<S: Step>(
     call: S,
 ) -> BoxFuture<'static, Result<StepResult<S::Output>, Error>> {
     async move {
-        let place = |error: Error| {
-            let name = S::definition().name();
-            error.in_step(name).in_flow(name, run.id)
-        };
-        let inputs = call.to_inputs().map_err(place)?;
-        let content = recorded(Arc::clone(&run), call).boxed();
-        let (result, _) = live(Arc::clone(&run), &inputs, content).await?;
+        let inputs = inputs_of(&call, &run)?;
+        let content = recorded(Arc::clone(&run), call, inputs.clone()).boxed();
+        let (result, _) = live(run, &inputs, content).await?;
         Ok(result)
     }
     .boxed()
+}
+
+fn inputs_of<S: Step>(call: &S, run: &Run) -> Result<Map<String, Value>, Error> {
+    call.to_inputs().map_err(|error| {
+        error
+            .in_step(S::definition().name())
+            .in_flow(run.definition.name(), run.id)
+    })
 }
 
 /// Runs a step; the output comes with the form in which it is recorded.
 async fn recorded<S: Step>(
     run: Arc<Run>,
     call: S,
+    inputs: Map<String, Value>,
 ) -> Result<Recorded<StepResult<S::Output>>, Error> {
     let definition = S::definition();
     let place = |error: Error| {
@@ -61,7 +69,6 @@ async fn recorded<S: Step>(
             .in_step(definition.name())
             .in_flow(run.definition.name(), run.id)
     };
-    let inputs = call.to_inputs().map_err(place)?;
     // Nothing is sent and no code runs yet: what the step reads is known here, before anything of it is recorded.
     let work = call.work(run.states()).and_then(|work| match work {
         Work::Model => Ok(Either::Left(Prepared::new(&run, definition, &inputs)?)),
@@ -135,7 +142,7 @@ impl StepRecord {
         inputs: &Map<String, Value>,
     ) -> Result<Self, Error> {
         let id = Uuid::now_v7();
-        let inputs = Value::from(inputs.clone()).to_string();
+        let inputs = inputs::text(inputs)?;
         let kind = definition.kind().to_owned();
         // Not awaited: its end, which is, comes after it in the same queue.
         let _commit = run.opened(id, definition.name(), |order| {

@@ -259,13 +259,12 @@ pub(crate) async fn a_step_closed_by_the_end_of_its_run_is_not_finished_later(db
 
 /// All three may land in one transaction: what belongs together there must not jump over the end
 /// between them.
-pub(crate) async fn a_finish_right_behind_the_end_of_the_run_comes_too_late(db: Fresh) {
-    let store = &*db.store;
-    let run = rows::started_run(store).await;
+/// A step that ends when `ended`, its own run or one above, has just done so.
+async fn finishes_right_behind_the_end(store: &dyn Store, run: Uuid, ended: Uuid) {
     let step = rows::step(run, 0);
     let id = step.id;
 
-    let unit: Vec<Write> = vec![step.into(), rows::ended(run, RunStatus::Failed).into()];
+    let unit: Vec<Write> = vec![step.into(), rows::ended(ended, RunStatus::Failed).into()];
     let (first, late) = (
         store.submit(unit),
         store.submit(vec![rows::completed(id).into()]),
@@ -279,47 +278,22 @@ pub(crate) async fn a_finish_right_behind_the_end_of_the_run_comes_too_late(db: 
     );
 }
 
+pub(crate) async fn a_finish_right_behind_the_end_of_the_run_comes_too_late(db: Fresh) {
+    let run = rows::started_run(&*db.store).await;
+    finishes_right_behind_the_end(&*db.store, run, run).await;
+}
+
 pub(crate) async fn a_finish_right_behind_the_end_of_the_root_comes_too_late(db: Fresh) {
-    let store = &*db.store;
-    let root = rows::started_run(store).await;
-    let child = rows::started_sub_run(store, root, root).await;
-    let step = rows::step(child, 0);
-    let id = step.id;
-
-    let unit: Vec<Write> = vec![step.into(), rows::ended(root, RunStatus::Failed).into()];
-    let (first, late) = (
-        store.submit(unit),
-        store.submit(vec![rows::completed(id).into()]),
-    );
-
-    first.await.unwrap();
-    assert!(late.await.unwrap_err().is_not_open());
-    assert_eq!(
-        store.steps(child).await.unwrap()[0].status,
-        StepStatus::Cancelled
-    );
+    let root = rows::started_run(&*db.store).await;
+    let child = rows::started_sub_run(&*db.store, root, root).await;
+    finishes_right_behind_the_end(&*db.store, child, root).await;
 }
 
 pub(crate) async fn a_finish_right_behind_the_end_of_a_sub_run_above_comes_too_late(db: Fresh) {
-    let store = &*db.store;
-    let root = rows::started_run(store).await;
-    let child = rows::started_sub_run(store, root, root).await;
-    let grandchild = rows::started_sub_run(store, child, root).await;
-    let step = rows::step(grandchild, 0);
-    let id = step.id;
-
-    let unit: Vec<Write> = vec![step.into(), rows::ended(child, RunStatus::Failed).into()];
-    let (first, late) = (
-        store.submit(unit),
-        store.submit(vec![rows::completed(id).into()]),
-    );
-
-    first.await.unwrap();
-    assert!(late.await.unwrap_err().is_not_open());
-    assert_eq!(
-        store.steps(grandchild).await.unwrap()[0].status,
-        StepStatus::Cancelled
-    );
+    let root = rows::started_run(&*db.store).await;
+    let child = rows::started_sub_run(&*db.store, root, root).await;
+    let grandchild = rows::started_sub_run(&*db.store, child, root).await;
+    finishes_right_behind_the_end(&*db.store, grandchild, child).await;
 }
 
 pub(crate) async fn a_run_is_finished_once(db: Fresh) {
