@@ -41,8 +41,9 @@
 //!
 //! - A unit is committed as a whole or not at all; a unit that fails does not fail its neighbours.
 //! - What was acknowledged survives a crash and a power loss, and is seen by every later read.
-//! - A row that has ended is not opened again: a write that comes too late is
-//!   [`NotOpen`](StoreError::NotOpen). The same write a second time changes nothing.
+//! - A row that has ended stays so: a write that comes too late is
+//!   [`NotOpen`](StoreError::NotOpen). Only a run is opened again, by [`RunReopen`]. The same write a
+//!   second time changes nothing.
 //! - Ids are made by the caller, as UUID v7: their order is the order of the lists. Times are kept
 //!   to the microsecond, and JSON is stored as the text it came in.
 //!
@@ -80,10 +81,11 @@ mod write;
 pub use commit::Commit;
 pub use connect::connect;
 pub use error::StoreError;
-pub use record::{FlowRun, FlowStepRun, LlmRequest};
+pub use record::{FlowRun, FlowStepRun, Journal, JournalStep, LlmRequest, RunFork};
 pub use status::{ExecutionMode, RequestStatus, RunStatus, StepStatus};
 pub use store::{BoxFuture, RunFilter, Store};
 pub use text_enum::UnknownText;
 pub use write::{
-    NewRequest, NewRun, NewStep, Progress, RequestFinish, RunFinish, RunProgress, StepFinish, Write,
+    HitNote, NewFork, NewRequest, NewRun, NewStep, Progress, RequestFinish, RunFinish, RunProgress,
+    RunReopen, StepFinish, Write,
 };

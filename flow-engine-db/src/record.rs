@@ -1,15 +1,19 @@
-//! What is read back: one plain struct a table.
+//! What is read back: one plain struct a table, and the journal.
 
+mod fork;
+mod journal;
 mod request;
 mod run;
 mod step;
 
+pub use fork::RunFork;
+pub use journal::{Journal, JournalStep};
 pub use request::LlmRequest;
 pub use run::FlowRun;
 pub use step::FlowStepRun;
 
 #[cfg(feature = "sqlite")]
-pub(crate) use {request::RequestRow, run::RunRow, step::StepRow};
+pub(crate) use {journal::JournalRow, request::RequestRow, run::RunRow, step::StepRow};
 
 /// Declares a record and the row it is read from. The row holds what the columns hold (text for a
 /// status or a JSON document); `From`-like conversion names the column that could not be read.

@@ -36,6 +36,7 @@ diesel::table! {
         lease_epoch -> BigInt,
         lease_until -> Nullable<Ts>,
         unpriced_requests -> BigInt,
+        scope -> Nullable<Text>,
     }
 }
 
@@ -67,6 +68,10 @@ diesel::table! {
         code_hash -> Nullable<Text>,
         scope -> Nullable<Text>,
         miss_reason -> Nullable<Text>,
+        hit_note -> Nullable<Text>,
+        compared_with -> Nullable<Id>,
+        origin_run_id -> Nullable<Id>,
+        cache_key -> Nullable<Text>,
     }
 }
 
@@ -102,6 +107,18 @@ diesel::table! {
         error_message -> Nullable<Text>,
         created_at -> Ts,
         completed_at -> Nullable<Ts>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Nullable, Text};
+    use crate::sql_types::sql::Id;
+
+    flow_forks (run_id) {
+        run_id -> Id,
+        forked_from -> Id,
+        from_step -> Nullable<Text>,
+        model -> Nullable<Text>,
     }
 }
 

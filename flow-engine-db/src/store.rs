@@ -2,9 +2,13 @@
 
 use std::{fmt::Debug, pin::Pin};
 
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::{Commit, FlowRun, FlowStepRun, LlmRequest, RunStatus, StoreError, Write};
+use crate::{
+    Commit, FlowRun, FlowStepRun, Journal, JournalStep, LlmRequest, RunFork, RunStatus, StoreError,
+    Write,
+};
 
 /// A future on the heap, as the object-safe [`Store`] returns it.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -68,6 +72,41 @@ pub trait Store: Send + Sync + Debug + 'static {
     ///
     /// [`Query`](StoreError::Query) or [`Unreadable`](StoreError::Unreadable).
     fn requests(&self, run_id: Uuid) -> BoxFuture<'_, Result<Vec<LlmRequest>, StoreError>>;
+
+    /// The attempt with this id.
+    ///
+    /// # Errors
+    ///
+    /// [`Query`](StoreError::Query) or [`Unreadable`](StoreError::Unreadable).
+    fn request(&self, id: Uuid) -> BoxFuture<'_, Result<Option<LlmRequest>, StoreError>>;
+
+    /// What was recorded in the tree of a root run, all of it as of one moment. It is empty if no
+    /// root run has this id: a sub-run is in the journal of its root.
+    ///
+    /// # Errors
+    ///
+    /// [`Query`](StoreError::Query) or [`Unreadable`](StoreError::Unreadable). The JSON of step runs
+    /// is not parsed, and so is never the reason.
+    fn journal(&self, root_run_id: Uuid) -> BoxFuture<'_, Result<Journal, StoreError>>;
+
+    /// Of the step runs with this cache key that completed at `since` or later the one that did last.
+    /// Those that took their output from another run are left out: they do not make it younger.
+    ///
+    /// # Errors
+    ///
+    /// [`Query`](StoreError::Query) or [`Unreadable`](StoreError::Unreadable).
+    fn cached_step(
+        &self,
+        cache_key: &str,
+        since: DateTime<Utc>,
+    ) -> BoxFuture<'_, Result<Option<JournalStep>, StoreError>>;
+
+    /// Where this run was forked from, if it was.
+    ///
+    /// # Errors
+    ///
+    /// [`Query`](StoreError::Query).
+    fn fork(&self, run_id: Uuid) -> BoxFuture<'_, Result<Option<RunFork>, StoreError>>;
 
     /// Deletes a run with its step runs, attempts and sub-runs, and says whether there was one.
     ///

@@ -1,12 +1,14 @@
 //! What can be written. A write carries only what is known at that moment; JSON is already text.
 
+mod fork;
 mod request;
 mod run;
 mod step;
 
+pub use fork::NewFork;
 pub use request::{NewRequest, RequestFinish};
-pub use run::{NewRun, Progress, RunFinish, RunProgress};
-pub use step::{NewStep, StepFinish};
+pub use run::{NewRun, Progress, RunFinish, RunProgress, RunReopen};
+pub use step::{HitNote, NewStep, StepFinish};
 
 /// One change to the database, for [`Store::submit`](crate::Store::submit).
 #[derive(Debug, Clone, PartialEq)]
@@ -18,10 +20,16 @@ pub enum Write {
     UpdateRun(RunProgress),
     /// A run ends, and with it what is open below it.
     FinishRun(RunFinish),
+    /// A run that ended, or was left behind, runs again.
+    ReopenRun(RunReopen),
+    /// A run begins with the journal of another one.
+    Fork(NewFork),
     /// A step starts.
     StartStep(NewStep),
     /// A step ends.
     FinishStep(StepFinish),
+    /// A replay took a recorded step run.
+    NoteHit(HitNote),
     /// A request is about to leave.
     SendRequest(NewRequest),
     /// A request was answered or given up.
@@ -42,8 +50,11 @@ into_write! {
     NewRun => StartRun,
     RunProgress => UpdateRun,
     RunFinish => FinishRun,
+    RunReopen => ReopenRun,
+    NewFork => Fork,
     NewStep => StartStep,
     StepFinish => FinishStep,
+    HitNote => NoteHit,
     NewRequest => SendRequest,
     RequestFinish => FinishRequest,
 }

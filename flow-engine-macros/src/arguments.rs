@@ -10,6 +10,12 @@ use syn::{Expr, ExprLit, Ident, Lit, LitInt, LitStr, Token};
 
 use crate::mistakes::Mistakes;
 
+/// In characters.
+const LONGEST_NAME: usize = 100;
+
+/// How durations are written.
+const DURATIONS: &str = r#"`"7d"`, `"12h"`, `"30m"`"#;
+
 /// `name` or `name = value`.
 pub(crate) struct Argument {
     pub(crate) name: Ident,
@@ -66,6 +72,48 @@ impl Argument {
             })) => Some(text.clone()),
             other => self.wrong(other.as_ref(), "a text in quotes", mistakes),
         }
+    }
+
+    /// The value as a name to record; another kind of value is reported.
+    pub(crate) fn recorded_name(&self, mistakes: &mut Mistakes) -> Option<String> {
+        let literal = self.string(mistakes)?;
+        let name = literal.value();
+        let count = name.chars().count();
+        let control = name.chars().find(|character| character.is_control());
+        let wrong = match control {
+            _ if name.is_empty() => "is empty".to_owned(),
+            Some(control) => format!("holds the control character {control:?}"),
+            None if name.trim().is_empty() => "is blank".to_owned(),
+            None if count > LONGEST_NAME => format!("has {count} characters"),
+            None => return Some(name),
+        };
+        let message = format!(
+            "this name {wrong}\n\
+             `name` takes 1 to {LONGEST_NAME} characters: not only blanks, and no control characters"
+        );
+        mistakes.add(literal, message);
+        None
+    }
+
+    /// The value as seconds, from a duration such as `"7d"`; another kind of value is reported.
+    pub(crate) fn seconds(&self, mistakes: &mut Mistakes) -> Option<u64> {
+        let value = self.value.as_ref();
+        let Some(Expr::Lit(ExprLit {
+            lit: Lit::Str(text),
+            ..
+        })) = value
+        else {
+            let wanted = format!("a duration in quotes: {DURATIONS}");
+            return self.wrong(value, &wanted, mistakes);
+        };
+        let wanted = match humantime::parse_duration(&text.value()) {
+            Ok(duration) if duration.as_secs() >= 1 && duration.subsec_nanos() == 0 => {
+                return Some(duration.as_secs());
+            }
+            Ok(_) => format!("a duration of whole seconds, at least 1: {DURATIONS}"),
+            Err(error) => format!("a duration: {DURATIONS}\n{error}"),
+        };
+        self.wrong(value, &wanted, mistakes)
     }
 
     /// The value as a whole number of at least 1; another kind of value is reported.

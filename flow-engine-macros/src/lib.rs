@@ -6,6 +6,7 @@
 //! collects every mistake, `prompt` checks the prompt file, `expand` writes the code.
 
 mod arguments;
+mod code;
 mod data;
 mod docs;
 mod expand;

@@ -30,7 +30,11 @@ pub(crate) struct Model {
     pub(crate) visibility: Visibility,
     pub(crate) name: Ident,
     pub(crate) type_name: Ident,
+    /// Given in place of the fn's name.
+    pub(crate) recorded_name: Option<String>,
     pub(crate) version: i32,
+    /// In seconds.
+    pub(crate) cache: Option<u64>,
     pub(crate) params: Vec<Param>,
     pub(crate) output: Output,
     pub(crate) work: Work,
@@ -69,8 +73,10 @@ pub(crate) fn decide(
     mistakes: &mut Mistakes,
 ) -> Option<Model> {
     let known: &[&str] = match role {
-        Role::Step => &["kind", "prompt", "model", "version", "type"],
-        Role::Flow => &["total_steps", "version", "type"],
+        Role::Step => &[
+            "kind", "prompt", "model", "name", "version", "cache", "type",
+        ],
+        Role::Flow => &["total_steps", "name", "version", "type"],
     };
     let arguments = Arguments::read(arguments, known, mistakes);
     let sound = check_signature(item, mistakes);
@@ -100,7 +106,9 @@ pub(crate) fn decide(
         visibility: item.visibility.clone(),
         name,
         type_name,
+        recorded_name: arguments.recorded_name,
         version: arguments.version.unwrap_or(1),
+        cache: arguments.cache,
         params: params.list,
         output,
         work,
@@ -112,7 +120,9 @@ struct Arguments {
     kind: Option<Expr>,
     prompt: Option<LitStr>,
     model: Option<LitStr>,
+    recorded_name: Option<String>,
     version: Option<i32>,
+    cache: Option<u64>,
     type_name: Option<Ident>,
     total_steps: Option<i32>,
     /// Something is wrong with them, so what is left out may not have been meant to be.
@@ -133,7 +143,9 @@ impl Arguments {
                 }
                 "prompt" => read.prompt = argument.string(mistakes),
                 "model" => read.model = argument.string(mistakes),
+                "name" => read.recorded_name = argument.recorded_name(mistakes),
                 "version" => read.version = argument.count(mistakes),
+                "cache" => read.cache = argument.seconds(mistakes),
                 "total_steps" => read.total_steps = argument.count(mistakes),
                 _ => read.type_name = argument.ident(mistakes),
             }

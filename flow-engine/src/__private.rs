@@ -7,7 +7,7 @@ pub use serde;
 pub use serde_json::{Map, Value};
 
 pub use crate::call::{Body, Call, Flow, Step, Work, debug};
-pub use crate::definition::{Definition, Registration, WorkKind};
+pub use crate::definition::{Definition, Registration, WorkKind, registration};
 pub use crate::inputs::{Input, InputsSchema, input, known};
 pub use crate::output::{OutputOf, output};
 pub use crate::prompt::Prompt;

@@ -92,6 +92,9 @@ pub trait Executed {
 
     /// The output alone.
     fn into_output(self) -> Self::Output;
+
+    /// As the result of a run: a step used alone is one.
+    fn into_run(self) -> FlowResult<Self::Output>;
 }
 
 /// What a call shows of itself: its name and its inputs.

@@ -1,12 +1,18 @@
 //! What the macros know of a step or a flow at compile time, and the registry of all of them.
 
 use std::fmt;
+use std::sync::Arc;
 
-use serde_json::Value;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use serde_json::{Map, Value};
 
+use crate::call::{Call, Executed};
+use crate::error::Error;
 use crate::inputs::InputsSchema;
 use crate::output::Output;
 use crate::prompt::Prompt;
+use crate::run::{FlowResult, Run};
 use crate::state::StateType;
 use crate::step::StepKind;
 
@@ -28,6 +34,12 @@ pub struct Definition {
     pub output: Output,
     #[doc(hidden)]
     pub state: &'static [StateType],
+    /// The hash of a body's tokens.
+    #[doc(hidden)]
+    pub code: Option<&'static str>,
+    /// For how many seconds a result may be used again.
+    #[doc(hidden)]
+    pub cache: Option<u64>,
 }
 
 /// What a [`Definition`] does when it is called.
@@ -50,7 +62,7 @@ pub enum WorkKind {
 }
 
 impl Definition {
-    /// The fn's name; unique in a program.
+    /// The fn's name, or the one given by `name = "…"`; unique in a program.
     pub fn name(&self) -> &'static str {
         self.name
     }
@@ -131,7 +143,47 @@ impl fmt::Debug for Definition {
 /// One entry of the registry, which the linker fills: there is no list to keep.
 #[doc(hidden)]
 #[derive(Debug)]
-pub struct Registration(pub fn() -> &'static Definition);
+pub struct Registration {
+    definition: fn() -> &'static Definition,
+    launch: Launch,
+}
+
+/// Makes of recorded inputs what executes a run, or says why they do not fit.
+pub(crate) type Launch = fn(Map<String, Value>) -> Result<Start, Error>;
+
+/// Executes a run.
+pub(crate) type Start =
+    Box<dyn FnOnce(Arc<Run>) -> BoxFuture<'static, Result<FlowResult<Value>, Error>> + Send>;
+
+/// Called by the macros.
+#[doc(hidden)]
+pub const fn registration<C: Call>() -> Registration {
+    Registration {
+        definition: C::definition,
+        launch: launch::<C>,
+    }
+}
+
+fn launch<C: Call>(mut inputs: Map<String, Value>) -> Result<Start, Error> {
+    // An input that the fn has no more is no obstacle; one that it newly needs is.
+    let schema = C::input_schema();
+    let known = schema["properties"].as_object();
+    inputs.retain(|name, _| known.is_some_and(|known| known.contains_key(name)));
+    let call = C::from_inputs(inputs)?;
+    Ok(Box::new(move |run| {
+        let executed = call.start(run);
+        async move {
+            let done = executed.await?.into_run();
+            Ok(FlowResult {
+                run_id: done.run_id,
+                flow_name: done.flow_name,
+                output_content: C::OUTPUT.to_value(&done.output_content)?,
+                metadata: done.metadata,
+            })
+        }
+        .boxed()
+    }))
+}
 
 inventory::collect!(Registration);
 
@@ -139,8 +191,16 @@ inventory::collect!(Registration);
 pub(crate) fn registered() -> Vec<&'static Definition> {
     let mut all: Vec<_> = inventory::iter::<Registration>
         .into_iter()
-        .map(|entry| (entry.0)())
+        .map(|entry| (entry.definition)())
         .collect();
     all.sort_by_key(|definition| definition.name);
     all
+}
+
+/// The step or flow of this name, and how it is executed.
+pub(crate) fn find(name: &str) -> Option<(&'static Definition, Launch)> {
+    inventory::iter::<Registration>
+        .into_iter()
+        .map(|entry| ((entry.definition)(), entry.launch))
+        .find(|(definition, _)| definition.name == name)
 }

@@ -62,6 +62,10 @@ pub enum ErrorKind {
     Prompt,
     /// A step or a flow was called where there is no run, and no engine to start one.
     OutsideRun,
+    /// A run cannot be resumed or forked as it stands: the message says why.
+    NotResumable,
+    /// What [`timeout`](crate::timeout) waited for took longer.
+    TimedOut,
     /// The engine's configuration is wrong: the message says what to set.
     Configuration,
     /// The database could not be opened, read or written.
@@ -228,6 +232,11 @@ impl Error {
 
     pub(crate) fn record(&self) -> &ErrorRecord {
         &self.0
+    }
+
+    /// The error that was recorded so.
+    pub(crate) fn from_record(record: ErrorRecord) -> Self {
+        Self(Box::new(record))
     }
 }
 

@@ -173,9 +173,11 @@ extern crate self as flow_engine;
 pub mod __private;
 mod call;
 mod definition;
+mod difference;
 mod engine;
 mod environment;
 mod error;
+mod identity;
 mod inputs;
 pub mod llm;
 mod lock;
@@ -190,7 +192,11 @@ pub mod step;
 pub use call::{Call, Executed, Flow, Step};
 pub use chrono::{DateTime, Utc};
 pub use definition::Definition;
-pub use engine::{Engine, EngineBuilder};
+pub use difference::Change;
+pub use engine::{
+    Comparison, Engine, EngineBuilder, Explanation, ForkRequest, PlannedHit, PlannedMiss, ResumePlan,
+    ResumedRun, RunSummary, StepPair, StepSummary, UnaskedStep,
+};
 pub use error::{BoxError, Error, ErrorKind, Result};
 pub use flow_engine_db::{
     ExecutionMode, FlowRun, FlowStepRun, LlmRequest, RequestStatus, RunFilter, RunStatus,
@@ -208,7 +214,10 @@ pub use inputs::InputType;
 pub use llm::{LlmError, LlmErrorKind};
 pub use output::{Output, OutputType};
 pub use prompt::Prompt;
-pub use run::{Current, FlowResult, Metadata, RunRequest, StepResult, current};
+pub use run::{
+    Current, FlowResult, Metadata, MissReason, RunRequest, StepResult, current, in_current_run, map,
+    now, race, random, spawn, timeout, uuid,
+};
 // Not `Value`: with its variant `String` in sight, rustc would write `std::string::String` into users' errors.
 pub use serde_json::json;
 pub use uuid::Uuid;

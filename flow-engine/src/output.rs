@@ -57,7 +57,14 @@ pub const fn output<T: OutputType>() -> OutputOf<T> {
         write: |output| serde_json::to_string(output),
         read: |text| {
             let json = &mut serde_json::Deserializer::from_str(text);
-            serde_path_to_error::deserialize(json).map_err(at_path)
+            serde_path_to_error::deserialize(json).or_else(|error| {
+                // With serde_json's `arbitrary_precision`, floats in types that serde buffers (`untagged`, `flatten`)
+                // read from a value only; without it, integers above 64 bits from text only.
+                let value: Option<Value> = serde_json::from_str(text).ok();
+                value
+                    .and_then(|value| T::deserialize(value).ok())
+                    .ok_or_else(|| at_path(error))
+            })
         },
     }
 }
@@ -100,6 +107,13 @@ impl<T> OutputOf<T> {
         let json = (self.write)(output)
             .map_err(|error| invalid(format!("the output cannot be written as JSON: {error}")))?;
         self.read_back(json)
+    }
+
+    /// The output as a JSON value.
+    pub(crate) fn to_value(&self, output: &T) -> Result<Value, Error> {
+        let json = self.record(output)?.json;
+        serde_json::from_str(&json)
+            .map_err(|error| invalid(format!("the output cannot be read as JSON: {error}")))
     }
 
     /// What is recorded as this JSON.

@@ -14,4 +14,5 @@ mod kinds;
 mod nesting;
 mod outputs;
 mod records;
+mod resume;
 mod support;

@@ -73,6 +73,8 @@ record! {
         pub lease_until: Option<DateTime<Utc>>,
         /// Attempts whose cost is not known, and not in `total_cost`.
         pub unpriced_requests: i64,
+        /// Where below its root it was called; `None` for a root.
+        pub scope: Option<String>,
     }
 }
 

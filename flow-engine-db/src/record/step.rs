@@ -57,5 +57,14 @@ record! {
         pub scope: Option<String>,
         /// Why the journal had no recorded completion for it.
         pub miss_reason: Option<String>,
+        /// What a replay noted when it took this recorded completion: `code changed`, ….
+        pub hit_note: Option<String>,
+        /// The step run that `miss_reason` compares it with. It may have been deleted.
+        pub compared_with: Option<Uuid>,
+        /// The run that recorded this output first, if it was not this one: a fork or the cache took
+        /// it from there. It may have been deleted.
+        pub origin_run_id: Option<Uuid>,
+        /// What identifies this call among all runs, if its output may be taken from the cache.
+        pub cache_key: Option<String>,
     }
 }

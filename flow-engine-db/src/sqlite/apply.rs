@@ -1,12 +1,15 @@
-//! One write as one statement (the end of a run: a few). Nothing here begins or ends a transaction.
+//! One write as one statement (the end of a run, and its reopening: a few). Nothing here begins or ends a transaction.
 //!
 //! A write that is applied a second time changes nothing: an insert leaves a row that is there
 //! alone, and a finish changes open rows only.
 
 mod close_below;
+mod fork;
+mod reopen;
 mod request;
 mod run;
 mod step;
+mod tree;
 
 pub(super) use run::delete_run;
 
@@ -37,8 +40,11 @@ fn apply_write(connection: &mut SqliteConnection, write: &Write) -> Result<(), F
         Write::StartRun(run) => ("start a flow run", run::insert(connection, run)),
         Write::UpdateRun(progress) => ("update a flow run", run::update(connection, progress)),
         Write::FinishRun(finish) => ("finish a flow run", run::finish(connection, finish)),
+        Write::ReopenRun(reopen) => ("reopen a flow run", reopen::reopen(connection, reopen)),
+        Write::Fork(fork) => ("record a fork", fork::insert(connection, fork)),
         Write::StartStep(step) => ("start a step run", step::insert(connection, step)),
         Write::FinishStep(finish) => ("finish a step run", step::finish(connection, finish)),
+        Write::NoteHit(hit) => ("note a replayed step run", step::note_hit(connection, hit)),
         Write::SendRequest(request) => (
             "record an llm request",
             request::insert(connection, request),

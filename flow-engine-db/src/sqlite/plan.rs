@@ -1,13 +1,17 @@
 //! What has to be written for a batch of units: writes of one row that follow each other become
 //! one.
 
+mod lineage;
+
 use std::collections::HashMap;
 
 use uuid::Uuid;
 
-use crate::{NewRequest, NewRun, NewStep, RequestFinish, StepFinish, Write};
+pub(super) use lineage::Lineage;
 
-/// One statement, or for [`Write::FinishRun`] a few.
+use crate::{NewRequest, NewStep, RequestFinish, StepFinish, Write};
+
+/// One statement, or for [`Write::FinishRun`] and [`Write::ReopenRun`] a few.
 #[derive(Debug, PartialEq)]
 pub(super) enum Action<'a> {
     /// As it was submitted.
@@ -47,6 +51,15 @@ pub(super) fn coalesce<'a>(
                     .retain(|_, (_, step)| !lineage.may_close(finish.id, step.flow_run_id));
                 lineage.forget(finish.id);
             }
+            // It closes what is below it as an end does, and so is the same barrier. Who stands above
+            // it does not change: what is known of that stays true.
+            Write::ReopenRun(reopen) => {
+                last_progress.remove(&reopen.id);
+                started_steps
+                    .retain(|_, (_, step)| !lineage.may_close(reopen.id, step.flow_run_id));
+            }
+            // Neither has a column that another write of the batch sets.
+            Write::Fork(_) | Write::NoteHit(_) => {}
             Write::StartStep(step) => {
                 started_steps.insert(step.id, (here, step));
             }
@@ -72,66 +85,13 @@ pub(super) fn coalesce<'a>(
     actions.into_iter().flatten().collect()
 }
 
-/// Which runs stand above each run, as far as this process started them: it says which steps the
-/// end of a run closes.
-#[derive(Debug, Default)]
-pub(super) struct Lineage(HashMap<Uuid, Above>);
-
-#[derive(Debug, Clone, Copy)]
-struct Above {
-    parent: Option<Uuid>,
-    root: Uuid,
-}
-
-impl Lineage {
-    /// Runs that end elsewhere, or never, are forgotten together with all others: what is not known
-    /// only costs a second statement.
-    const LIMIT: usize = 100_000;
-    /// As far up as is looked; what stands higher counts as not known. It ends the search also in a
-    /// run that calls itself its parent.
-    const HEIGHT: usize = 100;
-
-    fn learn(&mut self, run: &NewRun) {
-        if self.0.len() >= Self::LIMIT {
-            self.0.clear();
-        }
-        let above = Above {
-            parent: run.parent_run_id,
-            root: run.root_run_id,
-        };
-        self.0.insert(run.id, above);
-    }
-
-    fn forget(&mut self, run: Uuid) {
-        self.0.remove(&run);
-    }
-
-    /// Whether the end of `ended` may close the steps of `run`: the two are one, or `ended` stands
-    /// above, or what stands above is not known.
-    fn may_close(&self, ended: Uuid, run: Uuid) -> bool {
-        let mut current = run;
-        for _ in 0..Self::HEIGHT {
-            if current == ended {
-                return true;
-            }
-            match self.0.get(&current) {
-                Some(above) if above.root == ended => return true,
-                Some(Above {
-                    parent: Some(parent),
-                    ..
-                }) => current = *parent,
-                Some(Above { parent: None, .. }) => return false,
-                None => return true,
-            }
-        }
-        true
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Progress, RequestStatus, RunFinish, RunProgress, RunStatus, StepStatus};
+    use crate::{
+        HitNote, NewRun, Progress, RequestStatus, RunFinish, RunProgress, RunReopen, RunStatus,
+        StepStatus,
+    };
 
     fn id(n: u128) -> Uuid {
         Uuid::from_u128(n)
@@ -164,6 +124,10 @@ mod tests {
 
     fn end(run: u128) -> Write {
         RunFinish::new(id(run), RunStatus::Completed, Progress::default()).into()
+    }
+
+    fn reopen(run: u128) -> Write {
+        RunReopen::new(id(run)).into()
     }
 
     fn progress(run: u128, steps: i32) -> Write {
@@ -296,11 +260,48 @@ mod tests {
     }
 
     #[test]
-    fn what_is_remembered_of_runs_has_a_limit() {
-        let mut lineage = Lineage::default();
-        for run in 0..=Lineage::LIMIT {
-            lineage.learn(&NewRun::new(id(run as u128), "flow", "{}"));
-        }
-        assert_eq!(lineage.0.len(), 1);
+    fn progress_does_not_jump_over_the_reopening_of_its_run() {
+        assert_eq!(
+            plan(&[progress(1, 1), reopen(1), progress(1, 2), progress(1, 3)]),
+            ["0", "1", "3"]
+        );
+    }
+
+    #[test]
+    fn a_finish_does_not_jump_over_the_reopening_of_its_run_or_one_above() {
+        assert_eq!(plan(&[start(1, 9), reopen(9), finish(1)]), ["0", "1", "2"]);
+        let below = [
+            start_run(9, 9),
+            start_sub_run(8, 9, 9),
+            start(1, 8),
+            reopen(9),
+            finish(1),
+        ];
+        assert_eq!(plan(&below), ["0", "1", "2", "3", "4"]);
+    }
+
+    #[test]
+    fn a_step_of_a_reopened_run_becomes_one() {
+        let writes = [end(9), reopen(9), start(1, 9), finish(1)];
+        assert_eq!(plan(&writes), ["0", "1", "step 1"]);
+    }
+
+    /// A reopened run is not forgotten: it has the same runs above it.
+    #[test]
+    fn the_end_of_another_tree_does_not_stand_between_in_a_reopened_run() {
+        let writes = [start_run(8, 8), reopen(8), start(1, 8), end(9), finish(1)];
+        assert_eq!(plan(&writes), ["0", "1", "step 1", "3"]);
+    }
+
+    #[test]
+    fn a_note_does_not_stand_between() {
+        let note = HitNote {
+            id: id(1),
+            note: "code changed".to_owned(),
+        };
+        assert_eq!(
+            plan(&[start(1, 9), note.into(), finish(1)]),
+            ["step 1", "1"]
+        );
     }
 }

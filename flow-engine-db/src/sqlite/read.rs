@@ -1,5 +1,7 @@
 //! Reads: a small pool of connections that cannot write.
 
+mod journal;
+
 use std::path::{Path, PathBuf};
 
 use diesel::{
@@ -125,6 +127,20 @@ impl Readers {
             .await
             .map_err(failed(ACTION))?;
         rows.into_iter().map(RequestRow::into_record).collect()
+    }
+
+    pub(super) async fn request(&self, id: Uuid) -> Result<Option<LlmRequest>, StoreError> {
+        const ACTION: &str = "read an llm request";
+        let mut connection = self.connection(ACTION).await?;
+        let row = llm_requests::table
+            .find(Id(id))
+            .select(RequestRow::as_select())
+            .first(&mut connection)
+            .await;
+        row.optional()
+            .map_err(failed(ACTION))?
+            .map(RequestRow::into_record)
+            .transpose()
     }
 
     async fn connection(&self, action: &'static str) -> Result<Object<Connection>, StoreError> {

@@ -5,6 +5,7 @@ use std::{
     sync::Arc,
 };
 
+use chrono::{DateTime, Utc};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
@@ -14,7 +15,8 @@ use super::{
     writer::{Job, Writer},
 };
 use crate::{
-    BoxFuture, Commit, FlowRun, FlowStepRun, LlmRequest, RunFilter, Store, StoreError, Write,
+    BoxFuture, Commit, FlowRun, FlowStepRun, Journal, JournalStep, LlmRequest, RunFilter, RunFork,
+    Store, StoreError, Write,
 };
 
 #[derive(Debug)]
@@ -90,6 +92,26 @@ impl Store for SqliteStore {
 
     fn requests(&self, run_id: Uuid) -> BoxFuture<'_, Result<Vec<LlmRequest>, StoreError>> {
         Box::pin(self.readers.requests(run_id))
+    }
+
+    fn request(&self, id: Uuid) -> BoxFuture<'_, Result<Option<LlmRequest>, StoreError>> {
+        Box::pin(self.readers.request(id))
+    }
+
+    fn journal(&self, root_run_id: Uuid) -> BoxFuture<'_, Result<Journal, StoreError>> {
+        Box::pin(self.readers.journal(root_run_id))
+    }
+
+    fn cached_step(
+        &self,
+        cache_key: &str,
+        since: DateTime<Utc>,
+    ) -> BoxFuture<'_, Result<Option<JournalStep>, StoreError>> {
+        Box::pin(self.readers.cached_step(cache_key.to_owned(), since))
+    }
+
+    fn fork(&self, run_id: Uuid) -> BoxFuture<'_, Result<Option<RunFork>, StoreError>> {
+        Box::pin(self.readers.fork(run_id))
     }
 
     fn delete_run(&self, id: Uuid) -> BoxFuture<'_, Result<bool, StoreError>> {

@@ -1,4 +1,4 @@
-//! The writes of a run's life: start, progress, finish.
+//! The writes of a run's life: start, progress, finish, and starting again.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -44,6 +44,8 @@ pub struct NewRun {
     pub priority: i32,
     /// A queued run does not start before this.
     pub start_at: Option<DateTime<Utc>>,
+    /// Where below its root it was called; `None` for a root.
+    pub scope: Option<String>,
 }
 
 impl NewRun {
@@ -68,6 +70,7 @@ impl NewRun {
             idempotency_key: None,
             priority: 0,
             start_at: None,
+            scope: None,
         }
     }
 }
@@ -137,6 +140,37 @@ impl RunFinish {
             outputs: None,
             error_message: None,
             progress,
+        }
+    }
+}
+
+/// A run that ended, whatever its status, or that a killed process left behind, runs again.
+///
+/// What is still open below it is closed first, as a [`RunFinish`] with
+/// [`Interrupted`](RunStatus::Interrupted) closes it, at the time of the commit. Then the run becomes
+/// `running`, without an end, an output or an error; what it used so far stays. The runs below it
+/// that have ended stay ended: each is opened again by a write of its own.
+///
+/// Applying it twice is harmless, as long as the run has started nothing in between: that would be
+/// closed. A run that is gone is [`NotOpen`](crate::StoreError::NotOpen).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunReopen {
+    /// The run.
+    pub id: Uuid,
+    /// Other inputs than those it has: a JSON document.
+    pub inputs: Option<String>,
+    /// Whether the failed step runs of this run, and of all runs below it, leave the journal: they
+    /// lose their `call_key`, so that the calls are executed again.
+    pub retire_failed: bool,
+}
+
+impl RunReopen {
+    /// A run that goes on with its inputs and its whole journal.
+    pub fn new(id: Uuid) -> Self {
+        Self {
+            id,
+            inputs: None,
+            retire_failed: false,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The writes of a step run's life: start and finish.
+//! The writes of a step run's life: start and finish, and what a replay notes.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -41,6 +41,12 @@ pub struct NewStep {
     pub scope: Option<String>,
     /// Why the journal had no recorded completion for it.
     pub miss_reason: Option<String>,
+    /// The step run that `miss_reason` compares it with.
+    pub compared_with: Option<Uuid>,
+    /// The run that recorded this output first, if it was not this one.
+    pub origin_run_id: Option<Uuid>,
+    /// What identifies this call among all runs, if its output may be taken from the cache.
+    pub cache_key: Option<String>,
 }
 
 impl NewStep {
@@ -62,6 +68,9 @@ impl NewStep {
             code_hash: None,
             scope: None,
             miss_reason: None,
+            compared_with: None,
+            origin_run_id: None,
+            cache_key: None,
         }
     }
 }
@@ -110,4 +119,16 @@ impl StepFinish {
             error_message: None,
         }
     }
+}
+
+/// What a replay noted when it took a recorded step run, in place of what was noted before.
+///
+/// It is for a step run of any status; one that is gone is
+/// [`NotOpen`](crate::StoreError::NotOpen).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HitNote {
+    /// The step run.
+    pub id: Uuid,
+    /// What was noted: `code changed`, ….
+    pub note: String,
 }

@@ -4,11 +4,15 @@ use std::sync::Arc;
 
 use flow_engine_db::Store;
 
+pub(crate) mod caching;
 pub(crate) mod closing;
 pub(crate) mod deleting;
+pub(crate) mod forking;
+pub(crate) mod journal;
 pub(crate) mod lifetime;
 pub(crate) mod listing;
 pub(crate) mod load;
+pub(crate) mod reopening;
 pub(crate) mod requests;
 pub(crate) mod rows;
 pub(crate) mod runs;
@@ -27,6 +31,10 @@ pub(crate) struct Fresh {
 macro_rules! store_conformance {
     ($fresh:path) => {
         store_conformance! { @each $fresh;
+            caching::a_cached_step_is_one_that_completed_with_this_key,
+            caching::of_several_cached_steps_the_newest_is_read,
+            caching::a_step_that_completed_before_the_given_time_is_not_cached,
+            caching::an_output_taken_from_another_run_is_not_cached_again,
             closing::the_end_of_a_run_closes_its_open_steps_and_requests,
             closing::the_end_of_a_root_closes_the_runs_below_it,
             closing::an_interrupted_root_interrupts_the_runs_below_it,
@@ -44,6 +52,19 @@ macro_rules! store_conformance {
             deleting::a_deleted_sub_run_takes_only_what_is_below_it_along,
             deleting::deleting_takes_its_turn_behind_queued_writes,
             deleting::a_write_for_a_deleted_run_is_refused,
+            forking::where_a_run_was_forked_from_is_read_back,
+            forking::recording_a_fork_twice_leaves_it_as_it_is,
+            forking::a_fork_of_a_run_that_is_not_there_is_refused,
+            forking::a_fork_outlives_the_run_it_was_forked_from,
+            forking::a_fork_is_deleted_with_its_own_run,
+            journal::a_journal_holds_the_whole_tree_and_nothing_else,
+            journal::a_journal_is_read_by_its_root_only,
+            journal::steps_of_a_journal_are_in_the_order_they_started,
+            journal::every_column_of_a_journal_step_is_read_back,
+            journal::json_in_a_journal_is_the_text_that_was_stored,
+            journal::a_journal_step_names_the_attempt_that_gave_its_output,
+            journal::open_requests_are_the_attempts_of_open_steps,
+            journal::a_journal_is_of_one_moment,
             lifetime::a_store_is_dropped_outside_a_runtime,
             lifetime::a_closed_store_refuses_writes_and_goes_on_reading,
             lifetime::what_was_queued_before_closing_is_written,
@@ -53,8 +74,20 @@ macro_rules! store_conformance {
             listing::each_filter_keeps_only_what_matches,
             listing::pages_by_offset_and_by_id_are_the_same,
             load::no_step_of_many_concurrent_tasks_is_lost,
+            reopening::a_run_that_ended_runs_again_whatever_its_status,
+            reopening::a_run_left_behind_is_closed_below_and_runs_again,
+            reopening::a_reopened_sub_run_leaves_the_others_open,
+            reopening::a_run_is_reopened_with_other_inputs,
+            reopening::failed_steps_leave_the_journal_if_they_are_retired,
+            reopening::failed_steps_stay_in_the_journal_if_they_are_not_retired,
+            reopening::a_run_that_is_gone_is_not_reopened,
+            reopening::reopening_a_run_twice_is_harmless,
+            reopening::a_run_is_reopened_and_goes_on_in_one_unit,
+            reopening::progress_before_a_reopening_is_refused,
+            reopening::a_finish_right_behind_a_reopening_comes_too_late,
             requests::every_column_of_a_request_is_read_back,
             requests::a_request_sent_and_answered_at_once_is_the_same_row,
+            requests::a_request_that_is_not_there_is_none,
             requests::requests_are_read_in_the_order_they_were_sent,
             requests::a_cancelled_request_takes_an_answer_that_comes_late,
             requests::an_answered_request_takes_no_second_answer,
@@ -69,6 +102,9 @@ macro_rules! store_conformance {
             steps::an_unknown_cost_is_none_and_not_zero,
             steps::a_step_is_finished_once,
             steps::a_step_may_name_a_request_sent_later_in_its_unit,
+            steps::a_note_is_kept_whatever_the_status_of_the_step,
+            steps::a_note_between_a_start_and_its_finish_is_kept,
+            steps::a_note_for_a_step_that_is_gone_is_refused,
             units::a_failing_unit_leaves_no_trace_and_its_neighbours_are_committed,
             units::a_unit_that_fails_at_the_commit_leaves_its_neighbours_committed,
             units::units_are_written_in_the_order_of_submission,

@@ -5,6 +5,7 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 
 use super::{input_const, is_flow, option, state_const};
+use crate::code;
 use crate::docs;
 use crate::model::{KindPath, Model, Work};
 use crate::names::plain;
@@ -68,17 +69,23 @@ pub(super) fn call_impl(model: &Model, prompt: Option<&Prompt>) -> TokenStream {
         }
 
         ::flow_engine::__private::inventory::submit! {
-            ::flow_engine::__private::Registration(<#type_name as ::flow_engine::__private::Call>::definition)
+            ::flow_engine::__private::registration::<#type_name>()
         }
     }
 }
 
 fn definition(model: &Model, prompt: Option<&Prompt>) -> TokenStream {
-    let (name, docs, version) = (
-        plain(&model.name),
-        docs::text(&model.attributes),
-        model.version,
-    );
+    let name = model
+        .recorded_name
+        .clone()
+        .unwrap_or_else(|| plain(&model.name));
+    let (docs, version) = (docs::text(&model.attributes), model.version);
+    let cache = option(model.cache.as_ref());
+    let code = match &model.work {
+        Work::Flow { body, .. } | Work::Task { body } => Some(code::hash(body)),
+        Work::Ask { .. } => None,
+    };
+    let code = option(code.as_ref());
     let work = match &model.work {
         Work::Flow { total_steps, .. } => {
             let total_steps = option(total_steps.as_ref());
@@ -115,6 +122,8 @@ fn definition(model: &Model, prompt: Option<&Prompt>) -> TokenStream {
             work: ::flow_engine::__private::WorkKind::#work,
             docs: #docs,
             version: #version,
+            code: #code,
+            cache: #cache,
             location: ::core::concat!(::core::file!(), ":", ::core::line!()),
             inputs: |schema| { #(#type_name::#constants.describe(schema);)* let _ = schema; },
             output: <#type_name as ::flow_engine::__private::Call>::OUTPUT.erased(),

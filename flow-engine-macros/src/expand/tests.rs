@@ -161,3 +161,116 @@ fn a_taken_type_name_is_replaced_so_that_the_rest_is_still_checked() {
     assert_eq!(errors.len(), 2, "{errors:?}");
     assert_eq!(names, ["SummaryCall", "summary"]);
 }
+
+/// The fields of the definition, from the name to the location.
+fn definition(role: Role, arguments: TokenStream, item: TokenStream) -> String {
+    let code = call(role, arguments, item).to_string();
+    assert!(!code.contains("compile_error"), "{code}");
+    let (_, fields) = code.split_once("Definition { name : ").unwrap();
+    let (fields, _) = fields.split_once(" , location :").unwrap();
+    fields.to_owned()
+}
+
+#[test]
+fn what_is_recorded_is_in_the_definition() {
+    let item = quote!(
+        async fn count(text: String) -> usize {
+            text.len()
+        }
+    );
+    let hash = crate::code::hash(&quote!(text.len()));
+    let given = quote!(name = "count v1", cache = "1h 30m");
+    let fields = definition(Role::Step, given, item.clone());
+    assert!(fields.starts_with(r#""count v1" ,"#), "{fields}");
+    let ending = format!(
+        "code : :: core :: option :: Option :: Some (\"{hash}\") , \
+         cache : :: core :: option :: Option :: Some (5400u64)"
+    );
+    assert!(fields.ends_with(&ending), "{fields}");
+
+    let fields = definition(Role::Flow, quote!(name = "zählen"), item);
+    assert!(fields.starts_with(r#""zählen" ,"#), "{fields}");
+    let ending = format!(
+        "code : :: core :: option :: Option :: Some (\"{hash}\") , \
+         cache : :: core :: option :: Option :: None"
+    );
+    assert!(fields.ends_with(&ending), "{fields}");
+}
+
+#[test]
+fn a_model_step_has_no_code_and_may_be_cached() {
+    let item = quote!(
+        async fn shorten(content: String, style: String) -> String;
+    );
+    let fields = definition(Role::Step, quote!(cache = "7d"), item);
+    assert!(fields.starts_with(r#""shorten" ,"#), "{fields}");
+    let ending = "code : :: core :: option :: Option :: None , \
+                  cache : :: core :: option :: Option :: Some (604800u64)";
+    assert!(fields.ends_with(ending), "{fields}");
+}
+
+/// The prompt is found by the fn's name: there is no `cut.md`.
+#[test]
+fn a_recorded_name_changes_neither_the_fn_nor_its_type_nor_its_prompt() {
+    let item = quote!(
+        async fn shorten(content: String, style: String) -> String;
+    );
+    let (errors, names) = expanded(Role::Step, quote!(name = "cut"), item);
+    assert_eq!(errors, [""; 0]);
+    assert_eq!(names, ["Shorten", "shorten"]);
+}
+
+#[test]
+fn a_name_that_cannot_be_recorded_is_a_mistake() {
+    let item = quote!(
+        async fn count() {}
+    );
+    let (longest, too_long) = ("ä".repeat(100), "ä".repeat(101));
+    for role in [Role::Step, Role::Flow] {
+        for (name, wrong) in [
+            ("", "this name is empty"),
+            (" \u{a0}", "this name is blank"),
+            ("a\nb", r"this name holds the control character '\n'"),
+            (&too_long, "this name has 101 characters"),
+        ] {
+            let (errors, names) = expanded(role, quote!(name = #name), item.clone());
+            assert_eq!(errors, [wrong]);
+            assert_eq!(names, ["Count", "count"]);
+        }
+        definition(role, quote!(name = #longest), item.clone());
+    }
+}
+
+#[test]
+fn a_cache_that_is_not_for_whole_seconds_is_a_mistake() {
+    for (given, wanted) in [
+        (
+            quote!(cache = "0s"),
+            "a duration of whole seconds, at least 1",
+        ),
+        (
+            quote!(cache = "0"),
+            "a duration of whole seconds, at least 1",
+        ),
+        (
+            quote!(cache = "1500ms"),
+            "a duration of whole seconds, at least 1",
+        ),
+        (quote!(cache = ""), "a duration"),
+        (quote!(cache = "7"), "a duration"),
+        (quote!(cache = "soon"), "a duration"),
+        (quote!(cache = "-1d"), "a duration"),
+        (quote!(cache = "99999999999999999999d"), "a duration"),
+        (quote!(cache = 7), "a duration in quotes"),
+        (quote!(cache = WEEK), "a duration in quotes"),
+        (quote!(cache), "a duration in quotes"),
+    ] {
+        let item = quote!(
+            async fn count() {}
+        );
+        let (errors, names) = expanded(Role::Step, given, item);
+        let examples = r#"`"7d"`, `"12h"`, `"30m"`"#;
+        assert_eq!(errors, [format!("`cache` takes {wanted}: {examples}")]);
+        assert_eq!(names, ["Count", "count"]);
+    }
+}

@@ -76,7 +76,8 @@ impl EngineBuilder {
             store: flow_engine_db::connect(&url).await?,
             backend,
             model,
-            states: self.states,
+            states: Arc::new(self.states),
+            flights: Arc::default(),
         };
         Ok(Engine {
             services: Arc::new(services),

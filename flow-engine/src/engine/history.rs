@@ -8,7 +8,7 @@ use crate::error::Error;
 
 impl Engine {
     /// The store, once it holds what this engine has written so far: the end of a run that was just dropped, too.
-    async fn store(&self) -> &dyn Store {
+    pub(super) async fn store(&self) -> &dyn Store {
         // A closed store takes no more writes, and holds them all.
         let _closed = self.services.store.submit(Vec::new()).await;
         &*self.services.store

@@ -1,13 +1,21 @@
 //! The engine: what a program builds once, and starts runs with.
 
 mod builder;
+mod comparison;
+mod fork;
 mod history;
+mod plan;
+mod recovery;
 
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
 
 pub use builder::EngineBuilder;
+pub use comparison::{Comparison, RunSummary, StepPair, StepSummary};
+pub use fork::ForkRequest;
+pub use plan::{Explanation, PlannedHit, PlannedMiss, ResumePlan, UnaskedStep};
+pub use recovery::ResumedRun;
 
 use crate::call::Call;
 use crate::definition::{Definition, registered};

@@ -34,6 +34,8 @@ enum Mode {
         source: String,
         /// By the request's JSON: what is still to be given, in order.
         answers: Mutex<HashMap<String, VecDeque<LlmResponse>>>,
+        /// By the answer as it came.
+        by_raw: HashMap<String, LlmResponse>,
     },
     Record {
         path: PathBuf,
@@ -90,6 +92,7 @@ impl Cassette {
             )));
         }
         let mut answers: HashMap<_, VecDeque<_>> = HashMap::new();
+        let mut by_raw = HashMap::new();
         for interaction in tape.interactions {
             let key = key(&interaction.request)
                 .map_err(|error| configuration(format!("{source} is not a cassette: {error}")))?;
@@ -101,6 +104,7 @@ impl Cassette {
                 raw,
                 ..interaction.response
             };
+            by_raw.insert(response.raw.clone(), response.clone());
             answers.entry(key).or_default().push_back(response);
         }
         Ok(Self {
@@ -109,6 +113,7 @@ impl Cassette {
             mode: Mode::Replay {
                 source: source.to_owned(),
                 answers: Mutex::new(answers),
+                by_raw,
             },
         })
     }
@@ -243,6 +248,16 @@ impl LlmBackend for Cassette {
         }
     }
 
+    fn parse(&self, raw: &str) -> Result<LlmResponse, LlmError> {
+        match &self.mode {
+            Mode::Replay { by_raw, source, .. } => by_raw.get(raw).cloned().ok_or_else(|| {
+                let message = format!("{source} holds no such answer");
+                LlmError::new(LlmErrorKind::NotRecorded, message)
+            }),
+            Mode::Record { inner, .. } => inner.parse(raw),
+        }
+    }
+
     fn send<'a>(
         &'a self,
         request: &'a LlmRequest,
@@ -250,7 +265,9 @@ impl LlmBackend for Cassette {
     ) -> BoxFuture<'a, Result<LlmResponse, LlmError>> {
         Box::pin(async move {
             match &self.mode {
-                Mode::Replay { source, answers } => replayed(source, &mut lock(answers), request),
+                Mode::Replay {
+                    source, answers, ..
+                } => replayed(source, &mut lock(answers), request),
                 Mode::Record { path, inner, tape } => {
                     let response = inner.send(request, body).await?;
                     keep(path, &mut lock(tape), request, &response)?;

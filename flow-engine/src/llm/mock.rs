@@ -119,6 +119,10 @@ impl LlmBackend for MockBackend {
         Some("mock")
     }
 
+    fn parse(&self, raw: &str) -> Result<LlmResponse, LlmError> {
+        Ok(LlmResponse::text(raw))
+    }
+
     fn send<'a>(
         &'a self,
         request: &'a LlmRequest,

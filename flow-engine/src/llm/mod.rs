@@ -47,6 +47,16 @@ pub trait LlmBackend: fmt::Debug + Send + Sync + 'static {
         request.to_json()
     }
 
+    /// Reads an answer again from [`LlmResponse::raw`], as [`send`](Self::send) gave it: when the output type of a
+    /// step has changed, its recorded answer is read again and not paid for again.
+    ///
+    /// # Errors
+    /// When this is no answer of the provider, or the backend cannot read answers again: then it is asked again.
+    fn parse(&self, _raw: &str) -> Result<LlmResponse, LlmError> {
+        let message = format!("{} does not read recorded answers", self.provider());
+        Err(LlmError::new(LlmErrorKind::InvalidRequest, message))
+    }
+
     /// Sends one request, once: attempts and their policy belong to the engine. Dropping the future
     /// aborts the request.
     ///
@@ -79,7 +89,7 @@ pub struct LlmRequest {
 
 impl LlmRequest {
     /// The request as neutral JSON, the step's label left out.
-    fn to_json(&self) -> Result<Value, LlmError> {
+    pub(crate) fn to_json(&self) -> Result<Value, LlmError> {
         serde_json::to_value(self).map_err(|error| {
             LlmError::new(
                 LlmErrorKind::InvalidRequest,

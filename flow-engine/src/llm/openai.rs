@@ -258,6 +258,10 @@ impl LlmBackend for OpenAiBackend {
         Ok(Value::Object(body))
     }
 
+    fn parse(&self, raw: &str) -> Result<LlmResponse, LlmError> {
+        Delivery::recorded(raw).read()
+    }
+
     fn send<'a>(
         &'a self,
         _request: &'a LlmRequest,

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use flow_engine_db::{NewRequest, RequestFinish, RequestStatus};
-use serde_json::{Map, Value};
+use flow_engine_db::{JournalStep, NewRequest, RequestFinish, RequestStatus};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::progress::Spent;
@@ -11,6 +11,7 @@ use super::step::StepRecord;
 use super::{Run, Services};
 use crate::definition::{Definition, WorkKind};
 use crate::error::{Error, ErrorKind};
+use crate::identity::{Hash, Identity};
 use crate::llm::{LlmError, LlmErrorKind, LlmRequest, LlmResponse};
 use crate::prompt::Prompt;
 use crate::step::{StepCall, StepKind};
@@ -21,13 +22,17 @@ pub(super) struct Prepared<'a> {
     call: StepCall<'a>,
     request: LlmRequest,
     body: Value,
+    content: Hash,
+    schema: Hash,
 }
 
 impl<'a> Prepared<'a> {
+    /// `asked` is the model to ask in place of all others, if the run says so.
     pub(super) fn new(
         run: &Run,
         definition: &'static Definition,
         inputs: &'a Map<String, Value>,
+        asked: Option<&str>,
     ) -> Result<Self, Error> {
         let WorkKind::Model {
             kind,
@@ -41,16 +46,56 @@ impl<'a> Prepared<'a> {
             definition,
             prompt,
             inputs,
-            model: resolve(&run.services, model, prompt)?,
+            model: resolve(&run.services, asked.or(model), prompt)?,
         };
         let request = kind.request(&call)?;
         let body = run.services.backend.body(&request)?;
+        // All that the model reads, and apart from it how its answer is read.
+        let mut json = request.to_json()?;
+        let format = json.as_object_mut().and_then(|fields| fields.remove("format"));
         Ok(Self {
+            content: Hash::of("request", &json),
+            schema: Hash::of("schema", &json!({ "kind": kind.name(), "format": format })),
             kind,
             call,
             request,
             body,
         })
+    }
+
+    pub(super) fn identity(&self, name: &str, version: i32) -> Identity {
+        Identity::new(name, version, self.content, Some(self.schema))
+    }
+
+    pub(super) fn prompt_id(&self) -> &'static str {
+        self.call.prompt.id()
+    }
+
+    pub(super) fn model(&self) -> &str {
+        &self.request.model
+    }
+
+    pub(super) fn body(&self) -> &Value {
+        &self.body
+    }
+
+    /// Reads the answer that was recorded for this request when its output had another schema.
+    pub(super) async fn read_again(&self, run: &Run, recorded: &JournalStep) -> Option<String> {
+        let backend = &run.services.backend;
+        if recorded.provider.as_deref() != Some(backend.provider()) {
+            return None;
+        }
+        let request = run.services.store.request(recorded.llm_request_id?).await;
+        let raw = match request {
+            Ok(request) => request?.response?,
+            Err(error) => {
+                tracing::warn!(step = %recorded.id, %error, "a recorded answer could not be read; it is asked for again");
+                return None;
+            }
+        };
+        let response = backend.parse(&raw).ok()?;
+        let answer = self.kind.read(&self.call, &response).await.ok()?;
+        Some(answer.to_string())
     }
 
     /// Sends the request and reads the answer.
@@ -67,7 +112,7 @@ impl<'a> Prepared<'a> {
     }
 }
 
-/// The attribute's model, else the prompt's, else the engine's, else the backend's.
+/// The run's or the attribute's model, else the prompt's, else the engine's, else the backend's.
 fn resolve(services: &Services, attribute: Option<&str>, prompt: &Prompt) -> Result<String, Error> {
     attribute
         .or(prompt.parameters()?.model.as_deref())
@@ -103,6 +148,7 @@ impl<'a> Attempt<'a> {
         let id = Uuid::now_v7();
         let row = NewRequest {
             prompt_id: Some(prepared.call.prompt.id().to_owned()),
+            schema_hash: Some(prepared.schema.to_string()),
             request: Some(prepared.body.to_string()),
             ..NewRequest::new(
                 id,
@@ -114,7 +160,7 @@ impl<'a> Attempt<'a> {
             )
         };
         // Not awaited: the step's own end, which is, comes after it in the same queue.
-        let _commit = step.run.submit_while_open(vec![row.into()])?;
+        let _commit = step.run.submit_while_open(|_| vec![row.into()])?;
         step.asked(|asked| {
             asked.last_request = Some(id);
             asked.provider = Some(backend.provider().to_owned());

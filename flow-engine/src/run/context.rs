@@ -12,6 +12,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use uuid::Uuid;
 
+use super::scope::Scope;
 use super::{Run, RunRequest, Services};
 use crate::call::{Call, Executed};
 use crate::error::{Error, ErrorKind};
@@ -28,7 +29,26 @@ static INSTALLED: RwLock<Weak<Services>> = RwLock::new(Weak::new());
 #[doc(hidden)]
 pub struct Place {
     pub(super) run: Arc<Run>,
+    pub(super) scope: Arc<Scope>,
     pub(super) step: Option<(Uuid, &'static str)>,
+}
+
+impl Place {
+    /// Where a root run begins.
+    pub(super) fn root(run: Arc<Run>) -> Self {
+        Self {
+            run,
+            scope: Arc::default(),
+            step: None,
+        }
+    }
+
+    /// Where the current task is, for what only makes sense inside of a run.
+    #[track_caller]
+    pub(super) fn current(what: &str) -> Result<Self, Error> {
+        let at = Location::caller();
+        PLACE.try_with(Clone::clone).map_err(|_| outside(what, at))
+    }
 }
 
 /// Makes an engine the one that calls outside of a run use. False if there is one already.

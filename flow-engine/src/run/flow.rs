@@ -10,15 +10,17 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use chrono::Utc;
-use flow_engine_db::{Commit, NewRun, RunFinish, RunStatus, Write};
+use flow_engine_db::{Commit, FlowRun, NewRun, RunFinish, RunStatus, Write};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde_json::{Map, Value};
 
 use super::context::{PLACE, Place};
-use super::{FlowResult, Metadata, Run};
+use super::scope::Inside;
+use super::{Claim, FlowResult, Metadata, Run};
 use crate::call::Flow;
 use crate::error::{Error, ErrorKind};
+use crate::identity::Hash;
 use crate::inputs;
 use crate::output::Recorded;
 
@@ -28,40 +30,62 @@ pub fn flow_as_run<F: Flow>(
     call: F,
 ) -> BoxFuture<'static, Result<FlowResult<F::Output>, Error>> {
     async move {
-        let place = |error: Error| error.in_flow(F::definition().name(), run.id);
-        let inputs = call.to_inputs().map_err(place)?;
-        let body = call.body(run.states()).map_err(place)?;
-        let content = async move { F::OUTPUT.record(&body.await.map_err(Error::recorded)?) };
-        let (output_content, metadata) = live(Arc::clone(&run), &inputs, content.boxed()).await?;
-        Ok(FlowResult {
-            run_id: run.id,
-            flow_name: F::definition().name(),
-            output_content,
-            metadata,
-        })
+        let inputs = inputs_of(&call, &run)?;
+        flow_at(Place::root(run), call, inputs).await
     }
     .boxed()
 }
 
-/// A flow inside a flow: a run of its own below its parent.
+/// A flow inside a flow: a run of its own below its parent, or the one that an earlier execution recorded.
 pub fn flow_in_run<F: Flow>(
     place: Place,
     call: F,
 ) -> BoxFuture<'static, Result<FlowResult<F::Output>, Error>> {
-    flow_as_run(Arc::new(Run::child(place.run, F::definition())), call)
+    async move {
+        let inputs = inputs_of(&call, &place.run)?;
+        let definition = F::definition();
+        let content = Hash::of_object("inputs", &inputs);
+        let scope = place.scope.inner(definition.name(), Some(content));
+        let run = Arc::new(Run::child(place.run, definition, &scope));
+        let step = None;
+        flow_at(Place { run, scope, step }, call, inputs).await
+    }
+    .boxed()
+}
+
+fn inputs_of<F: Flow>(call: &F, run: &Run) -> Result<Map<String, Value>, Error> {
+    call.to_inputs()
+        .map_err(|error| error.in_flow(F::definition().name(), run.id))
+}
+
+async fn flow_at<F: Flow>(
+    place: Place,
+    call: F,
+    inputs: Map<String, Value>,
+) -> Result<FlowResult<F::Output>, Error> {
+    let (run_id, flow_name) = (place.run.id, F::definition().name());
+    let body = call
+        .body(place.run.states())
+        .map_err(|error| error.in_flow(flow_name, run_id))?;
+    let content = async move { F::OUTPUT.record(&body.await.map_err(Error::recorded)?) };
+    let (output_content, metadata) = live(place, &inputs, content.boxed()).await?;
+    Ok(FlowResult {
+        run_id,
+        flow_name,
+        output_content,
+        metadata,
+    })
 }
 
 /// Records a run around its content, which gives the output in recorded and in typed form.
 pub(super) async fn live<T: 'static>(
-    run: Arc<Run>,
+    place: Place,
     inputs: &Map<String, Value>,
     content: BoxFuture<'static, Result<Recorded<T>, Error>>,
 ) -> Result<(T, Metadata), Error> {
-    let record = RunRecord::start(Arc::clone(&run), inputs)?;
-    let place = Place {
-        run: Arc::clone(&run),
-        step: None,
-    };
+    let run = Arc::clone(&place.run);
+    let record = RunRecord::start(&place, inputs)?;
+    let _inside = Inside::new(run.journal().cloned(), Arc::clone(&place.scope));
     let content = PLACE.scope(place, AssertUnwindSafe(content).catch_unwind());
     let outcome = Guarded {
         _first: SetOnDrop(Arc::clone(&run)),
@@ -126,32 +150,52 @@ impl<T> Future for Guarded<T> {
 struct RunRecord {
     run: Arc<Run>,
     started: Instant,
+    /// Given back when the last row is written, or queued.
+    _claim: Option<Claim>,
 }
 
 impl RunRecord {
-    fn start(run: Arc<Run>, inputs: &Map<String, Value>) -> Result<Self, Error> {
-        let definition = run.definition;
-        let now = Utc::now();
-        let row: Write = NewRun {
-            user_id: run.user_id,
-            total_steps: definition.total_steps(),
-            flow_metadata: run.metadata.as_ref().map(ToString::to_string),
-            root_run_id: run.root_id,
-            parent_run_id: run.parent.as_ref().map(|parent| parent.id),
-            flow_version: definition.version(),
-            created_at: now,
-            started_at: Some(now),
-            ..NewRun::new(run.id, definition.name(), inputs::text(inputs)?)
+    fn start(place: &Place, inputs: &Map<String, Value>) -> Result<Self, Error> {
+        let run = Arc::clone(&place.run);
+        let (definition, now) = (run.definition, Utc::now());
+        let row = || -> Result<Write, Error> {
+            Ok(NewRun {
+                user_id: run.user_id,
+                total_steps: definition.total_steps(),
+                flow_metadata: run.metadata.as_ref().map(ToString::to_string),
+                root_run_id: run.root_id,
+                parent_run_id: run.parent.as_ref().map(|parent| parent.id),
+                flow_version: definition.version(),
+                created_at: now,
+                started_at: Some(now),
+                scope: place.scope.stored(),
+                ..NewRun::new(run.id, definition.name(), inputs::text(inputs)?)
+            }
+            .into())
+        };
+        match (&run.parent, &run.earlier) {
+            // A root that was executed before was opened again before it came here.
+            (None, Some(_)) => {}
+            (Some(parent), Some(_)) => parent.reentered(run.id, definition.name())?,
+            // Not awaited: a run that never reached the disk is a run that never started.
+            (Some(parent), None) => {
+                let row = row()?;
+                let _commit = parent.opened(run.id, definition.name(), |_| row)?;
+            }
+            (None, None) => {
+                let fork = run.tree.variation.row.clone().map(Write::from);
+                let rows = std::iter::once(row()?).chain(fork).collect();
+                let _commit = run.services.store.submit(rows);
+            }
         }
-        .into();
-        // Not awaited: a run that never reached the disk is a run that never started.
-        let _commit = match &run.parent {
-            Some(parent) => parent.opened(run.id, definition.name(), |_| row)?,
-            None => run.services.store.submit(vec![row]),
+        let claim = match &run.parent {
+            Some(_) => None,
+            None => run.tree.take_claim(),
         };
         Ok(Self {
             run,
             started: Instant::now(),
+            _claim: claim,
         })
     }
 
@@ -161,26 +205,51 @@ impl RunRecord {
         outputs: Option<String>,
         error_message: Option<String>,
     ) -> (Commit, Metadata) {
-        let elapsed = self.started.elapsed().as_millis();
-        let (commit, spent) = self.run.finish(status == RunStatus::Completed, |progress| {
-            let execution_time_ms = i64::try_from(elapsed).ok();
-            RunFinish {
-                execution_time_ms,
+        let earlier = self.run.earlier.as_ref();
+        let before = earlier.and_then(|run| u64::try_from(run.execution_time_ms?).ok());
+        let elapsed = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let mut execution_time_ms = elapsed.saturating_add(before.unwrap_or(0));
+        let (commit, spent) = self.run.finish(status == RunStatus::Completed, |progress, dormant| {
+            let as_before = earlier.is_some_and(|run| {
+                ends_as(run, status, outputs.as_deref(), error_message.as_deref())
+            });
+            if dormant && as_before {
+                execution_time_ms = before.unwrap_or(elapsed);
+                return None;
+            }
+            let end = RunFinish {
+                execution_time_ms: i64::try_from(execution_time_ms).ok(),
                 outputs,
                 error_message,
                 ..RunFinish::new(self.run.id, status, progress)
-            }
-            .into()
+            };
+            Some(end.into())
         });
         let metadata = Metadata {
             tokens_used: spent.tokens,
             cost_estimate: spent.cost_usd(),
-            execution_time_ms: u64::try_from(elapsed).unwrap_or(u64::MAX),
+            execution_time_ms,
             provider: None,
             model: None,
         };
         (commit, metadata)
     }
+}
+
+/// Whether an earlier execution has left the run in this state. What is dropped before anything new happened in it stays
+/// as it was.
+fn ends_as(
+    earlier: &FlowRun,
+    status: RunStatus,
+    outputs: Option<&str>,
+    error_message: Option<&str>,
+) -> bool {
+    if matches!(status, RunStatus::Interrupted | RunStatus::Cancelled) {
+        return true;
+    }
+    let outputs: Option<Value> = outputs.and_then(|json| serde_json::from_str(json).ok());
+    (earlier.status, &earlier.outputs, earlier.error_message.as_deref())
+        == (status, &outputs, error_message)
 }
 
 impl Drop for RunRecord {

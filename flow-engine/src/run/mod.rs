@@ -1,40 +1,61 @@
 //! A run while it lives: where steps find it, how it and they are recorded, and how they end.
 
 mod attempt;
+mod cache;
+mod choice;
 mod context;
 mod flow;
+mod journal;
+mod parallel;
+mod plan;
 mod progress;
+mod recall;
 mod request;
 mod result;
+mod scope;
 mod step;
+mod tree;
+mod values;
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use flow_engine_db::Store;
+use flow_engine_db::{FlowRun, Store};
 use serde_json::Value;
 use uuid::Uuid;
 
+pub use choice::{race, timeout};
 pub(crate) use context::install;
 pub use context::{Current, Place, awaited, current, execute};
 pub use flow::{flow_as_run, flow_in_run};
+pub(crate) use journal::{Origin, Row};
+pub use journal::MissReason;
+pub use parallel::{in_current_run, map, spawn};
+pub(crate) use plan::{Met, Missed, Plan};
 pub(crate) use request::RunOptions;
 pub use request::RunRequest;
 pub use result::{FlowResult, Metadata, StepResult};
+pub(crate) use step::ASIDE;
 pub use step::{step_as_run, step_in_run};
+pub(crate) use tree::{Claim, Tree, Variation};
+pub use values::{now, random, uuid};
 
 use crate::definition::Definition;
 use crate::llm::LlmBackend;
 use crate::state::States;
+pub(crate) use cache::Flights;
+use journal::Journal;
 use progress::Tally;
+use scope::Scope;
 
 /// What every run of an engine works with.
 pub(crate) struct Services {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) backend: Arc<dyn LlmBackend>,
     pub(crate) model: Option<String>,
-    pub(crate) states: States,
+    pub(crate) states: Arc<States>,
+    pub(crate) flights: Arc<Flights>,
 }
 
 /// Without the store's and the backend's insides: engines, requests and runs are shown in logs.
@@ -59,6 +80,9 @@ pub struct Run {
     user_id: Option<Uuid>,
     metadata: Option<Value>,
     parent: Option<Arc<Run>>,
+    tree: Arc<Tree>,
+    /// The run's row as an earlier execution left it.
+    earlier: Option<FlowRun>,
     tally: Tally,
     /// Set while the run's future is being dropped, before anything inside it is: what ends because of that was
     /// interrupted, what a flow drops on its own was cancelled.
@@ -71,6 +95,8 @@ impl Run {
         definition: &'static Definition,
         options: RunOptions,
     ) -> Self {
+        let tree = options.tree;
+        let earlier = tree.earlier_root().cloned();
         Self {
             services,
             definition,
@@ -79,20 +105,29 @@ impl Run {
             user_id: options.user_id,
             metadata: options.metadata,
             parent: None,
-            tally: Tally::root(definition.total_steps()),
+            // Its row is open: it was opened again before it is executed.
+            tally: Tally::new(definition.total_steps(), tree.beginning(options.id), false),
+            tree: Arc::new(tree),
+            earlier,
             dropping: AtomicBool::new(false),
         }
     }
 
-    fn child(parent: Arc<Self>, definition: &'static Definition) -> Self {
+    /// A sub-run: the one that an earlier execution recorded in this scope, or a new one.
+    fn child(parent: Arc<Self>, definition: &'static Definition, scope: &Scope) -> Self {
+        let tree = Arc::clone(&parent.tree);
+        let earlier = tree.journal().and_then(|journal| journal.take_run(scope.path()));
+        let id = earlier.as_ref().map_or_else(Uuid::now_v7, |run| run.id);
         Self {
             services: Arc::clone(&parent.services),
             definition,
-            id: Uuid::now_v7(),
+            id,
             root_id: parent.root_id,
             user_id: parent.user_id,
             metadata: None,
-            tally: parent.tally.child(definition.total_steps()),
+            tally: Tally::new(definition.total_steps(), tree.beginning(id), earlier.is_some()),
+            tree,
+            earlier,
             parent: Some(parent),
             dropping: AtomicBool::new(false),
         }
@@ -100,6 +135,15 @@ impl Run {
 
     pub(crate) fn states(&self) -> &States {
         &self.services.states
+    }
+
+    /// Whether this is a dry run: see [`plan`].
+    fn is_planned(&self) -> bool {
+        self.tree.plan.is_some()
+    }
+
+    fn journal(&self) -> Option<&Arc<Journal>> {
+        self.tree.journal()
     }
 
     /// This run and those it is a part of, innermost first.

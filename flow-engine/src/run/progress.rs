@@ -1,9 +1,9 @@
 //! The counters of a run, kept in step with its row.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use chrono::Utc;
-use flow_engine_db::{Commit, Progress, RunProgress, Write};
+use flow_engine_db::{Commit, Progress, RunProgress, RunReopen, Write};
 use uuid::Uuid;
 
 use super::Run;
@@ -15,10 +15,7 @@ use crate::lock::lock;
 /// All runs of one root share a lock, which is held until their new counters are queued: rows are written in
 /// the order in which the counters changed, and a parent's sum is never behind its sub-flow's.
 #[derive(Debug)]
-pub(super) struct Tally {
-    tree: Arc<Mutex<()>>,
-    counters: Mutex<Counters>,
-}
+pub(super) struct Tally(Mutex<Counters>);
 
 #[derive(Debug, Default)]
 struct Counters {
@@ -27,8 +24,20 @@ struct Counters {
     finished: i32,
     /// What runs now, oldest first.
     open: Vec<(Uuid, &'static str)>,
+    /// What was paid for, in earlier executions too.
     spent: Spent,
+    /// What this execution has met, live or recorded: a flow sees the same on a replay.
+    met: Spent,
+    /// The row is as an earlier execution left it; it is opened again before something new is written below it.
+    dormant: bool,
     closed: bool,
+}
+
+/// Where a run's counters begin.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Beginning {
+    pub(super) step_rows: i32,
+    pub(super) spent: Spent,
 }
 
 /// What attempts have cost: the sum over all that were paid for, failed ones too.
@@ -60,26 +69,28 @@ fn usd(nano: i64) -> f64 {
     nano as f64 / 1e9
 }
 
+/// The inverse of [`usd`].
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a cost is far below nine billion dollars, and `as` saturates"
+)]
+pub(super) fn nano_usd(usd: f64) -> i64 {
+    (usd * 1e9).round() as i64
+}
+
 fn bigint(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 impl Tally {
-    pub(super) fn root(total_steps: Option<i32>) -> Self {
-        Self {
-            tree: Arc::default(),
-            counters: Mutex::new(Counters {
-                total_steps,
-                ..Counters::default()
-            }),
-        }
-    }
-
-    pub(super) fn child(&self, total_steps: Option<i32>) -> Self {
-        Self {
-            tree: Arc::clone(&self.tree),
-            ..Self::root(total_steps)
-        }
+    pub(super) fn new(total_steps: Option<i32>, beginning: Beginning, dormant: bool) -> Self {
+        Self(Mutex::new(Counters {
+            total_steps,
+            step_rows: beginning.step_rows,
+            spent: beginning.spent,
+            dormant,
+            ..Counters::default()
+        }))
     }
 }
 
@@ -103,6 +114,15 @@ impl Counters {
     }
 }
 
+/// How a step counts in its run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Counted {
+    /// As one of the flow's steps.
+    Step,
+    /// Not at all: what the engine records for itself, such as a time.
+    Aside,
+}
+
 impl Run {
     /// Records that a step or a sub-flow has started, together with its own row.
     ///
@@ -113,19 +133,33 @@ impl Run {
         name: &'static str,
         row: impl FnOnce(&mut i32) -> Write,
     ) -> Result<Commit, Error> {
-        let _tree = lock(&self.tally.tree);
+        let _tree = lock(&self.tree.lock);
         self.check_open()?;
-        let mut counters = lock(&self.tally.counters);
+        let mut writes = self.awake();
+        let mut counters = lock(&self.tally.0);
         counters.open.push((id, name));
-        let row = row(&mut counters.step_rows);
-        let writes = vec![row, self.update(&counters)];
+        writes.push(row(&mut counters.step_rows));
+        writes.push(self.update(&counters));
         Ok(self.services.store.submit(writes))
     }
 
-    /// Queues rows that belong to the run while it lives.
-    pub(super) fn submit_while_open(&self, writes: Vec<Write>) -> Result<Commit, Error> {
-        let _tree = lock(&self.tally.tree);
+    /// A sub-flow is entered that an earlier execution recorded: nothing is new yet.
+    pub(super) fn reentered(&self, id: Uuid, name: &'static str) -> Result<(), Error> {
+        let _tree = lock(&self.tree.lock);
         self.check_open()?;
+        lock(&self.tally.0).open.push((id, name));
+        Ok(())
+    }
+
+    /// Queues rows that belong to the run while it lives; `rows` is given the count of step rows.
+    pub(super) fn submit_while_open(
+        &self,
+        rows: impl FnOnce(&mut i32) -> Vec<Write>,
+    ) -> Result<Commit, Error> {
+        let _tree = lock(&self.tree.lock);
+        self.check_open()?;
+        let mut writes = self.awake();
+        writes.extend(rows(&mut lock(&self.tally.0).step_rows));
         Ok(self.services.store.submit(writes))
     }
 
@@ -144,51 +178,92 @@ impl Run {
         }
     }
 
-    /// Records that a step has ended, together with its own row; what it spent goes to this run and all above it.
-    pub(super) fn closed(&self, id: Uuid, spent: Spent, row: Write) -> Commit {
-        let _tree = lock(&self.tally.tree);
-        self.close_below(id, spent, row)
+    /// What opens the rows again that an earlier execution ended, outermost first. The caller holds the tree's lock.
+    fn awake(&self) -> Vec<Write> {
+        let mut writes: Vec<Write> = self
+            .and_ancestors()
+            .filter(|run| std::mem::take(&mut lock(&run.tally.0).dormant))
+            .map(|run| RunReopen::new(run.id).into())
+            .collect();
+        writes.reverse();
+        writes
     }
 
-    /// The last word on this run: nothing is written of it after the row made here.
+    /// Counts a step that was recorded earlier, and is not executed again.
+    pub(super) fn recalled(&self, met: Spent, counted: Counted) {
+        let _tree = lock(&self.tree.lock);
+        for run in self.and_ancestors() {
+            lock(&run.tally.0).met.add(met);
+        }
+        lock(&self.tally.0).finished += i32::from(counted == Counted::Step);
+    }
+
+    /// Records that a step has ended, together with its own row; what it spent goes to this run and all above it.
+    pub(super) fn closed(&self, id: Uuid, spent: Spent, counted: Counted, row: Write) -> Commit {
+        let _tree = lock(&self.tree.lock);
+        self.close_below(id, spent, counted, vec![row])
+    }
+
+    /// The last word on this run: nothing is written of it after the row made here. No row if it ends as it had
+    /// ended in an earlier execution.
     pub(super) fn finish(
         &self,
         completed: bool,
-        row: impl FnOnce(Progress) -> Write,
+        row: impl FnOnce(Progress, bool) -> Option<Write>,
     ) -> (Commit, Spent) {
-        let _tree = lock(&self.tally.tree);
-        let (progress, spent) = {
-            let mut counters = lock(&self.tally.counters);
+        let _tree = lock(&self.tree.lock);
+        let (progress, spent, dormant) = {
+            let mut counters = lock(&self.tally.0);
             counters.closed = true;
-            (counters.progress(completed), counters.spent)
+            // A flow that calls another sees what that came to, whoever executed it; a caller sees what was paid.
+            let spent = match self.parent {
+                Some(_) => counters.met,
+                None => counters.spent,
+            };
+            (counters.progress(completed), spent, counters.dormant)
         };
-        let row = row(progress);
+        let row = row(progress, dormant);
+        let mut writes = Vec::new();
+        if let Some(row) = row {
+            writes = self.awake();
+            writes.push(row);
+        }
         let commit = match &self.parent {
             // What this run spent is already in the sums above it.
-            Some(parent) => parent.close_below(self.id, Spent::default(), row),
-            None => self.services.store.submit(vec![row]),
+            Some(parent) => parent.close_below(self.id, Spent::default(), Counted::Step, writes),
+            None => self.services.store.submit(writes),
         };
         (commit, spent)
     }
 
     /// Whether the run's last row is queued.
     pub(super) fn is_finished(&self) -> bool {
-        lock(&self.tally.counters).closed
+        lock(&self.tally.0).closed
     }
 
     /// The caller holds the tree's lock.
-    fn close_below(&self, id: Uuid, spent: Spent, row: Write) -> Commit {
-        let mut writes = vec![row];
+    fn close_below(
+        &self,
+        id: Uuid,
+        spent: Spent,
+        counted: Counted,
+        mut writes: Vec<Write>,
+    ) -> Commit {
         for run in self.and_ancestors() {
-            let mut counters = lock(&run.tally.counters);
+            let mut counters = lock(&run.tally.0);
             counters.spent.add(spent);
+            counters.met.add(spent);
             if run.id == self.id {
                 counters.open.retain(|(open, _)| *open != id);
-                counters.finished += 1;
+                counters.finished += i32::from(counted == Counted::Step);
             }
-            if !counters.closed {
+            // Without a row of its own, what ends was recorded earlier: nothing is new.
+            if !counters.closed && !counters.dormant && !writes.is_empty() {
                 writes.push(run.update(&counters));
             }
+        }
+        if writes.is_empty() {
+            return Commit::ready(Ok(()));
         }
         self.services.store.submit(writes)
     }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Run, Services};
+use super::{Claim, Run, Services, Tree};
 use crate::call::Call;
 use crate::error::{Error, ErrorKind};
 
@@ -18,6 +18,7 @@ pub(crate) struct RunOptions {
     pub(crate) id: Uuid,
     pub(crate) user_id: Option<Uuid>,
     pub(crate) metadata: Option<Value>,
+    pub(crate) tree: Tree,
 }
 
 impl Default for RunOptions {
@@ -26,7 +27,16 @@ impl Default for RunOptions {
             id: Uuid::now_v7(),
             user_id: None,
             metadata: None,
+            tree: Tree::default(),
         }
+    }
+}
+
+impl RunOptions {
+    /// With the right to execute the run, so that nobody resumes it meanwhile.
+    pub(crate) fn claimed(mut self) -> Result<Self, Error> {
+        self.tree.claim(Claim::of(self.id)?);
+        Ok(self)
     }
 }
 
@@ -87,6 +97,9 @@ impl<C: Call> RunRequest<C> {
         if let Some(mistake) = mistake {
             return std::future::ready(Err(mistake)).boxed();
         }
-        call.start(Arc::new(Run::root(services, C::definition(), options)))
+        match options.claimed() {
+            Ok(options) => call.start(Arc::new(Run::root(services, C::definition(), options))),
+            Err(error) => std::future::ready(Err(error)).boxed(),
+        }
     }
 }

@@ -56,6 +56,15 @@ impl<T> Executed for StepResult<T> {
     fn into_output(self) -> T {
         self.output_content
     }
+
+    fn into_run(self) -> FlowResult<T> {
+        FlowResult {
+            run_id: self.run_id,
+            flow_name: self.step_name,
+            output_content: self.output_content,
+            metadata: self.metadata,
+        }
+    }
 }
 
 impl<T> Executed for FlowResult<T> {
@@ -63,5 +72,9 @@ impl<T> Executed for FlowResult<T> {
 
     fn into_output(self) -> T {
         self.output_content
+    }
+
+    fn into_run(self) -> Self {
+        self
     }
 }

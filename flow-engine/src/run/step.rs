@@ -3,25 +3,30 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use flow_engine_db::{Commit, NewStep, StepFinish, StepStatus, Write};
 use futures::FutureExt;
-use futures::future::{BoxFuture, Either};
+use futures::future::BoxFuture;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::attempt::Prepared;
+use super::cache::{self, cached};
+use super::choice::pass_gate;
 use super::context::{PLACE, Place};
 use super::flow::{live, panicked};
-use super::progress::Spent;
-use super::{Metadata, Run, StepResult};
-use crate::call::{Step, Work};
+use super::journal::{Miss, Wanted};
+use super::progress::{Counted, Spent};
+use super::recall::{find, recall};
+use super::{Metadata, Run, StepResult, Variation};
+use crate::call::{Body, Step, Work};
 use crate::definition::Definition;
 use crate::error::Error;
+use crate::identity::{ALGORITHM, Hash, Identity};
 use crate::inputs;
 use crate::lock::lock;
-use crate::output::Recorded;
+use crate::output::{OutputOf, Recorded};
 
 /// A step of a run.
 pub fn step_in_run<S: Step>(
@@ -30,7 +35,7 @@ pub fn step_in_run<S: Step>(
 ) -> BoxFuture<'static, Result<StepResult<S::Output>, Error>> {
     async move {
         let inputs = inputs_of(&call, &place.run)?;
-        Ok(recorded(place.run, call, inputs).await?.output)
+        Ok(recorded(place, call, inputs).await?.output)
     }
     .boxed()
 }
@@ -42,8 +47,9 @@ pub fn step_as_run<S: Step>(
 ) -> BoxFuture<'static, Result<StepResult<S::Output>, Error>> {
     async move {
         let inputs = inputs_of(&call, &run)?;
-        let content = recorded(Arc::clone(&run), call, inputs.clone()).boxed();
-        let (result, _) = live(run, &inputs, content).await?;
+        let place = Place::root(Arc::clone(&run));
+        let content = recorded(place.clone(), call, inputs.clone()).boxed();
+        let (result, _) = live(place, &inputs, content).await?;
         Ok(result)
     }
     .boxed()
@@ -57,51 +63,209 @@ fn inputs_of<S: Step>(call: &S, run: &Run) -> Result<Map<String, Value>, Error> 
     })
 }
 
-/// Runs a step; the output comes with the form in which it is recorded.
+/// Runs a step, or recalls it; the output comes with the form in which it is recorded.
 async fn recorded<S: Step>(
-    run: Arc<Run>,
+    place: Place,
     call: S,
     inputs: Map<String, Value>,
 ) -> Result<Recorded<StepResult<S::Output>>, Error> {
     let definition = S::definition();
-    let place = |error: Error| {
+    let run = &place.run;
+    let Variation {
+        model, from_step, ..
+    } = &run.tree.variation;
+    let prepare = |asked| Prepared::new(run, definition, &inputs, asked).map(Task::Ask);
+    // Nothing is sent and no code runs yet: what the step reads is known here, before anything of it is recorded.
+    let work = match call.work(run.states()) {
+        Ok(Work::Model) => prepare(model.as_deref()),
+        Ok(Work::Body(body)) => Ok(Task::Run(body)),
+        Err(error) => Err(error),
+    };
+    if let (Ok(Task::Ask(_)), Some(_), Some(_)) = (&work, model, from_step) {
+        // What a fork shares was asked of the model of then.
+        let shared = prepare(None);
+        let entry = Entry::new(definition, &inputs, &shared);
+        if let Ok(Task::Ask(prepared)) = &shared
+            && let Ok(recalled) = find(&place, &entry, Some(prepared), &S::OUTPUT).await
+        {
+            return recalled;
+        }
+    }
+    journaled(&place, Entry::new(definition, &inputs, &work), S::OUTPUT, work).await
+}
+
+/// The kind of what the engine records for itself.
+pub(crate) const ASIDE: &str = "engine";
+
+/// What there is to do when a step is not recorded.
+pub(super) enum Task<'a, T> {
+    Ask(Prepared<'a>),
+    Run(Body<T>),
+}
+
+/// What is known of a step before it runs, and kept in its row.
+pub(super) struct Entry<'a> {
+    pub(super) name: &'static str,
+    pub(super) version: i32,
+    pub(super) inputs: &'a Map<String, Value>,
+    /// None when what it reads could not be made out: then it fails, and is not looked for.
+    pub(super) identity: Option<Identity>,
+    pub(super) code: Option<&'static str>,
+    pub(super) prompt_id: Option<&'static str>,
+    pub(super) model: Option<String>,
+    pub(super) counted: Counted,
+    kind: &'static str,
+    cache: Option<Duration>,
+}
+
+impl<'a> Entry<'a> {
+    fn new<T>(
+        definition: &'static Definition,
+        inputs: &'a Map<String, Value>,
+        task: &Result<Task<'_, T>, Error>,
+    ) -> Self {
+        let (name, version) = (definition.name(), definition.version());
+        let entry = Self {
+            code: definition.code,
+            kind: definition.kind(),
+            counted: Counted::Step,
+            cache: definition.cache.map(Duration::from_secs),
+            ..Self::aside(name, version, inputs)
+        };
+        match task {
+            Ok(Task::Run(_)) => entry,
+            Ok(Task::Ask(prepared)) => Self {
+                identity: Some(prepared.identity(name, version)),
+                prompt_id: Some(prepared.prompt_id()),
+                model: Some(prepared.model().to_owned()),
+                ..entry
+            },
+            Err(_) => Self {
+                identity: None,
+                ..entry
+            },
+        }
+    }
+
+    /// What the engine records for itself.
+    pub(super) fn aside(name: &'static str, version: i32, inputs: &'a Map<String, Value>) -> Self {
+        Self {
+            name,
+            version,
+            inputs,
+            identity: Some(Identity::new(
+                name,
+                version,
+                Hash::of_object("inputs", inputs),
+                None,
+            )),
+            code: None,
+            prompt_id: None,
+            model: None,
+            counted: Counted::Aside,
+            kind: ASIDE,
+            cache: None,
+        }
+    }
+
+    /// Under what its result is shared with other runs, and for how long.
+    fn cache_key(&self, place: &Place) -> Option<(String, Duration)> {
+        let (identity, lifetime) = (self.identity?, self.cache?);
+        Some((cache::key(place.run.user_id, identity, self.code), lifetime))
+    }
+
+    /// What the journal is asked with.
+    pub(super) fn wanted(&self, identity: Identity) -> Wanted<'_> {
+        Wanted {
+            name: self.name,
+            version: self.version,
+            identity,
+            inputs: self.inputs,
+            prompt_id: self.prompt_id,
+            model: self.model.as_deref(),
+        }
+    }
+
+    /// The row of a step run that starts now.
+    pub(super) fn row(&self, id: Uuid, place: &Place, order: i32, inputs: String) -> NewStep {
+        let hex = |hash: Hash| hash.to_string();
+        NewStep {
+            kind: self.kind.to_owned(),
+            inputs,
+            call_key: self.identity.map(|identity| hex(identity.key)),
+            key_algorithm: self.identity.map(|_| ALGORITHM.to_owned()),
+            content_hash: self.identity.map(|identity| hex(identity.content)),
+            schema_hash: self.identity.and_then(|identity| identity.schema).map(hex),
+            code_hash: self.code.map(str::to_owned),
+            scope: place.scope.stored(),
+            cache_key: self.cache_key(place).map(|(key, _)| key),
+            ..NewStep::new(id, place.run.id, self.name, order)
+        }
+    }
+}
+
+/// Recalls a step, or does its work and records it.
+pub(super) async fn journaled<T: Send + 'static>(
+    place: &Place,
+    entry: Entry<'_>,
+    output: OutputOf<T>,
+    task: Result<Task<'_, T>, Error>,
+) -> Result<Recorded<StepResult<T>>, Error> {
+    let run = &place.run;
+    let located = |error: Error| {
         error
-            .in_step(definition.name())
+            .in_step(entry.name)
             .in_flow(run.definition.name(), run.id)
     };
-    // Nothing is sent and no code runs yet: what the step reads is known here, before anything of it is recorded.
-    let work = call.work(run.states()).and_then(|work| match work {
-        Work::Model => Ok(Either::Left(Prepared::new(&run, definition, &inputs)?)),
-        Work::Body(body) => Ok(Either::Right(body)),
-    });
-    let record = StepRecord::start(Arc::clone(&run), definition, &inputs).map_err(place)?;
+    let prepared = match &task {
+        Ok(Task::Ask(prepared)) => Some(prepared),
+        _ => None,
+    };
+    pass_gate(entry.identity).await;
+    let miss = match recall(place, &entry, prepared, &output).await {
+        Ok(recalled) => return recalled.map_err(located),
+        Err(miss) => miss,
+    };
+    let flight = match entry.cache_key(place) {
+        Some((key, lifetime)) => match cached(place, &entry, &key, lifetime, &output).await {
+            Ok(Ok(recalled)) => return recalled.map_err(located),
+            Ok(Err(flight)) => Some(flight),
+            Err(error) => return Err(located(error)),
+        },
+        None => None,
+    };
+    if let (Some(plan), Counted::Step) = (&run.tree.plan, entry.counted) {
+        let request = prepared.map(Prepared::body);
+        match plan.missed(entry.name, miss, entry.inputs, request).await {}
+    }
+    let record = StepRecord::start(place, &entry, &miss).map_err(located)?;
     let content = async {
-        match work? {
-            Either::Left(prepared) => {
+        match task? {
+            Task::Ask(prepared) => {
                 let answer = prepared.ask(&record).await?;
-                S::OUTPUT.read_back(answer.to_string())
+                output.read_back(answer.to_string())
             }
-            Either::Right(body) => S::OUTPUT.record(&body.await.map_err(Error::recorded)?),
+            Task::Run(body) => output.record(&body.await.map_err(Error::recorded)?),
         }
     };
     let here = Place {
-        run: Arc::clone(&run),
-        step: Some((record.id, definition.name())),
+        step: Some((record.id, entry.name)),
+        ..place.clone()
     };
     let outcome = PLACE
         .scope(here, AssertUnwindSafe(content).catch_unwind())
         .await
         .unwrap_or_else(|panic| Err(panicked(panic.as_ref())))
-        .map_err(place);
-    match outcome {
+        .map_err(located);
+    let end = match outcome {
         Ok(Recorded { json, output }) => {
             let (commit, metadata) = record.finish(StepStatus::Completed, Some(json.clone()), None);
             // A success counts once it is on disk.
-            commit.await.map_err(|error| place(error.into()))?;
+            commit.await.map_err(|error| located(error.into()))?;
             let output = StepResult {
                 run_id: run.id,
                 step_run_id: record.id,
-                step_name: definition.name(),
+                step_name: entry.name,
                 output_content: output,
                 metadata,
             };
@@ -114,7 +278,22 @@ async fn recorded<S: Step>(
             }
             Err(error)
         }
-    }
+    };
+    // Whoever waits for the same result finds it now.
+    drop(flight);
+    end
+}
+
+/// Records what the engine decided by itself.
+pub(super) async fn record_aside(
+    place: &Place,
+    entry: &Entry<'_>,
+    miss: &Miss,
+    json: String,
+) -> Result<(), Error> {
+    let record = StepRecord::start(place, entry, miss)?;
+    let (commit, _) = record.finish(StepStatus::Completed, Some(json), None);
+    Ok(commit.await?)
 }
 
 /// The row of a step that runs. Dropped before its end, it writes an end.
@@ -122,6 +301,7 @@ pub(super) struct StepRecord {
     pub(super) run: Arc<Run>,
     pub(super) id: Uuid,
     started: Instant,
+    counted: Counted,
     asked: Mutex<Asked>,
     finished: AtomicBool,
 }
@@ -136,21 +316,17 @@ pub(super) struct Asked {
 }
 
 impl StepRecord {
-    fn start(
-        run: Arc<Run>,
-        definition: &'static Definition,
-        inputs: &Map<String, Value>,
-    ) -> Result<Self, Error> {
+    fn start(place: &Place, entry: &Entry<'_>, miss: &Miss) -> Result<Self, Error> {
+        let run = Arc::clone(&place.run);
         let id = Uuid::now_v7();
-        let inputs = inputs::text(inputs)?;
-        let kind = definition.kind().to_owned();
+        let inputs = inputs::text(entry.inputs)?;
         // Not awaited: its end, which is, comes after it in the same queue.
-        let _commit = run.opened(id, definition.name(), |order| {
+        let _commit = run.opened(id, entry.name, |order| {
             *order += 1;
             NewStep {
-                kind,
-                inputs,
-                ..NewStep::new(id, run.id, definition.name(), *order)
+                miss_reason: Some(miss.reason.to_string()),
+                compared_with: miss.compared_with.as_ref().map(|row| row.step.id),
+                ..entry.row(id, place, *order, inputs)
             }
             .into()
         })?;
@@ -158,6 +334,7 @@ impl StepRecord {
             run,
             id,
             started: Instant::now(),
+            counted: entry.counted,
             asked: Mutex::default(),
             finished: AtomicBool::new(false),
         })
@@ -209,7 +386,8 @@ impl StepRecord {
             ..StepFinish::new(self.id, status)
         }
         .into();
-        (self.run.closed(self.id, asked.spent, row), metadata)
+        let commit = self.run.closed(self.id, asked.spent, self.counted, row);
+        (commit, metadata)
     }
 }
 

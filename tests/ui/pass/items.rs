@@ -5,18 +5,32 @@
 use flow_engine::prelude::*;
 
 /// All arguments of a model step.
-#[step(kind = "unstructured", prompt = "./beside.md", model = "gpt-5-mini", version = 2, type = Given)]
+#[step(
+    kind = "unstructured",
+    prompt = "./beside.md",
+    model = "gpt-5-mini",
+    name = "given by a model",
+    version = 2,
+    cache = "1w",
+    type = Given
+)]
 pub async fn all_arguments(content: String) -> String;
 
 /// All arguments of a flow.
-#[flow(total_steps = 2, version = 3, type = GivenFlow)]
+#[flow(total_steps = 2, name = "given_flow", version = 3, type = GivenFlow)]
 pub(crate) async fn all_arguments_of_a_flow(content: String) -> Result<String> {
     Ok(all_arguments(content).await?)
 }
 
 /// All arguments of a task.
-#[step(kind = "task", version = 4, type = GivenTask,)]
+#[step(kind = "task", name = "given::task", version = 4, cache = "1h 30m", type = GivenTask,)]
 pub async fn all_arguments_of_a_task(content: String) -> String {
+    content
+}
+
+/// No argument.
+#[step]
+async fn all_arguments_left_out(content: String) -> String {
     content
 }
 
@@ -69,6 +83,66 @@ fn arguments_name_the_type_and_the_version() {
         Echo::definition().prompt().unwrap().name(),
         "tests/ui/pass/prompts/echo.md"
     );
+}
+
+#[test]
+fn arguments_give_the_recorded_name_and_how_long_an_answer_is_reused() {
+    let given = [
+        Given::definition(),
+        GivenFlow::definition(),
+        GivenTask::definition(),
+        AllArgumentsLeftOut::definition(),
+    ];
+    assert_eq!(
+        given.map(flow_engine::Definition::name),
+        [
+            "given by a model",
+            "given_flow",
+            "given::task",
+            "all_arguments_left_out"
+        ]
+    );
+    assert_eq!(
+        given.map(|definition| definition.cache),
+        [Some(604_800), None, Some(5400), None]
+    );
+    assert_eq!(Given::input_schema()["title"], "given by a model");
+}
+
+#[test]
+fn code_is_the_same_in_other_whitespace_and_other_with_another_token() {
+    #[step]
+    async fn sum(xs: Vec<Vec<u8>>) -> usize {
+        let all: Vec<u8> = xs.concat(); // all of them
+        let (few, many) = (&all, &all);
+        few.len() << many.len()
+    }
+
+    #[rustfmt::skip]
+    mod written_otherwise {
+        #[flow_engine::step]
+        pub(super) async fn sum_again(xs: Vec<Vec<u8>>) -> usize {
+            let all:Vec<u8>=xs.concat();let(few,many)=(&all,&all); few.len()<<many.len() }
+    }
+
+    #[step]
+    async fn other_sum(xs: Vec<Vec<u8>>) -> usize {
+        let all: Vec<u8> = xs.concat();
+        let (few, many) = (&all, &all);
+        few.len() >> many.len()
+    }
+
+    let _ = (
+        sum(Vec::new()),
+        written_otherwise::sum_again(Vec::new()),
+        other_sum(Vec::new()),
+    );
+    let code = Sum::definition().code.unwrap();
+    assert_eq!(code.len(), 64);
+    assert_eq!(written_otherwise::SumAgain::definition().code, Some(code));
+    assert_ne!(OtherSum::definition().code, Some(code));
+    assert_eq!(Given::definition().code, None);
+    assert!(GivenFlow::definition().code.is_some());
 }
 
 #[test]

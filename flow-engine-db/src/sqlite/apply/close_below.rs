@@ -1,18 +1,18 @@
 //! The end of a run closes what is open below it: nothing stays `running` that nobody runs.
 
+use chrono::{DateTime, Utc};
 use diesel::{
     BoolExpressionMethods as _, ExpressionMethods as _, QueryDsl as _, QueryResult,
     RunQueryDsl as _, SqliteConnection,
-    dsl::{exists, select, sql},
-    sql_types::Bool,
+    dsl::{exists, select},
 };
 use uuid::Uuid;
 
-use super::run::run_is_open;
+use super::{run::run_is_open, tree::in_tree};
 use crate::{
-    RequestStatus, RunFinish, RunStatus, StepStatus,
+    RequestStatus, RunStatus, StepStatus,
     schema::{flow_runs::dsl, flow_step_runs, llm_requests},
-    sql_types::{Id, Ts, sql as stored},
+    sql_types::{Id, Ts},
 };
 
 /// Cancels the open steps and requests of `$runs`, a query of ids. A macro, since diesel's types of
@@ -41,40 +41,28 @@ macro_rules! close_inside {
     }};
 }
 
-pub(super) fn close_below(connection: &mut SqliteConnection, end: &RunFinish) -> QueryResult<()> {
-    let completed_at = Some(Ts(end.completed_at));
-    if !has_sub_runs(connection, end.id)? {
-        let itself = || dsl::flow_runs.find(Id(end.id)).select(dsl::id);
+/// Closes what is open inside and below a run, as a run that ended with `status` leaves it.
+pub(super) fn close_below(
+    connection: &mut SqliteConnection,
+    id: Uuid,
+    status: RunStatus,
+    completed_at: DateTime<Utc>,
+) -> QueryResult<()> {
+    let completed_at = Some(Ts(completed_at));
+    if !has_sub_runs(connection, id)? {
+        let itself = || dsl::flow_runs.find(Id(id)).select(dsl::id);
         close_inside!(connection, itself(), completed_at);
         return Ok(());
     }
 
-    // A run is below another by its parents; all that name a root are below that, too. `UNION` takes
-    // each run once, so that not even a run which is its own parent keeps this from ending.
-    let tree = || {
-        sql::<Bool>(
-            "flow_runs.id IN (
-                 WITH RECURSIVE tree (id) AS (
-                     SELECT id FROM flow_runs WHERE root_run_id = ",
-        )
-        .bind::<stored::Id, _>(Id(end.id))
-        .sql(" UNION SELECT ")
-        .bind::<stored::Id, _>(Id(end.id))
-        .sql(
-            "        UNION
-                     SELECT sub.id FROM flow_runs AS sub JOIN tree ON sub.parent_run_id = tree.id
-                 )
-                 SELECT id FROM tree)",
-        )
-    };
-    let runs = || dsl::flow_runs.filter(tree()).select(dsl::id);
+    let runs = || dsl::flow_runs.filter(in_tree!(id)).select(dsl::id);
     close_inside!(connection, runs(), completed_at);
 
-    let status = match end.status {
+    let status = match status {
         RunStatus::Interrupted => RunStatus::Interrupted,
         _ => RunStatus::Cancelled,
     };
-    let below = tree().and(dsl::id.ne(Id(end.id)));
+    let below = in_tree!(id).and(dsl::id.ne(Id(id)));
     diesel::update(dsl::flow_runs.filter(below).filter(run_is_open!()))
         .set((
             dsl::status.eq(status.as_str()),

@@ -63,6 +63,7 @@ pub(super) fn insert(connection: &mut SqliteConnection, run: &NewRun) -> QueryRe
             dsl::idempotency_key.eq(run.idempotency_key.as_deref()),
             dsl::priority.eq(run.priority),
             dsl::start_at.eq(run.start_at.map(Ts)),
+            dsl::scope.eq(run.scope.as_deref()),
         ))
         .on_conflict(dsl::id)
         .do_nothing()
@@ -104,7 +105,7 @@ pub(super) fn finish(connection: &mut SqliteConnection, end: &RunFinish) -> Quer
         ))
         .execute(connection)?;
     if updated == 1 {
-        close_below(connection, end)?;
+        close_below(connection, end.id, end.status, end.completed_at)?;
         return Ok(Outcome::Written);
     }
     let status: Option<String> = row().select(dsl::status).first(connection).optional()?;
@@ -123,7 +124,7 @@ pub(in crate::sqlite) fn delete_run(
     Ok(diesel::delete(dsl::flow_runs.find(Id(id))).execute(connection)? == 1)
 }
 
-fn not_open(id: Uuid) -> Outcome {
+pub(super) fn not_open(id: Uuid) -> Outcome {
     Outcome::NotOpen {
         what: "flow run",
         id,

@@ -4,10 +4,11 @@ use diesel::{
     BoolExpressionMethods as _, ExpressionMethods as _, OptionalExtension as _, QueryDsl as _,
     QueryResult, RunQueryDsl as _, SqliteConnection,
 };
+use uuid::Uuid;
 
 use super::Outcome;
 use crate::{
-    NewStep, StepFinish, StepStatus,
+    HitNote, NewStep, StepFinish, StepStatus,
     schema::flow_step_runs::dsl,
     sql_types::{Id, JsonText, Ts},
 };
@@ -62,6 +63,9 @@ fn insert_row(
                 dsl::code_hash.eq(step.code_hash.as_deref()),
                 dsl::scope.eq(step.scope.as_deref()),
                 dsl::miss_reason.eq(step.miss_reason.as_deref()),
+                dsl::compared_with.eq(step.compared_with.map(Id)),
+                dsl::origin_run_id.eq(step.origin_run_id.map(Id)),
+                dsl::cache_key.eq(step.cache_key.as_deref()),
             ),
         ))
         .on_conflict(dsl::id)
@@ -99,9 +103,24 @@ pub(super) fn finish(connection: &mut SqliteConnection, end: &StepFinish) -> Que
     Ok(if status.as_deref() == Some(end.status.as_str()) {
         Outcome::Already
     } else {
-        Outcome::NotOpen {
-            what: "step run",
-            id: end.id,
-        }
+        not_open(end.id)
     })
+}
+
+pub(super) fn note_hit(connection: &mut SqliteConnection, hit: &HitNote) -> QueryResult<Outcome> {
+    let noted = diesel::update(dsl::flow_step_runs.find(Id(hit.id)))
+        .set(dsl::hit_note.eq(&hit.note))
+        .execute(connection)?;
+    Ok(if noted == 1 {
+        Outcome::Written
+    } else {
+        not_open(hit.id)
+    })
+}
+
+fn not_open(id: Uuid) -> Outcome {
+    Outcome::NotOpen {
+        what: "step run",
+        id,
+    }
 }

@@ -10,7 +10,7 @@ use super::{Fresh, rows};
 
 /// An open run below `parent` with an open step and a sent request, and a step and a request that
 /// have ended.
-async fn busy_run(store: &dyn Store, tree: Option<(Uuid, Uuid)>) -> Uuid {
+pub(super) async fn busy_run(store: &dyn Store, tree: Option<(Uuid, Uuid)>) -> Uuid {
     let run = match tree {
         Some((parent, root)) => rows::started_sub_run(store, parent, root).await,
         None => rows::started_run(store).await,
@@ -27,7 +27,7 @@ async fn busy_run(store: &dyn Store, tree: Option<(Uuid, Uuid)>) -> Uuid {
     run
 }
 
-async fn statuses(
+pub(super) async fn statuses(
     store: &dyn Store,
     run: Uuid,
 ) -> (RunStatus, Vec<StepStatus>, Vec<RequestStatus>) {
@@ -48,7 +48,7 @@ async fn statuses(
     (rows::status_of(store, run).await, steps, requests)
 }
 
-fn closed(status: RunStatus) -> (RunStatus, Vec<StepStatus>, Vec<RequestStatus>) {
+pub(super) fn closed(status: RunStatus) -> (RunStatus, Vec<StepStatus>, Vec<RequestStatus>) {
     let steps = vec![StepStatus::Completed, StepStatus::Cancelled];
     (
         status,
@@ -57,7 +57,7 @@ fn closed(status: RunStatus) -> (RunStatus, Vec<StepStatus>, Vec<RequestStatus>)
     )
 }
 
-fn open() -> (RunStatus, Vec<StepStatus>, Vec<RequestStatus>) {
+pub(super) fn open() -> (RunStatus, Vec<StepStatus>, Vec<RequestStatus>) {
     let steps = vec![StepStatus::Completed, StepStatus::Running];
     (
         RunStatus::Running,

@@ -82,7 +82,16 @@ pub(crate) async fn every_column_of_a_request_is_read_back(db: Fresh) {
 
     store.submit(vec![finish.into()]).await.unwrap();
     let read = store.requests(run).await.unwrap().remove(0);
+    assert_eq!(store.request(read.id).await.unwrap().as_ref(), Some(&read));
     assert_eq!(serde_json::to_value(read).unwrap(), expected);
+}
+
+pub(crate) async fn a_request_that_is_not_there_is_none(db: Fresh) {
+    let store = &*db.store;
+    let run = rows::started_run(store).await;
+    let step = rows::started_step(store, run, 0).await;
+    rows::sent_request(store, run, step).await;
+    assert_eq!(store.request(Uuid::now_v7()).await.unwrap(), None);
 }
 
 pub(crate) async fn a_request_sent_and_answered_at_once_is_the_same_row(db: Fresh) {

@@ -25,6 +25,7 @@ pub(crate) async fn every_column_of_a_run_is_read_back(db: Fresh) {
         idempotency_key: Some("order-1".to_owned()),
         priority: -3,
         start_at: Some(rows::time(2)),
+        scope: Some("chapters[2]".to_owned()),
         ..rows::run()
     };
     let id = new.id;
@@ -92,6 +93,7 @@ pub(crate) async fn every_column_of_a_run_is_read_back(db: Fresh) {
             "lease_epoch": 0,
             "lease_until": null,
             "unpriced_requests": 3,
+            "scope": "chapters[2]",
         })
     );
 }

@@ -1,6 +1,6 @@
 //! A step run from its start to its end.
 
-use flow_engine_db::{NewStep, StepFinish, StepStatus, StoreError, Write};
+use flow_engine_db::{HitNote, NewStep, StepFinish, StepStatus, StoreError, Write};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -20,6 +20,9 @@ fn full(run: Uuid, request: Option<Uuid>) -> (NewStep, StepFinish, Value) {
         code_hash: Some("dd".to_owned()),
         scope: Some("map[3]".to_owned()),
         miss_reason: Some("first run".to_owned()),
+        compared_with: Some(Uuid::from_u128(7)),
+        origin_run_id: Some(Uuid::from_u128(8)),
+        cache_key: Some("ee".to_owned()),
         ..rows::step(run, 5)
     };
     let finish = StepFinish {
@@ -57,6 +60,10 @@ fn full(run: Uuid, request: Option<Uuid>) -> (NewStep, StepFinish, Value) {
         "code_hash": "dd",
         "scope": "map[3]",
         "miss_reason": "first run",
+        "hit_note": null,
+        "compared_with": Uuid::from_u128(7),
+        "origin_run_id": Uuid::from_u128(8),
+        "cache_key": "ee",
     });
     (new, finish, read)
 }
@@ -202,4 +209,68 @@ pub(crate) async fn a_step_may_name_a_request_sent_later_in_its_unit(db: Fresh) 
     let read = db.store.steps(run).await.unwrap().remove(0);
     assert_eq!(read.llm_request_id, Some(request_id));
     assert_eq!(db.store.requests(run).await.unwrap().len(), 1);
+}
+
+pub(crate) async fn a_note_is_kept_whatever_the_status_of_the_step(db: Fresh) {
+    let store = &*db.store;
+    let run = rows::started_run(store).await;
+    let note = |step, text: &str| HitNote {
+        id: step,
+        note: text.to_owned(),
+    };
+    rows::started_step(store, run, 0).await;
+    for (order, status) in [
+        StepStatus::Completed,
+        StepStatus::Failed,
+        StepStatus::Cancelled,
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let step = rows::started_step(store, run, i32::try_from(order).unwrap() + 1).await;
+        let finish = StepFinish::new(step, status);
+        store.submit(vec![finish.into()]).await.unwrap();
+    }
+    let before = store.steps(run).await.unwrap();
+    for step in &before {
+        let notes = [note(step.id, "moved"), note(step.id, "code changed")];
+        store.submit(notes.map(Write::from).into()).await.unwrap();
+    }
+    let after = store.steps(run).await.unwrap();
+
+    assert_eq!(after.len(), 4);
+    for (mut noted, before) in after.into_iter().zip(before) {
+        assert_eq!(noted.hit_note.take().as_deref(), Some("code changed"));
+        assert_eq!(noted, before, "only the note has changed");
+    }
+}
+
+pub(crate) async fn a_note_between_a_start_and_its_finish_is_kept(db: Fresh) {
+    let store = &*db.store;
+    let run = rows::started_run(store).await;
+    let step = rows::step(run, 0);
+    let id = step.id;
+    let note = HitNote {
+        id,
+        note: "code changed".to_owned(),
+    };
+    let unit: Vec<Write> = vec![step.into(), note.into(), rows::completed(id).into()];
+
+    store.submit(unit).await.unwrap();
+
+    let read = store.steps(run).await.unwrap().remove(0);
+    assert_eq!(
+        (read.status, read.hit_note.as_deref()),
+        (StepStatus::Completed, Some("code changed"))
+    );
+}
+
+pub(crate) async fn a_note_for_a_step_that_is_gone_is_refused(db: Fresh) {
+    let gone = Uuid::now_v7();
+    let note = HitNote {
+        id: gone,
+        note: "code changed".to_owned(),
+    };
+    let error = db.store.submit(vec![note.into()]).await.unwrap_err();
+    assert!(matches!(error, StoreError::NotOpen { what: "step run", id } if id == gone));
 }

@@ -40,6 +40,17 @@ impl Delivery {
         })
     }
 
+    /// The body of an answer that was received and kept.
+    pub(super) fn recorded(body: &str) -> Self {
+        Self {
+            status: 200,
+            request_id: None,
+            retry_after: None,
+            location: None,
+            body: body.to_owned(),
+        }
+    }
+
     pub(super) fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
     }

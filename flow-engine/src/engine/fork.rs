@@ -1,0 +1,166 @@
+//! Forks: a new run that takes over what another one recorded, up to what is to differ.
+
+use std::sync::Arc;
+
+use flow_engine_db::{JournalStep, NewFork, StepStatus};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::Engine;
+use super::recovery::{not_linked, not_resumable};
+use crate::definition::find;
+use crate::error::Error;
+use crate::run::{Claim, FlowResult, Origin, Row, Run, RunOptions, Tree, Variation};
+
+/// A run that is to begin with what another one recorded: [`Engine::fork`] makes it.
+#[derive(Debug)]
+#[must_use = "a fork does nothing until it is executed"]
+pub struct ForkRequest {
+    engine: Engine,
+    forked_from: Uuid,
+    id: Uuid,
+    from_step: Option<String>,
+    model: Option<String>,
+}
+
+impl Engine {
+    /// A new run of the same flow with the same inputs, that takes over the recorded steps of a run up to what differs:
+    /// code or prompts that were edited, or what [`from`](ForkRequest::from) and [`with_model`](ForkRequest::with_model)
+    /// say. What it takes over is not paid again. The run stays as it is.
+    ///
+    /// [`compare`](Self::compare) shows both side by side.
+    pub fn fork(&self, run_id: Uuid) -> ForkRequest {
+        ForkRequest {
+            engine: self.clone(),
+            forked_from: run_id,
+            id: Uuid::now_v7(),
+            from_step: None,
+            model: None,
+        }
+    }
+
+    /// What a run shares with the one that it was forked from, if it was.
+    pub(super) async fn shared_with(&self, run_id: Uuid) -> Result<(Vec<Row>, Variation), Error> {
+        let store = &self.services.store;
+        let Some(fork) = store.fork(run_id).await? else {
+            return Ok((Vec::new(), Variation::default()));
+        };
+        let recorded = store.journal(fork.forked_from).await?;
+        let variation = Variation {
+            model: fork.model,
+            from_step: fork.from_step,
+            row: None,
+        };
+        let shared = shared(recorded.steps, variation.from_step.as_deref());
+        Ok((shared, variation))
+    }
+}
+
+impl ForkRequest {
+    /// The id that the new run will have.
+    pub fn id(&self) -> Uuid {
+        self.id
+    }
+
+    /// Runs this step again and what started after its end, whatever is recorded of them.
+    pub fn from(mut self, step: impl Into<String>) -> Self {
+        self.from_step = Some(step.into());
+        self
+    }
+
+    /// Asks this model in place of all others; together with [`from`](Self::from), from that step on.
+    pub fn with_model(mut self, model: impl Into<String>) -> Self {
+        self.model = Some(model.into());
+        self
+    }
+
+    /// Executes the new run to its end.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotResumable`](crate::ErrorKind::NotResumable) if there is no such run, it is being executed, its flow
+    /// is not in this program, or it has no such step. Else, what the new run fails with.
+    pub fn execute(self) -> BoxFuture<'static, Result<FlowResult<Value>, Error>> {
+        async move {
+            let (run, start) = self.begin().await?;
+            start(run).await
+        }
+        .boxed()
+    }
+
+    async fn begin(self) -> Result<(Arc<Run>, crate::definition::Start), Error> {
+        let Self {
+            engine,
+            forked_from,
+            id,
+            from_step,
+            model,
+        } = self;
+        let cannot = |reason: &str| not_resumable(forked_from, reason);
+        // Nobody writes it while it is read.
+        let _claim = Claim::of(forked_from)?;
+        let recorded = engine.store().await.journal(forked_from).await?;
+        let Some(source) = recorded.runs.iter().find(|run| run.id == forked_from) else {
+            return Err(cannot("there is no such root run"));
+        };
+        let Some((definition, launch)) = find(&source.flow_name) else {
+            return Err(cannot(&not_linked(&source.flow_name)));
+        };
+        if let Some(step) = &from_step
+            && !recorded.steps.iter().any(|row| row.step_name == *step)
+        {
+            return Err(cannot(&format!("it has no step `{step}`")));
+        }
+        let inputs = match source.inputs.clone() {
+            Value::Object(inputs) => inputs,
+            _ => Map::new(),
+        };
+        let start = launch(inputs)?;
+        let row = NewFork {
+            run_id: id,
+            forked_from,
+            from_step: from_step.clone(),
+            model: model.clone(),
+        };
+        let (user_id, metadata) = (source.user_id, source.flow_metadata.clone());
+        let shared = shared(recorded.steps, from_step.as_deref());
+        let variation = Variation {
+            model,
+            from_step,
+            row: Some(row),
+        };
+        let options = RunOptions {
+            id,
+            user_id,
+            metadata,
+            tree: Tree::resumed(flow_engine_db::Journal::default(), shared, true, variation),
+        };
+        let services = Arc::clone(&engine.services);
+        Ok((Arc::new(Run::root(services, definition, options.claimed()?)), start))
+    }
+}
+
+/// The successes of a run, of which those from a step on are left out: that step, and what could depend on it because
+/// it started after its end.
+fn shared(steps: Vec<JournalStep>, from_step: Option<&str>) -> Vec<Row> {
+    let first_end = steps
+        .iter()
+        .filter(|step| Some(step.step_name.as_str()) == from_step)
+        .map(|step| step.completed_at.unwrap_or(step.created_at))
+        .min();
+    steps
+        .into_iter()
+        .filter(|step| step.status == StepStatus::Completed)
+        .map(|step| {
+            let named = Some(step.step_name.as_str()) == from_step;
+            let after = first_end.is_some_and(|end| step.created_at >= end);
+            let origin = if named || after {
+                Origin::LeftOut
+            } else {
+                Origin::Shared
+            };
+            Row { step, origin }
+        })
+        .collect()
+}

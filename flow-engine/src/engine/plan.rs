@@ -1,0 +1,383 @@
+//! What a resume would do, without doing it; and why a step ran again.
+
+use std::fmt;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use flow_engine_db::{
+    BoxFuture, Commit, FlowRun, FlowStepRun, Journal, JournalStep, LlmRequest, RunFilter, RunFork,
+    Store, StoreError, Write,
+};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::Engine;
+use super::recovery::{Unfinished, start_of};
+use crate::difference::{Change, changes};
+use crate::error::Error;
+use crate::run::{Claim, Met, MissReason, Missed, Plan, Row, Run, RunOptions, Services};
+
+/// What [`Engine::resume`] would do: see [`Engine::resume_plan`]. `{}` prints it.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct ResumePlan {
+    /// The run.
+    pub run_id: Uuid,
+    /// Recorded steps that are taken again, in the order in which the flow asks for them.
+    pub hits: Vec<PlannedHit>,
+    /// Steps that have to run. What comes after them and depends on them is not known, and not here.
+    pub misses: Vec<PlannedMiss>,
+    /// Recorded steps that nobody asked for: no part of the flow any more, or of what comes after a miss.
+    pub unasked: Vec<UnaskedStep>,
+    /// Tokens that the misses will take, as their like took; `None` if nothing like one of them is recorded. What comes
+    /// after them may take more.
+    pub predicted_tokens: Option<u64>,
+    /// US dollars for the same; `None` if a price is not known.
+    pub predicted_cost: Option<f64>,
+}
+
+/// A recorded step that a resume takes again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PlannedHit {
+    /// Its row.
+    pub step_run_id: Uuid,
+    /// The step's name.
+    pub step_name: String,
+    /// What is no more as it was recorded: `code changed`, `output schema changed`. The recorded output is kept.
+    pub note: Option<&'static str>,
+}
+
+/// A step that a resume has to run.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct PlannedMiss {
+    /// The step's name.
+    pub step_name: String,
+    /// Why it has to run.
+    pub reason: MissReason,
+    /// The recorded step that it is most like.
+    pub compared_with: Option<Uuid>,
+    /// In what it differs from that one: `inputs.style`, `request.messages[0].content`.
+    pub changes: Vec<Change>,
+    /// Tokens that it will take, as its like took.
+    pub predicted_tokens: Option<u64>,
+    /// US dollars for the same.
+    pub predicted_cost: Option<f64>,
+}
+
+/// A recorded step that a resume does not ask for.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct UnaskedStep {
+    /// Its row.
+    pub step_run_id: Uuid,
+    /// The step's name.
+    pub step_name: String,
+    /// Tokens that it took.
+    pub tokens: u64,
+    /// US dollars that it cost; `None` if a price is not known.
+    pub cost: Option<f64>,
+}
+
+/// Why a step ran, although something like it was recorded: see [`Engine::why`]. `{}` prints it.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Explanation {
+    /// Its row; `None` if it would run on a resume.
+    pub step_run_id: Option<Uuid>,
+    /// The step's name.
+    pub step_name: String,
+    /// The reason, in the words of [`MissReason`].
+    pub reason: String,
+    /// The recorded step that it was compared with.
+    pub compared_with: Option<Uuid>,
+    /// In what the two differ: `inputs.style`, `request.messages[0].content`.
+    pub changes: Vec<Change>,
+}
+
+impl Engine {
+    /// What [`resume`](Self::resume) would do with a run: which recorded steps it takes, which steps it has to run and why,
+    /// and what that will cost. Nothing is sent and nothing is written.
+    ///
+    /// The flow itself is executed on what is recorded, up to what would have to run: so it must not do by itself what is
+    /// the business of steps.
+    ///
+    /// # Errors
+    /// As for [`resume`](Self::resume), but for what the run would fail with.
+    pub async fn resume_plan(&self, run_id: Uuid) -> Result<ResumePlan, Error> {
+        let _claim = Claim::of(run_id)?;
+        let unfinished = self.unfinished(run_id).await?;
+        let start = start_of(&unfinished)?;
+        let Unfinished {
+            run,
+            definition,
+            mut tree,
+            ..
+        } = unfinished;
+        let plan = Arc::new(Plan::default());
+        tree.plan = Some(Arc::clone(&plan));
+        let journal = tree.journal().cloned();
+        let services = Services {
+            store: Arc::new(ReadOnly(Arc::clone(&self.services.store))),
+            backend: Arc::clone(&self.services.backend),
+            model: self.services.model.clone(),
+            states: Arc::clone(&self.services.states),
+            flights: Arc::default(),
+        };
+        let options = RunOptions {
+            id: run.id,
+            user_id: run.user_id,
+            metadata: run.flow_metadata,
+            tree,
+        };
+        let run = Arc::new(Run::root(Arc::new(services), definition, options));
+        tokio::select! {
+            // What the flow gives, or fails with, is not asked here.
+            _end = start(run) => {}
+            () = plan.is_stuck() => {}
+        }
+        let Met { hits, misses } = plan.met();
+        let left = journal.map(|journal| journal.left()).unwrap_or_default();
+        let mut planned = Vec::with_capacity(misses.len());
+        for miss in misses {
+            planned.push(self.planned(miss).await?);
+        }
+        Ok(ResumePlan {
+            run_id,
+            hits: hits
+                .into_iter()
+                .map(|hit| PlannedHit {
+                    step_run_id: hit.step_run_id,
+                    step_name: hit.step_name,
+                    note: hit.note,
+                })
+                .collect(),
+            predicted_tokens: planned
+                .iter()
+                .try_fold(0, |sum, miss| Some(sum + miss.predicted_tokens?)),
+            predicted_cost: planned
+                .iter()
+                .try_fold(0.0, |sum, miss| Some(sum + miss.predicted_cost?)),
+            misses: planned,
+            unasked: left.iter().map(|row| UnaskedStep::of(&row.step)).collect(),
+        })
+    }
+
+    /// Why the steps of this name in a run were executed, or would be on a resume, although something like them was
+    /// recorded: which input, which message, which parameter is another. Empty if nothing of it was executed twice.
+    ///
+    /// # Errors
+    /// As for [`resume_plan`](Self::resume_plan), if the run has not completed.
+    pub async fn why(&self, run_id: Uuid, step: &str) -> Result<Vec<Explanation>, Error> {
+        let mut all = self.recorded_reasons(run_id, step).await?;
+        let completed = self
+            .find_run(run_id)
+            .await?
+            .is_some_and(|run| run.status == flow_engine_db::RunStatus::Completed);
+        if !completed {
+            let plan = self.resume_plan(run_id).await?;
+            let planned = plan.misses.into_iter().filter(|miss| miss.step_name == step);
+            all.extend(planned.map(|miss| Explanation {
+                step_run_id: None,
+                step_name: miss.step_name,
+                reason: miss.reason.to_string(),
+                compared_with: miss.compared_with,
+                changes: miss.changes,
+            }));
+        }
+        Ok(all)
+    }
+}
+
+/// What a step read, as one document: `inputs`, and `request` if it asked a model.
+fn read_by(inputs: Value, request: Option<Value>) -> Value {
+    match request {
+        Some(request) => json!({ "inputs": inputs, "request": request }),
+        None => json!({ "inputs": inputs }),
+    }
+}
+
+impl Engine {
+    async fn planned(&self, missed: Missed) -> Result<PlannedMiss, Error> {
+        let like = missed.compared_with.as_deref();
+        let changes = match like {
+            Some(Row { step, .. }) => {
+                let inputs = serde_json::from_str(&step.inputs).unwrap_or_default();
+                let before = read_by(inputs, self.request_body(step.llm_request_id).await?);
+                changes(&before, &read_by(missed.inputs.into(), missed.request.clone()))
+            }
+            None => Vec::new(),
+        };
+        // A task asks no model, and so takes nothing.
+        let (predicted_tokens, predicted_cost) = match (&missed.request, like) {
+            (None, _) => (Some(0), Some(0.0)),
+            (Some(_), Some(Row { step, .. })) if step.tokens_used > 0 => {
+                (u64::try_from(step.tokens_used).ok(), step.cost_estimate)
+            }
+            (Some(_), _) => (None, None),
+        };
+        Ok(PlannedMiss {
+            step_name: missed.step_name.to_owned(),
+            reason: missed.reason,
+            compared_with: like.map(|row| row.step.id),
+            changes,
+            predicted_tokens,
+            predicted_cost,
+        })
+    }
+
+    /// The body of a recorded request.
+    async fn request_body(&self, id: Option<Uuid>) -> Result<Option<Value>, Error> {
+        let Some(id) = id else { return Ok(None) };
+        let request = self.services.store.request(id).await?;
+        Ok(request.and_then(|request| request.request))
+    }
+
+    /// The reasons that stand in the rows of a run.
+    async fn recorded_reasons(&self, run_id: Uuid, step: &str) -> Result<Vec<Explanation>, Error> {
+        let store = self.store().await;
+        let mut steps = self.steps_of_tree(run_id).await?;
+        if let Some(fork) = store.fork(run_id).await? {
+            steps.extend(self.steps_of_tree(fork.forked_from).await?);
+        }
+        let mut explained = Vec::new();
+        for row in steps.iter().filter(|row| row.step_name == step) {
+            let (Some(reason), Some(like)) = (&row.miss_reason, row.compared_with) else {
+                continue;
+            };
+            let like = steps.iter().find(|other| other.id == like);
+            let changes = match like {
+                Some(like) => changes(&self.read_by_row(like).await?, &self.read_by_row(row).await?),
+                None => Vec::new(),
+            };
+            explained.push(Explanation {
+                step_run_id: Some(row.id),
+                step_name: row.step_name.clone(),
+                reason: reason.clone(),
+                compared_with: row.compared_with,
+                changes,
+            });
+        }
+        Ok(explained)
+    }
+
+    async fn steps_of_tree(&self, root: Uuid) -> Result<Vec<FlowStepRun>, Error> {
+        let mut steps = Vec::new();
+        for run in self.services.store.journal(root).await?.runs {
+            steps.extend(self.services.store.steps(run.id).await?);
+        }
+        Ok(steps)
+    }
+
+    async fn read_by_row(&self, row: &FlowStepRun) -> Result<Value, Error> {
+        let request = self.request_body(row.llm_request_id).await?;
+        Ok(read_by(row.inputs.clone(), request))
+    }
+}
+
+impl UnaskedStep {
+    fn of(step: &JournalStep) -> Self {
+        Self {
+            step_run_id: step.id,
+            step_name: step.step_name.clone(),
+            tokens: u64::try_from(step.tokens_used).unwrap_or(0),
+            cost: step.cost_estimate,
+        }
+    }
+}
+
+impl fmt::Display for ResumePlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "run {}", self.run_id)?;
+        for hit in &self.hits {
+            let note = hit.note.map_or(String::new(), |note| format!(" ({note})"));
+            writeln!(f, "  recorded  {}{note}", hit.step_name)?;
+        }
+        for miss in &self.misses {
+            writeln!(f, "  to run    {}: {}", miss.step_name, miss.reason)?;
+            for change in &miss.changes {
+                writeln!(f, "              {change}")?;
+            }
+        }
+        for step in &self.unasked {
+            writeln!(f, "  unasked   {} ({} tokens)", step.step_name, step.tokens)?;
+        }
+        match self.predicted_tokens {
+            Some(tokens) => write!(f, "  will take {tokens} tokens or more"),
+            None => write!(f, "  what it will take is not known"),
+        }?;
+        match self.predicted_cost {
+            Some(cost) => writeln!(f, ", ${cost:.4}"),
+            None => writeln!(f, ", unknown price"),
+        }
+    }
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.step_name, self.reason)?;
+        for change in &self.changes {
+            write!(f, "\n  {change}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A store that takes every write and keeps none.
+#[derive(Debug)]
+struct ReadOnly(Arc<dyn Store>);
+
+impl Store for ReadOnly {
+    fn submit(&self, _writes: Vec<Write>) -> Commit {
+        Commit::ready(Ok(()))
+    }
+
+    fn run(&self, id: Uuid) -> BoxFuture<'_, Result<Option<FlowRun>, StoreError>> {
+        self.0.run(id)
+    }
+
+    fn runs(&self, filter: RunFilter) -> BoxFuture<'_, Result<Vec<FlowRun>, StoreError>> {
+        self.0.runs(filter)
+    }
+
+    fn steps(&self, run_id: Uuid) -> BoxFuture<'_, Result<Vec<FlowStepRun>, StoreError>> {
+        self.0.steps(run_id)
+    }
+
+    fn requests(&self, run_id: Uuid) -> BoxFuture<'_, Result<Vec<LlmRequest>, StoreError>> {
+        self.0.requests(run_id)
+    }
+
+    fn request(&self, id: Uuid) -> BoxFuture<'_, Result<Option<LlmRequest>, StoreError>> {
+        self.0.request(id)
+    }
+
+    fn journal(&self, root_run_id: Uuid) -> BoxFuture<'_, Result<Journal, StoreError>> {
+        self.0.journal(root_run_id)
+    }
+
+    fn cached_step(
+        &self,
+        cache_key: &str,
+        since: DateTime<Utc>,
+    ) -> BoxFuture<'_, Result<Option<JournalStep>, StoreError>> {
+        self.0.cached_step(cache_key, since)
+    }
+
+    fn fork(&self, run_id: Uuid) -> BoxFuture<'_, Result<Option<RunFork>, StoreError>> {
+        self.0.fork(run_id)
+    }
+
+    fn delete_run(&self, _id: Uuid) -> BoxFuture<'_, Result<bool, StoreError>> {
+        Box::pin(async { Ok(false) })
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {})
+    }
+
+    fn location(&self) -> &str {
+        self.0.location()
+    }
+}

@@ -1,0 +1,232 @@
+//! Runs that did not come to their end: what they have recorded is taken, and the rest is executed.
+
+use std::sync::Arc;
+
+use flow_engine_db::{FlowRun, RunFilter, RunReopen, RunStatus};
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt, stream};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::Engine;
+use crate::call::Call;
+use crate::definition::{Definition, Launch, Start, find};
+use crate::error::{Error, ErrorKind};
+use crate::inputs;
+use crate::run::{Claim, FlowResult, Run, RunOptions, Tree};
+
+/// How many runs are resumed at a time.
+const AT_A_TIME: usize = 32;
+/// How many runs are listed at a time.
+const PAGE: u32 = 500;
+
+/// A run that [`Engine::resume_interrupted`] found, and what became of it.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct ResumedRun {
+    /// The run.
+    pub run_id: Uuid,
+    /// Its flow, or its step if it is a step used alone.
+    pub flow_name: String,
+    /// What it gave, or why it failed or could not be resumed.
+    pub result: Result<FlowResult<Value>, Error>,
+}
+
+/// A run as it is before it goes on.
+pub(super) struct Unfinished {
+    pub(super) run: FlowRun,
+    pub(super) definition: &'static Definition,
+    launch: Launch,
+    pub(super) inputs: Map<String, Value>,
+    pub(super) tree: Tree,
+}
+
+impl Engine {
+    /// Goes on with a run that was interrupted, killed with its process, or failed, to its end.
+    ///
+    /// The flow is found by its name and executed from its beginning with the recorded inputs; each step that is recorded
+    /// gives what it gave, and only the rest runs. After an interruption, recorded errors are met again; a *failed* run
+    /// keeps its successes and runs its failures again. Code and prompts may have changed: what reads something else runs
+    /// again, and [`resume_plan`](Self::resume_plan) says beforehand what that is.
+    ///
+    /// The output is JSON, since the flow is known by its name only; [`resume_with`](Self::resume_with) gives it typed.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotResumable`] if there is no such run, it has ended for good, it is being executed, or its flow is not
+    /// in this program; [`ErrorKind::InvalidInput`] if the flow takes other inputs by now. Else, what the run fails with.
+    pub fn resume(&self, run_id: Uuid) -> BoxFuture<'static, Result<FlowResult<Value>, Error>> {
+        let engine = self.clone();
+        async move {
+            let claim = Claim::of(run_id)?;
+            let unfinished = engine.unfinished(run_id).await?;
+            let start = start_of(&unfinished)?;
+            let run = engine.reopen(claim, unfinished, None).await?;
+            start(run).await
+        }
+        .boxed()
+    }
+
+    /// Goes on with a run as [`resume`](Self::resume) does, with the inputs of this call in place of the recorded ones.
+    ///
+    /// # Errors
+    /// As for [`resume`](Self::resume), and when the call is of another flow.
+    pub fn resume_with<C: Call>(
+        &self,
+        run_id: Uuid,
+        call: C,
+    ) -> BoxFuture<'static, Result<C::Executed, Error>> {
+        let engine = self.clone();
+        async move {
+            let claim = Claim::of(run_id)?;
+            let unfinished = engine.unfinished(run_id).await?;
+            let (is, wanted) = (unfinished.definition.name(), C::definition().name());
+            if is != wanted {
+                return Err(not_resumable(run_id, &format!("it is of `{is}`, not of `{wanted}`")));
+            }
+            let inputs = inputs::text(&call.to_inputs()?)?;
+            let run = engine.reopen(claim, unfinished, Some(inputs)).await?;
+            call.start(run).await
+        }
+        .boxed()
+    }
+
+    /// Resumes every run that was interrupted or killed with its process, the oldest first, and waits for their ends. For
+    /// the start of a program.
+    ///
+    /// A run that another process executes cannot be told from one whose process was killed: call it when no other program
+    /// works on this database. Failed runs are left alone.
+    ///
+    /// # Errors
+    /// When the database cannot be read. What became of each run is in the list.
+    pub async fn resume_interrupted(&self) -> Result<Vec<ResumedRun>, Error> {
+        let mut found = Vec::new();
+        for status in [RunStatus::Interrupted, RunStatus::Running] {
+            found.extend(self.all_roots(status).await?);
+        }
+        found.retain(|run| !Claim::is_taken(run.id));
+        found.sort_by_key(|run| run.id);
+        let resumed = stream::iter(found).map(|run| async move {
+            ResumedRun {
+                run_id: run.id,
+                flow_name: run.flow_name,
+                result: self.resume(run.id).await,
+            }
+        });
+        Ok(resumed.buffered(AT_A_TIME).collect().await)
+    }
+
+    async fn all_roots(&self, status: RunStatus) -> Result<Vec<FlowRun>, Error> {
+        let mut all = Vec::new();
+        let mut filter = RunFilter {
+            status: Some(status),
+            roots_only: true,
+            limit: PAGE,
+            ..RunFilter::default()
+        };
+        loop {
+            let page = self.runs(filter.clone()).await?;
+            let Some(last) = page.last() else {
+                return Ok(all);
+            };
+            filter.before = Some(last.id);
+            all.extend(page);
+        }
+    }
+
+    /// Reads a run that may be resumed, with all that is recorded of it.
+    pub(super) async fn unfinished(&self, run_id: Uuid) -> Result<Unfinished, Error> {
+        let store = self.store().await;
+        let recorded = store.journal(run_id).await?;
+        let Some(run) = recorded.runs.iter().find(|run| run.id == run_id).cloned() else {
+            let reason = match store.run(run_id).await? {
+                Some(part) => format!("it is a part of the run {}: resume that", part.root_run_id),
+                None => "there is no such run".to_owned(),
+            };
+            return Err(not_resumable(run_id, &reason));
+        };
+        let replay_failures = match run.status {
+            RunStatus::Running | RunStatus::Interrupted => true,
+            RunStatus::Failed => false,
+            RunStatus::Completed => {
+                let reason = "it has completed; to execute it again, fork it";
+                return Err(not_resumable(run_id, reason));
+            }
+            other => return Err(not_resumable(run_id, &format!("it is {other}"))),
+        };
+        let Some((definition, launch)) = find(&run.flow_name) else {
+            return Err(not_resumable(run_id, &not_linked(&run.flow_name)));
+        };
+        let inputs = match run.inputs.clone() {
+            Value::Object(inputs) => inputs,
+            _ => Map::new(),
+        };
+        let (shared, variation) = self.shared_with(run_id).await?;
+        Ok(Unfinished {
+            run,
+            definition,
+            launch,
+            inputs,
+            tree: Tree::resumed(recorded, shared, replay_failures, variation),
+        })
+    }
+
+    /// Opens the row of a run again, so that it may be executed.
+    async fn reopen(
+        &self,
+        claim: Claim,
+        unfinished: Unfinished,
+        inputs: Option<String>,
+    ) -> Result<Arc<Run>, Error> {
+        let Unfinished {
+            run,
+            definition,
+            mut tree,
+            ..
+        } = unfinished;
+        let reopen = RunReopen {
+            inputs,
+            retire_failed: run.status == RunStatus::Failed,
+            ..RunReopen::new(run.id)
+        };
+        // Awaited: a run that is gone must not be executed.
+        self.services.store.submit(vec![reopen.into()]).await?;
+        tree.claim(claim);
+        let options = RunOptions {
+            id: run.id,
+            user_id: run.user_id,
+            metadata: run.flow_metadata,
+            tree,
+        };
+        Ok(Arc::new(Run::root(Arc::clone(&self.services), definition, options)))
+    }
+}
+
+/// What executes a run from its recorded inputs.
+pub(super) fn start_of(unfinished: &Unfinished) -> Result<Start, Error> {
+    let Unfinished {
+        run,
+        definition,
+        launch,
+        inputs,
+        ..
+    } = unfinished;
+    launch(inputs.clone()).map_err(|error| {
+        let reason = format!(
+            "`{}` takes other inputs than were recorded ({error:#}); give them with `resume_with`",
+            definition.name()
+        );
+        Error::new(ErrorKind::InvalidInput, format!("the run {} cannot be resumed: {reason}", run.id))
+    })
+}
+
+pub(super) fn not_resumable(run_id: Uuid, reason: &str) -> Error {
+    let message = format!("the run {run_id} cannot be resumed: {reason}");
+    Error::new(ErrorKind::NotResumable, message)
+}
+
+pub(super) fn not_linked(flow: &str) -> String {
+    format!(
+        "this program has no flow or step `{flow}`; link the crate that has it, or if it was renamed, give it its recorded \
+         name: `#[flow(name = \"{flow}\")]`"
+    )
+}

@@ -1,0 +1,77 @@
+//! Results that are shared between runs: steps with `cache = "7d"`.
+//!
+//! The journal of the run is asked first. Successes only, of runs for the same user; equal calls of one process wait for
+//! each other, so that one of them computes.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::json;
+use tokio::sync::OwnedMutexGuard;
+use uuid::Uuid;
+
+use super::context::Place;
+use super::journal::{Origin, Row};
+use super::recall::{Recalled, returned};
+use super::step::Entry;
+use crate::error::Error;
+use crate::identity::{Hash, Identity};
+use crate::lock::lock;
+use crate::output::OutputOf;
+
+/// Who computes which result now.
+#[derive(Debug, Default)]
+pub(crate) struct Flights(Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>);
+
+impl Flights {
+    /// Waits until nobody computes this.
+    async fn board(&self, key: &str) -> OwnedMutexGuard<()> {
+        let flight = {
+            let mut flights = lock(&self.0);
+            flights.retain(|_, flight| flight.strong_count() > 0);
+            match flights.get(key).and_then(Weak::upgrade) {
+                Some(flight) => flight,
+                None => {
+                    let flight = Arc::default();
+                    flights.insert(key.to_owned(), Arc::downgrade(&flight));
+                    flight
+                }
+            }
+        };
+        flight.lock_owned().await
+    }
+}
+
+/// A result that another run has computed, or else the right to compute it.
+pub(super) async fn cached<T>(
+    place: &Place,
+    entry: &Entry<'_>,
+    key: &str,
+    lifetime: Duration,
+    output: &OutputOf<T>,
+) -> Result<Result<Recalled<T>, OwnedMutexGuard<()>>, Error> {
+    let services = &place.run.services;
+    let flight = services.flights.board(key).await;
+    let since = TimeDelta::from_std(lifetime)
+        .ok()
+        .and_then(|lifetime| Utc::now().checked_sub_signed(lifetime))
+        .unwrap_or(DateTime::<Utc>::MIN_UTC);
+    let found = services.store.cached_step(key, since).await?;
+    let recorded = found.and_then(|step| {
+        let recorded = output.read_back(step.outputs.clone()?).ok()?;
+        let origin = Origin::Shared;
+        Some((Row { step, origin }, recorded))
+    });
+    Ok(match recorded {
+        Some((row, recorded)) => Ok(returned(place, entry, &row, recorded)),
+        None => Err(flight),
+    })
+}
+
+/// Under what a result is shared: by the runs of one user, while the code is the same.
+pub(super) fn key(user: Option<Uuid>, identity: Identity, code: Option<&str>) -> String {
+    let shared = json!({ "user": user, "call": identity.key.to_string(), "code": code });
+    Hash::of("cache", &shared).to_string()
+}

@@ -1,0 +1,215 @@
+//! Choices that time makes, and a replay must make again: which of several futures was first, and whether one was in time.
+//!
+//! A choice is a recorded step of its own, known by what its branches ask for first. So each branch is polled once, and its
+//! first call waits at a [`Gate`]; then the journal is asked for the outcome, and only those branches go on that the
+//! outcome lets go on. A branch that makes no call before it waits for something else is known by that.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::Poll;
+use std::time::Duration;
+
+use futures::future::select_all;
+use futures::poll;
+use serde_json::{Map, Value, json};
+use tokio::sync::watch;
+
+use super::context::Place;
+use super::journal::Miss;
+use super::recall::recall;
+use super::step::{Entry, record_aside};
+use crate::error::{Error, ErrorKind};
+use crate::identity::Identity;
+use crate::lock::lock;
+use crate::output::{OutputType, output};
+
+tokio::task_local! {
+    static GATE: Arc<Gate>;
+}
+
+/// Holds the first call of a branch until it is known whether the branch is to go on.
+#[derive(Debug)]
+struct Gate {
+    first: Mutex<Option<String>>,
+    open: watch::Sender<bool>,
+}
+
+impl Gate {
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            first: Mutex::default(),
+            open: watch::Sender::new(false),
+        })
+    }
+
+    fn open(&self) {
+        self.open.send_replace(true);
+    }
+}
+
+/// A call inside of a branch: passes its gate.
+pub(super) async fn pass_gate(identity: Option<Identity>) {
+    let Ok(gate) = GATE.try_with(Arc::clone) else {
+        return;
+    };
+    if *gate.open.borrow() {
+        return;
+    }
+    if let Some(identity) = identity {
+        lock(&gate.first).get_or_insert_with(|| identity.key.to_string());
+    }
+    // The sender is in the gate, so it is there.
+    let _ = gate.open.subscribe().wait_for(|open| *open).await;
+}
+
+/// A future whose first call waits.
+struct Branch<'a, T> {
+    gate: Arc<Gate>,
+    future: Pin<Box<dyn Future<Output = T> + Send + 'a>>,
+}
+
+impl<'a, T> Branch<'a, T> {
+    fn new(future: impl IntoFuture<Output = T, IntoFuture: Send + 'a>) -> Self {
+        let gate = Gate::new();
+        let future = GATE.scope(Arc::clone(&gate), future.into_future());
+        Self {
+            gate,
+            future: Box::pin(future),
+        }
+    }
+
+    fn first(&self) -> Option<String> {
+        lock(&self.gate.first).clone()
+    }
+
+    async fn finish(mut self) -> T {
+        self.gate.open();
+        self.future.as_mut().await
+    }
+}
+
+/// The first of several futures to come to its end: its place and its output. The others are dropped.
+///
+/// The outcome is recorded: on a replay the same one is first, and nothing is asked of the others.
+///
+/// # Errors
+/// When there is no run around the call, no future, or the outcome cannot be recorded.
+pub async fn race<I, T>(futures: I) -> Result<(usize, T), Error>
+where
+    I: IntoIterator<Item: IntoFuture<Output = T, IntoFuture: Send>>,
+{
+    let place = Place::current("race")?;
+    let mut branches: Vec<_> = futures.into_iter().map(Branch::new).collect();
+    for (index, branch) in branches.iter_mut().enumerate() {
+        if let Poll::Ready(output) = poll!(branch.future.as_mut()) {
+            // It waited for nothing: so it will on a replay.
+            return Ok((index, output));
+        }
+    }
+    if branches.is_empty() {
+        return Err(Error::new(
+            ErrorKind::InvalidInput,
+            "`race` was given no future: nothing can be first",
+        ));
+    }
+    let firsts: Vec<_> = branches.iter().map(Branch::first).collect();
+    let choice = Choice::new("flow_engine::race", json!({ "branches": firsts }));
+    match choice.recall::<usize>(&place).await? {
+        Ok(first) if first < branches.len() => {
+            let winner = branches.swap_remove(first);
+            drop(branches);
+            Ok((first, winner.finish().await))
+        }
+        Ok(_) => Err(Error::new(
+            ErrorKind::Store,
+            "the recorded outcome of a `race` names a branch that is not there",
+        )),
+        Err(miss) => {
+            for branch in &branches {
+                branch.gate.open();
+            }
+            let (output, first, others) =
+                select_all(branches.into_iter().map(|branch| branch.future)).await;
+            drop(others);
+            choice.record(&place, &miss, first).await?;
+            Ok((first, output))
+        }
+    }
+}
+
+/// The output of a future, if it comes in time; else the future is dropped.
+///
+/// The outcome is recorded: on a replay what was in time is waited for, and what was not is not asked for again.
+///
+/// # Errors
+/// [`ErrorKind::TimedOut`] if it took longer; or when there is no run around the call, or the outcome cannot be recorded.
+pub async fn timeout<F>(limit: Duration, future: F) -> Result<F::Output, Error>
+where
+    F: IntoFuture<IntoFuture: Send>,
+{
+    let place = Place::current("timeout")?;
+    let mut branch = Branch::new(future);
+    if let Poll::Ready(output) = poll!(branch.future.as_mut()) {
+        return Ok(output);
+    }
+    let limit_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+    let inputs = json!({ "limit_ms": limit_ms, "first": branch.first() });
+    let choice = Choice::new("flow_engine::timeout", inputs);
+    let elapsed = || {
+        Error::new(
+            ErrorKind::TimedOut,
+            format!("it took longer than {limit:?}"),
+        )
+    };
+    match choice.recall::<bool>(&place).await? {
+        Ok(true) => Ok(branch.finish().await),
+        Ok(false) => Err(elapsed()),
+        // In a dry run nothing takes its time.
+        Err(_) if place.run.is_planned() => Ok(branch.finish().await),
+        Err(miss) => {
+            let end = tokio::time::timeout(limit, branch.finish()).await.ok();
+            choice.record(&place, &miss, end.is_some()).await?;
+            end.ok_or_else(elapsed)
+        }
+    }
+}
+
+/// A choice as a recorded step.
+struct Choice {
+    name: &'static str,
+    inputs: Map<String, Value>,
+}
+
+impl Choice {
+    fn new(name: &'static str, between: Value) -> Self {
+        let inputs = match between {
+            Value::Object(inputs) => inputs,
+            _ => Map::new(),
+        };
+        Self { name, inputs }
+    }
+
+    fn entry(&self) -> Entry<'_> {
+        Entry::aside(self.name, 1, &self.inputs)
+    }
+
+    /// The recorded outcome, or why there is none.
+    async fn recall<T: OutputType>(&self, place: &Place) -> Result<Result<T, Miss>, Error> {
+        let entry = self.entry();
+        pass_gate(entry.identity).await;
+        match recall(place, &entry, None, &output::<T>()).await {
+            Ok(outcome) => Ok(Ok(outcome?.output.output_content)),
+            Err(miss) => Ok(Err(miss)),
+        }
+    }
+
+    async fn record<T: OutputType>(
+        &self,
+        place: &Place,
+        miss: &Miss,
+        outcome: T,
+    ) -> Result<(), Error> {
+        let outcome = output::<T>().record(&outcome)?;
+        record_aside(place, &self.entry(), miss, outcome.json).await
+    }
+}

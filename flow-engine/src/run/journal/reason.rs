@@ -1,0 +1,185 @@
+//! Why a call found nothing in the journal, in words.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::sync::Arc;
+
+use flow_engine_db::StepStatus;
+use serde_json::{Map, Value};
+
+use super::{Journal, Origin, Row, State, Wanted, scope_of};
+use crate::identity::Hash;
+
+/// The purpose of the hash by which equal inputs are found.
+const INPUTS: &str = "inputs";
+
+/// Why a step runs, although its run has recorded steps: `flow_step_runs.miss_reason`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum MissReason {
+    /// No earlier execution of the run made this call.
+    FirstTime,
+    /// An earlier execution made it and did not come to its end: it was killed, or the call was cancelled.
+    NotFinished,
+    /// It failed, and a failed run was resumed.
+    FailedBefore,
+    /// The run is a fork, and this is from where it was to differ.
+    LeftOut,
+    /// The inputs are others, or the prompt renders them into something else.
+    InputChanged,
+    /// The prompt's text or its parameters are others.
+    PromptChanged,
+    /// Another model is asked.
+    ModelChanged,
+    /// The output type is another one, and what was recorded does not fit it.
+    OutputSchemaChanged,
+    /// The step's `version` is another one.
+    VersionChanged,
+}
+
+impl MissReason {
+    /// The reason in words: `input content changed`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::FirstTime => "first time",
+            Self::NotFinished => "not finished before",
+            Self::FailedBefore => "failed before",
+            Self::LeftOut => "left out of the fork",
+            Self::InputChanged => "input content changed",
+            Self::PromptChanged => "prompt changed",
+            Self::ModelChanged => "model changed",
+            Self::OutputSchemaChanged => "output schema changed",
+            Self::VersionChanged => "version changed",
+        }
+    }
+}
+
+impl fmt::Display for MissReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A call that has to run, and the recorded one that it is most like.
+#[derive(Debug)]
+pub(crate) struct Miss {
+    pub(crate) reason: MissReason,
+    pub(crate) compared_with: Option<Arc<Row>>,
+}
+
+impl Miss {
+    pub(crate) fn first_time() -> Self {
+        Self {
+            reason: MissReason::FirstTime,
+            compared_with: None,
+        }
+    }
+}
+
+/// The recorded steps that may explain a miss: each explains one. Filled at the first miss.
+#[derive(Debug, Default)]
+pub(super) struct Unanswered {
+    indexed: bool,
+    by_content: HashMap<(String, String), Vec<usize>>,
+    by_inputs: HashMap<(String, Hash), Vec<usize>>,
+    by_name: HashMap<String, Vec<usize>>,
+    used: HashSet<usize>,
+}
+
+impl Unanswered {
+    fn index(&mut self, rows: &[Arc<Row>]) {
+        if std::mem::replace(&mut self.indexed, true) {
+            return;
+        }
+        for (place, Row { step, .. }) in rows.iter().map(|row| &**row).enumerate() {
+            let name = step.step_name.clone();
+            if let Some(content) = step.content_hash.clone() {
+                let equal = self.by_content.entry((name.clone(), content));
+                equal.or_default().push(place);
+            }
+            // What did not end says nothing about a call that reads something else.
+            if !matches!(step.status, StepStatus::Completed | StepStatus::Failed) {
+                continue;
+            }
+            if let Ok(inputs) = serde_json::from_str::<Map<String, Value>>(&step.inputs) {
+                let inputs = Hash::of_object(INPUTS, &inputs);
+                let equal = self.by_inputs.entry((name.clone(), inputs));
+                equal.or_default().push(place);
+            }
+            self.by_name.entry(name).or_default().push(place);
+        }
+    }
+}
+
+impl Journal {
+    /// Finds the recorded step that is most like a call that missed: with the same content, else the same inputs, else
+    /// the first of its name where the call is made.
+    pub(super) fn explain_in(&self, state: &mut State, wanted: &Wanted<'_>, scope: &str) -> Miss {
+        state.unanswered.index(&self.rows);
+        let all = &state.unanswered;
+        let name = wanted.name.to_owned();
+        let content = (name.clone(), wanted.identity.content.to_string());
+        let inputs = (name.clone(), Hash::of_object(INPUTS, wanted.inputs));
+        let first = |places: Option<&Vec<usize>>, near: bool| {
+            places?.iter().copied().find(|place| {
+                !state.taken.contains(place)
+                    && !all.used.contains(place)
+                    && (!near || is_near(state, scope_of(&self.rows[*place]), scope))
+            })
+        };
+        let found = first(all.by_content.get(&content), false)
+            .map(|place| (place, self.same_content(place)))
+            .or_else(|| {
+                let place = first(all.by_inputs.get(&inputs), true)?;
+                Some((place, same_inputs(&self.rows[place], wanted)))
+            })
+            .or_else(|| {
+                let place = first(all.by_name.get(&name), true)?;
+                Some((place, MissReason::InputChanged))
+            });
+        let Some((place, reason)) = found else {
+            return Miss::first_time();
+        };
+        state.unanswered.used.insert(place);
+        Miss {
+            reason,
+            compared_with: Some(Arc::clone(&self.rows[place])),
+        }
+    }
+
+    fn same_content(&self, place: usize) -> MissReason {
+        let row = &self.rows[place];
+        match row.step.status {
+            _ if row.origin == Origin::LeftOut => MissReason::LeftOut,
+            StepStatus::Completed => MissReason::VersionChanged,
+            StepStatus::Failed if self.completions.contains(&place) => MissReason::VersionChanged,
+            StepStatus::Failed => MissReason::FailedBefore,
+            _ => MissReason::NotFinished,
+        }
+    }
+}
+
+fn same_inputs(row: &Row, wanted: &Wanted<'_>) -> MissReason {
+    let recorded = &row.step;
+    if recorded.prompt_id.as_deref() != wanted.prompt_id {
+        MissReason::PromptChanged
+    } else if recorded.model.as_deref() != wanted.model {
+        MissReason::ModelChanged
+    } else {
+        MissReason::InputChanged
+    }
+}
+
+/// Whether a step recorded in one scope may be what a call in another one has become: both are the same, or differ in
+/// their content only, and nobody else is about to ask for it.
+fn is_near(state: &State, recorded: &str, asking: &str) -> bool {
+    recorded == asking
+        || (names(recorded).eq(names(asking)) && !state.completions.is_held(recorded, asking))
+}
+
+/// A scope without the contents of its parts: `review`, `map`.
+fn names(scope: &str) -> impl Iterator<Item = &str> {
+    scope
+        .split('/')
+        .map(|label| label.split('(').next().unwrap_or(label))
+}

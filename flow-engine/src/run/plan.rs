@@ -1,0 +1,96 @@
+//! A dry run: the flow is executed on what its journal holds, and what is not there is noted in place of being run.
+
+use std::convert::Infallible;
+use std::future::pending;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use flow_engine_db::JournalStep;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::journal::{Miss, MissReason, Row};
+use crate::lock::lock;
+
+/// How long nothing may be asked of the journal until a flow counts as waiting for what would have to run.
+const QUIET: Duration = Duration::from_millis(100);
+
+/// What a dry run has met so far.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    met: Mutex<Met>,
+    asked: AtomicUsize,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Met {
+    pub(crate) hits: Vec<Hit>,
+    pub(crate) misses: Vec<Missed>,
+}
+
+/// A recorded step that is taken again.
+#[derive(Debug)]
+pub(crate) struct Hit {
+    pub(crate) step_run_id: Uuid,
+    pub(crate) step_name: String,
+    pub(crate) note: Option<&'static str>,
+}
+
+/// A step that would have to run.
+#[derive(Debug)]
+pub(crate) struct Missed {
+    pub(crate) step_name: &'static str,
+    pub(crate) reason: MissReason,
+    pub(crate) compared_with: Option<Arc<Row>>,
+    pub(crate) inputs: Map<String, Value>,
+    /// The body of the request that it would send, if it asks a model.
+    pub(crate) request: Option<Value>,
+}
+
+impl Plan {
+    pub(super) fn hit(&self, step: &JournalStep, note: Option<&'static str>) {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        lock(&self.met).hits.push(Hit {
+            step_run_id: step.id,
+            step_name: step.step_name.clone(),
+            note,
+        });
+    }
+
+    /// Notes a step that would have to run, and never comes back: what depends on it cannot be known.
+    pub(super) async fn missed(
+        &self,
+        step_name: &'static str,
+        miss: Miss,
+        inputs: &Map<String, Value>,
+        request: Option<&Value>,
+    ) -> Infallible {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        lock(&self.met).misses.push(Missed {
+            step_name,
+            reason: miss.reason,
+            compared_with: miss.compared_with,
+            inputs: inputs.clone(),
+            request: request.cloned(),
+        });
+        pending().await
+    }
+
+    /// Resolves when something would have to run and nothing else has gone on for a while.
+    pub(crate) async fn is_stuck(&self) {
+        let mut before = None;
+        loop {
+            tokio::time::sleep(QUIET).await;
+            let asked = self.asked.load(Ordering::Relaxed);
+            if before == Some(asked) && !lock(&self.met).misses.is_empty() {
+                return;
+            }
+            before = Some(asked);
+        }
+    }
+
+    pub(crate) fn met(&self) -> Met {
+        std::mem::take(&mut lock(&self.met))
+    }
+}

@@ -1,0 +1,203 @@
+//! A recorded step in place of an execution: the answer of the journal, as a live step gives it.
+
+use std::sync::Arc;
+
+use flow_engine_db::{HitNote, JournalStep, NewStep, StepFinish, StepStatus, Write};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::attempt::Prepared;
+use super::context::Place;
+use super::journal::{Found, Miss, MissReason, Origin, Row};
+use super::progress::{Counted, Spent, nano_usd};
+use super::step::Entry;
+use super::{Metadata, StepResult};
+use crate::error::{Error, ErrorKind, ErrorRecord};
+use crate::inputs;
+use crate::output::{OutputOf, Recorded};
+
+/// What a step's row keeps beside its output.
+#[derive(Debug, Default, Deserialize)]
+struct Kept {
+    provider: Option<String>,
+    model: Option<String>,
+    error: Option<ErrorRecord>,
+}
+
+/// Takes what the journal holds for a call, or says why it has to run.
+pub(super) async fn recall<T>(
+    place: &Place,
+    entry: &Entry<'_>,
+    prepared: Option<&Prepared<'_>>,
+    output: &OutputOf<T>,
+) -> Result<Recalled<T>, Miss> {
+    let (Some(journal), Some(identity)) = (place.run.journal(), entry.identity) else {
+        return Err(Miss::first_time());
+    };
+    match find(place, entry, prepared, output).await {
+        Ok(recalled) => Ok(recalled),
+        Err(Some(unreadable)) => Err(Miss {
+            reason: MissReason::OutputSchemaChanged,
+            compared_with: Some(unreadable),
+        }),
+        Err(None) => Err(journal.explain(&entry.wanted(identity), place.scope.path())),
+    }
+}
+
+/// What a recorded step gives: its output or its error.
+pub(super) type Recalled<T> = Result<Recorded<StepResult<T>>, Error>;
+
+/// Takes what the journal holds for a call. Nothing, or a step that cannot be read, is an `Err`.
+pub(super) async fn find<T>(
+    place: &Place,
+    entry: &Entry<'_>,
+    prepared: Option<&Prepared<'_>>,
+    output: &OutputOf<T>,
+) -> Result<Recalled<T>, Option<Arc<Row>>> {
+    let (Some(journal), Some(identity)) = (place.run.journal(), entry.identity) else {
+        return Err(None);
+    };
+    let (row, json) = match journal.take(&entry.wanted(identity), place.scope.path()) {
+        None => return Err(None),
+        Some(Found::Same(row)) => {
+            if row.step.status == StepStatus::Failed {
+                return Ok(Err(recorded_error(place, &row.step, entry.counted)));
+            }
+            let json = row.step.outputs.clone();
+            (row, json)
+        }
+        Some(Found::OtherSchema(row)) => {
+            let json = match prepared {
+                Some(prepared) => prepared.read_again(&place.run, &row.step).await,
+                None => None,
+            };
+            (row, json)
+        }
+    };
+    match json.and_then(|json| output.read_back(json).ok()) {
+        Some(recorded) => Ok(returned(place, entry, &row, recorded)),
+        None => Err(Some(row)),
+    }
+}
+
+/// What recording an output adds to the row of a hit: why it stands although something differs.
+fn note(entry: &Entry<'_>, recorded: &JournalStep) -> Option<&'static str> {
+    let schema = entry.identity.and_then(|identity| identity.schema);
+    if recorded.schema_hash != schema.map(|hash| hash.to_string()) {
+        return Some("output schema changed");
+    }
+    let code = recorded.code_hash.as_deref();
+    (code.is_some() && code != entry.code).then_some("code changed")
+}
+
+/// The result that the recorded step gave, and gives again.
+pub(super) fn returned<T>(
+    place: &Place,
+    entry: &Entry<'_>,
+    row: &Row,
+    Recorded { json, output }: Recorded<T>,
+) -> Result<Recorded<StepResult<T>>, Error> {
+    let (run, step) = (&place.run, &row.step);
+    let note = note(entry, step);
+    if let (Some(plan), Counted::Step) = (&run.tree.plan, entry.counted) {
+        plan.hit(step, note);
+    }
+    let step_run_id = match row.origin {
+        Origin::Own => {
+            if let Some(note) = note.filter(|note| step.hit_note.as_deref() != Some(note)) {
+                // Not awaited: the next resume would note it again.
+                let note = noted(step.id, note);
+                let _commit = run.submit_while_open(|_| vec![note])?;
+            }
+            step.id
+        }
+        Origin::Shared | Origin::LeftOut => copied(place, entry, step, note)?,
+    };
+    run.recalled(spent(step), entry.counted);
+    let output = StepResult {
+        run_id: run.id,
+        step_run_id,
+        step_name: entry.name,
+        output_content: output,
+        metadata: metadata(step),
+    };
+    Ok(Recorded { json, output })
+}
+
+/// Writes a step that another run recorded into this one: with what it took, which this run has not paid.
+fn copied(
+    place: &Place,
+    entry: &Entry<'_>,
+    step: &JournalStep,
+    note: Option<&str>,
+) -> Result<Uuid, Error> {
+    let run = &place.run;
+    let id = Uuid::now_v7();
+    let inputs = inputs::text(entry.inputs)?;
+    // Not awaited: what builds on it comes after it in the same queue.
+    let _commit = run.submit_while_open(|order| {
+        *order += 1;
+        let start = NewStep {
+            origin_run_id: Some(step.origin_run_id.unwrap_or(step.flow_run_id)),
+            cache_key: None,
+            ..entry.row(id, place, *order, inputs)
+        };
+        let end = StepFinish {
+            execution_time_ms: step.execution_time_ms,
+            outputs: step.outputs.clone(),
+            step_metadata: step.step_metadata.clone(),
+            tokens_used: step.tokens_used,
+            cost_estimate: step.cost_estimate,
+            llm_request_id: step.llm_request_id,
+            ..StepFinish::new(id, step.status)
+        };
+        let note = note.map(|note| noted(id, note));
+        [start.into(), end.into()].into_iter().chain(note).collect()
+    })?;
+    Ok(id)
+}
+
+fn noted(id: Uuid, note: &str) -> Write {
+    let note = note.to_owned();
+    HitNote { id, note }.into()
+}
+
+fn recorded_error(place: &Place, step: &JournalStep, counted: Counted) -> Error {
+    place.run.recalled(spent(step), counted);
+    match kept(step).error {
+        Some(record) => Error::from_record(record),
+        None => Error::new(
+            ErrorKind::Store,
+            format!("the recorded failure of step run {} cannot be read", step.id),
+        ),
+    }
+}
+
+fn kept(step: &JournalStep) -> Kept {
+    step.step_metadata
+        .as_deref()
+        .and_then(|json| serde_json::from_str(json).ok())
+        .unwrap_or_default()
+}
+
+pub(super) fn metadata(step: &JournalStep) -> Metadata {
+    let Kept { provider, model, .. } = kept(step);
+    Metadata {
+        tokens_used: u64::try_from(step.tokens_used).unwrap_or(0),
+        cost_estimate: step.cost_estimate,
+        execution_time_ms: step
+            .execution_time_ms
+            .and_then(|time| u64::try_from(time).ok())
+            .unwrap_or(0),
+        provider,
+        model,
+    }
+}
+
+fn spent(step: &JournalStep) -> Spent {
+    Spent {
+        tokens: u64::try_from(step.tokens_used).unwrap_or(0),
+        cost_nano_usd: nano_usd(step.cost_estimate.unwrap_or(0.0)),
+        unpriced_requests: u32::from(step.cost_estimate.is_none()),
+    }
+}

@@ -1,0 +1,109 @@
+//! Where in its root run a call is made: inside which sub-flow calls and `map` branches.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex};
+
+use serde::Serialize;
+
+use super::journal::Journal;
+use crate::identity::Hash;
+use crate::lock::lock;
+
+/// A sub-flow call or a branch of a `map`, named by its content: `review(91c0…)/map(3f2a…)`. Empty for the root.
+///
+/// Equal ones beside each other are counted: `map(3f2a…)#2`.
+#[derive(Debug, Default)]
+pub(super) struct Scope {
+    path: String,
+    labels: Mutex<HashMap<String, u32>>,
+}
+
+impl Scope {
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The path as a row keeps it: none for the root.
+    pub(super) fn stored(&self) -> Option<String> {
+        (!self.path.is_empty()).then(|| self.path.clone())
+    }
+
+    /// The scope of a call of `name` with this content inside of this one.
+    pub(super) fn inner(&self, name: &str, content: Option<Hash>) -> Arc<Self> {
+        // The separator of paths stays one.
+        let mut label = name.replace('/', "_");
+        if let Some(content) = content {
+            let _ = write!(label, "({})", content.short());
+        }
+        let count = {
+            let mut labels = lock(&self.labels);
+            let count = labels.entry(label.clone()).or_default();
+            *count += 1;
+            *count
+        };
+        if count > 1 {
+            let _ = write!(label, "#{count}");
+        }
+        let path = match self.path.as_str() {
+            "" => label,
+            outer => format!("{outer}/{label}"),
+        };
+        Arc::new(Self {
+            path,
+            labels: Mutex::default(),
+        })
+    }
+}
+
+/// The content of a `map`'s item, if it can be written as JSON; without, branches are told apart by their count.
+pub(super) fn content_of(item: &impl Serialize) -> Option<Hash> {
+    let json = serde_json::to_value(item).ok()?;
+    Some(Hash::of("item", &json))
+}
+
+/// While it lives, what the journal holds of a scope is kept for it.
+#[derive(Debug)]
+pub(super) struct Inside {
+    journal: Option<Arc<Journal>>,
+    scope: Arc<Scope>,
+}
+
+impl Inside {
+    pub(super) fn new(journal: Option<Arc<Journal>>, scope: Arc<Scope>) -> Self {
+        if let Some(journal) = &journal {
+            journal.enter(scope.path());
+        }
+        Self { journal, scope }
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        if let Some(journal) = &self.journal {
+            journal.leave(self.scope.path());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_scopes_beside_each_other_are_counted_and_others_are_not() {
+        let root = Scope::default();
+        let content = content_of(&"x");
+        let first = root.inner("map", content);
+        let label = first.path().to_owned();
+        assert!(label.starts_with("map(") && label.ends_with(')'), "{label}");
+        assert_eq!(root.inner("map", content).path(), format!("{label}#2"));
+        assert_eq!(
+            first.inner("map", content).path(),
+            format!("{label}/{label}")
+        );
+        assert_ne!(root.inner("map", content_of(&"y")).path(), label);
+        assert_eq!(root.inner("a/b", None).path(), "a_b");
+        assert_eq!((root.stored(), first.stored()), (None, Some(label)));
+    }
+}

@@ -1,0 +1,178 @@
+//! What all runs of one root share: the lock on their counters, and what earlier executions recorded.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, LazyLock, Mutex};
+
+use flow_engine_db::{FlowRun, LlmRequest, NewFork, RequestStatus};
+use uuid::Uuid;
+
+use super::journal::{Journal, Origin, Row};
+use super::plan::Plan;
+use super::progress::{Beginning, Spent, nano_usd};
+use crate::error::{Error, ErrorKind};
+use crate::lock::lock;
+
+/// Shared by a root run and all below it.
+#[derive(Debug, Default)]
+pub(crate) struct Tree {
+    pub(super) lock: Mutex<()>,
+    earlier: Option<Earlier>,
+    /// Set for a dry run: what has to run is noted and not executed.
+    pub(crate) plan: Option<Arc<Plan>>,
+    pub(crate) variation: Variation,
+    claim: Mutex<Option<Claim>>,
+}
+
+/// What earlier executions of a root run left.
+#[derive(Debug)]
+struct Earlier {
+    root: Option<FlowRun>,
+    journal: Arc<Journal>,
+    beginnings: HashMap<Uuid, Beginning>,
+}
+
+/// In what a fork differs from the run that it was forked from.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Variation {
+    /// Asked in place of every other model.
+    pub(crate) model: Option<String>,
+    /// From this step on; without one, everywhere.
+    pub(crate) from_step: Option<String>,
+    /// The row that says so, for a fork that begins.
+    pub(crate) row: Option<NewFork>,
+}
+
+/// The root runs that this process executes.
+static CLAIMED: LazyLock<Mutex<HashSet<Uuid>>> = LazyLock::new(Mutex::default);
+
+/// The right to execute a root run: one at a time.
+#[derive(Debug)]
+pub(crate) struct Claim(Uuid);
+
+impl Claim {
+    pub(crate) fn of(run_id: Uuid) -> Result<Self, Error> {
+        if lock(&CLAIMED).insert(run_id) {
+            return Ok(Self(run_id));
+        }
+        let message = format!("the run {run_id} cannot be resumed: it is being executed");
+        Err(Error::new(ErrorKind::NotResumable, message))
+    }
+
+    pub(crate) fn is_taken(run_id: Uuid) -> bool {
+        lock(&CLAIMED).contains(&run_id)
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        lock(&CLAIMED).remove(&self.0);
+    }
+}
+
+impl Tree {
+    /// A root run that was executed before.
+    pub(crate) fn resumed(
+        recorded: flow_engine_db::Journal,
+        shared: Vec<Row>,
+        replay_failures: bool,
+        variation: Variation,
+    ) -> Self {
+        let beginnings = beginnings(&recorded);
+        let own = recorded.steps.into_iter().map(|step| Row {
+            step,
+            origin: Origin::Own,
+        });
+        // What the run recorded itself comes before what it shares: it is the newer choice.
+        let rows = own.chain(shared).collect();
+        let (roots, below): (Vec<FlowRun>, _) =
+            recorded.runs.into_iter().partition(FlowRun::is_root);
+        Self {
+            earlier: Some(Earlier {
+                root: roots.into_iter().next(),
+                journal: Arc::new(Journal::new(rows, below, replay_failures)),
+                beginnings,
+            }),
+            variation,
+            ..Self::default()
+        }
+    }
+
+    /// Keeps the right to execute the root run until it has ended.
+    pub(crate) fn claim(&mut self, claim: Claim) {
+        self.claim = Mutex::new(Some(claim));
+    }
+
+    pub(super) fn take_claim(&self) -> Option<Claim> {
+        lock(&self.claim).take()
+    }
+
+    pub(crate) fn journal(&self) -> Option<&Arc<Journal>> {
+        self.earlier.as_ref().map(|earlier| &earlier.journal)
+    }
+
+    /// The root's row as it was.
+    pub(super) fn earlier_root(&self) -> Option<&FlowRun> {
+        self.earlier.as_ref()?.root.as_ref()
+    }
+
+    /// Where the counters of a run begin.
+    pub(super) fn beginning(&self, run: Uuid) -> Beginning {
+        self.earlier
+            .as_ref()
+            .and_then(|earlier| earlier.beginnings.get(&run).copied())
+            .unwrap_or_default()
+    }
+}
+
+/// For each run what its row says, and what was spent by steps that did not come to their end: a row counts a step's
+/// requests when the step ends.
+fn beginnings(recorded: &flow_engine_db::Journal) -> HashMap<Uuid, Beginning> {
+    let parents: HashMap<Uuid, Option<Uuid>> = recorded
+        .runs
+        .iter()
+        .map(|run| (run.id, run.parent_run_id))
+        .collect();
+    let mut all: HashMap<Uuid, Beginning> = recorded
+        .runs
+        .iter()
+        .map(|run| {
+            let spent = Spent {
+                tokens: u64::try_from(run.total_tokens).unwrap_or(0),
+                cost_nano_usd: nano_usd(run.total_cost),
+                unpriced_requests: u32::try_from(run.unpriced_requests).unwrap_or(u32::MAX),
+            };
+            let beginning = Beginning {
+                step_rows: 0,
+                spent,
+            };
+            (run.id, beginning)
+        })
+        .collect();
+    for step in &recorded.steps {
+        if let Some(run) = all.get_mut(&step.flow_run_id) {
+            run.step_rows = run.step_rows.max(step.step_order);
+        }
+    }
+    for request in &recorded.open_requests {
+        let spent = spent_on(request);
+        let mut next = Some(request.flow_run_id);
+        while let Some(run) = next {
+            if let Some(beginning) = all.get_mut(&run) {
+                beginning.spent.add(spent);
+            }
+            next = parents.get(&run).copied().flatten();
+        }
+    }
+    all
+}
+
+fn spent_on(request: &LlmRequest) -> Spent {
+    let count = |tokens: Option<i64>| u64::try_from(tokens.unwrap_or(0)).unwrap_or(0);
+    // What a server refused was not billed; what was sent, or cut off, may have been.
+    let refused = request.status == RequestStatus::Failed && request.http_status.is_some();
+    Spent {
+        tokens: count(request.input_tokens) + count(request.output_tokens),
+        cost_nano_usd: request.cost_nano_usd.unwrap_or(0),
+        unpriced_requests: u32::from(request.cost_nano_usd.is_none() && !refused),
+    }
+}
