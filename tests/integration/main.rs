@@ -14,5 +14,4 @@ mod kinds;
 mod nesting;
 mod outputs;
 mod records;
-mod resume;
 mod support;

@@ -1,0 +1,2 @@
+//! The program that the crash tests kill.
+fn main() {}

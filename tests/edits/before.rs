@@ -1,0 +1,2 @@
+//! The program of the edit tests before the edits.
+fn main() {}

@@ -1,0 +1,9 @@
+//! What a run recorded is not executed again: resuming, forking and sharing, on a real database and a mocked model.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on fails"
+)]
+
+mod resume;
+mod support;

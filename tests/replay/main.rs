@@ -1,0 +1,6 @@
+//! Random flows, cut anywhere, replay to the same output and pay nothing twice; and a long one.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on fails"
+)]
