@@ -65,14 +65,16 @@
 //! | `kind = "…"` | the kind, as above | decided by body and type |
 //! | `prompt = "…"` | the prompt file | the fn's name with `.md` |
 //! | `model = "…"` | the model to ask | the prompt's `model`, else the engine's |
+//! | `name = "…"` | the recorded name | the fn's name |
 //! | `version = n` | the version of the step's meaning | 1 |
+//! | `cache = "7d"` | for how long other runs of the same user take its result | not at all |
 //! | `type = Name` | the generated type's name | the fn's name in camel case |
 //!
 //! # Flows
 //!
 //! `#[flow]` makes a flow of an async fn with a body. It is plain Rust: loops, `?`, and for parallel steps
-//! `tokio::try_join!(a(x), b(y))`, or the futures crate's `try_join_all(xs.into_iter().map(|x| a(x).into_future()))`.
-//! Arguments: `total_steps = n`, from which progress in percent is counted; `version` and `type` as above.
+//! [`map(xs, 8, a)`](map), `tokio::try_join!(a(x), b(y))`, or what the futures crate has.
+//! Arguments: `total_steps = n`, from which progress in percent is counted; `name`, `version` and `type` as above.
 //!
 //! A task or a flow may return any error that converts into [`BoxError`], or none; `?` works on everything, `anyhow`
 //! included.
@@ -91,7 +93,7 @@
 //! | `engine.run(call).user(id).execute()` | the same, with what a caller wants to say: [`RunRequest`] |
 //! | `summarize(text).style("terse")` | sets an optional input |
 //! | `summarize(text).maybe_style(option)` | sets it if there is a value |
-//! | `tokio::spawn(call.into_future())` | runs in a task of its own, inside the run |
+//! | `tokio::spawn(call.into_future())`, [`spawn(async { … })`](spawn) | runs in a task of its own, inside the run |
 //!
 //! After [`engine.install()`](Engine::install), `call.execute()` starts a run anywhere. What a flow spawns must be awaited
 //! before it returns: nothing starts in a run that has ended.
@@ -147,7 +149,75 @@
 //!
 //! [`FlowRun`], [`FlowStepRun`] and [`LlmRequest`], in the tables `flow_runs`, `flow_step_runs` and `llm_requests`.
 //! [`Engine::runs`], [`Engine::steps_of`] and [`Engine::requests_of`] read them back. A step that has returned is on disk.
-//! When a process is killed, its runs stay `running` in the database: nothing takes them over yet.
+//!
+//! # Resuming
+//!
+//! A run that was interrupted, killed with its process, or failed, goes on by [`Engine::resume`];
+//! [`Engine::resume_interrupted`] does so for all, at the start of a program. The flow is executed from its beginning, and
+//! every step that is recorded gives at once what it gave:
+//!
+//! ```standalone_crate
+//! # use flow_engine::llm::MockBackend;
+//! # use flow_engine::prelude::*;
+//! # use std::sync::atomic::{AtomicBool, Ordering};
+//! # static OUT_OF_PAPER: AtomicBool = AtomicBool::new(true);
+//! # #[step(prompt = "summarize.md")]
+//! # async fn summarize(content: String, #[input(default = "terse")] style: String) -> String;
+//! # #[step]
+//! # async fn print(pages: Vec<String>) -> Result<usize> {
+//! #     if OUT_OF_PAPER.load(Ordering::Relaxed) {
+//! #         return Err("out of paper".into());
+//! #     }
+//! #     Ok(pages.len())
+//! # }
+//! #[flow]
+//! async fn digest(articles: Vec<String>) -> Result<usize> {
+//!     // 8 at a time; all of them come to their end, also if one fails.
+//!     let summaries = flow_engine::map(articles, 8, summarize).await?;
+//!     Ok(print(summaries).await?)
+//! }
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<()> {
+//! # let folder = tempfile::tempdir()?;
+//! # let url = format!("sqlite://{}/flows.db", folder.path().display());
+//! # let model = MockBackend::new().answer("summarize", "It rained.");
+//! # let engine = Engine::builder().backend(model.clone()).database_url(url).build().await?;
+//! # let articles = vec!["Monday".to_owned(), "Tuesday".to_owned()];
+//! let failed = engine.execute(digest(articles)).await.unwrap_err();
+//! let run_id = failed.run_id().ok_or("it failed before it was a run")?;
+//! # OUT_OF_PAPER.store(false, Ordering::Relaxed);
+//!
+//! // The printer has paper again. Nothing is asked of the model.
+//! println!("{}", engine.resume_plan(run_id).await?);
+//! let done = engine.resume(run_id).await?;
+//! assert_eq!(done.output_content, 2);
+//! # assert_eq!(model.requests().len(), 2);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! *A recorded step is never executed again in that run unless you ask; a step may execute more than once before it is
+//! recorded.* A call is known by what it reads, and not by its place in the code: its name and `version`, and for a model step
+//! the model, the rendered messages, the parameters and the output's schema, for a task its inputs. So steps may run in
+//! parallel and finish in any order, and code and prompts may change before a run is resumed. What reads something else runs
+//! again, and [`Engine::resume_plan`] and [`Engine::why`] say what that is:
+//!
+//! | edit | what happens |
+//! |---|---|
+//! | a step is inserted, removed, or moved | the others keep what is recorded |
+//! | a fn is renamed | it runs again, unless `name = "…"` keeps its recorded name |
+//! | a prompt, a parameter, the model, an input | that step runs again; what builds on it, if its output differs |
+//! | the output type of a model step | the recorded answer is read again; it is asked again if it does not fit |
+//! | the body of a task | the recorded output is kept, noted as `code changed`; raise `version` to run it again |
+//!
+//! A flow must do the same on what is recorded as it did live. What changes by itself belongs into tasks, or is asked of the
+//! engine, which records it: [`now`], [`uuid`], [`random`]; and which of two is first or in time: [`race`] and [`timeout`].
+//! After an interruption, a step's recorded error is met again, since the flow may have handled it; a run that *failed* keeps
+//! its successes and runs its failures again.
+//!
+//! [`Engine::fork`] makes a new run of an old one, which shares what does not differ: another model from some step on, or the
+//! prompt that you have just edited. [`Engine::compare`] shows both.
 //!
 //! # Errors
 //!
@@ -194,8 +264,8 @@ pub use chrono::{DateTime, Utc};
 pub use definition::Definition;
 pub use difference::Change;
 pub use engine::{
-    Comparison, Engine, EngineBuilder, Explanation, ForkRequest, PlannedHit, PlannedMiss, ResumePlan,
-    ResumedRun, RunSummary, StepPair, StepSummary, UnaskedStep,
+    Comparison, Engine, EngineBuilder, Explanation, ForkRequest, PlannedHit, PlannedMiss,
+    ResumePlan, ResumedRun, RunSummary, StepPair, StepSummary, UnaskedStep,
 };
 pub use error::{BoxError, Error, ErrorKind, Result};
 pub use flow_engine_db::{
@@ -215,8 +285,8 @@ pub use llm::{LlmError, LlmErrorKind};
 pub use output::{Output, OutputType};
 pub use prompt::Prompt;
 pub use run::{
-    Current, FlowResult, Metadata, MissReason, RunRequest, StepResult, current, in_current_run, map,
-    now, race, random, spawn, timeout, uuid,
+    Current, FlowResult, Metadata, MissReason, RunRequest, StepResult, current, in_current_run,
+    map, now, race, random, spawn, timeout, uuid,
 };
 // Not `Value`: with its variant `String` in sight, rustc would write `std::string::String` into users' errors.
 pub use serde_json::json;

@@ -4,3 +4,9 @@
     clippy::expect_used,
     reason = "a test that cannot go on fails"
 )]
+
+mod disk;
+mod enumeration;
+mod reference;
+mod server;
+mod story;

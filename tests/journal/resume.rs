@@ -17,7 +17,11 @@ async fn of_102_parallel_calls_2_fail_and_exactly_2_run_again() {
     let questions: Vec<String> = (0..102).map(|number| format!("q{number}")).collect();
     let error = engine.execute(asks_all(questions)).await.unwrap_err();
     let id = error.run_id().unwrap();
-    assert_eq!(engine.model.asked().len(), 102, "every branch came to its end");
+    assert_eq!(
+        engine.model.asked().len(),
+        102,
+        "every branch came to its end"
+    );
     engine.model.fail(&[]);
 
     let engine = engine.restarted().await;

@@ -72,7 +72,9 @@ impl TestEngine {
 
 async fn open(folder: &TempDir, model: &Model) -> Engine {
     let url = format!("sqlite://{}", folder.path().join("test.db").display());
-    let builder = Engine::builder().backend(model.backend()).model("test-model");
+    let builder = Engine::builder()
+        .backend(model.backend())
+        .model("test-model");
     builder.database_url(url).build().await.unwrap()
 }
 

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use flow_engine_db::Store;
+
 use super::Engine;
 use crate::definition::{Definition, WorkKind, registered};
 use crate::environment::variable;
@@ -17,6 +19,7 @@ const DEFAULT_DATABASE: &str = "sqlite://flow-engine.db";
 #[must_use = "an engine is there once it is built"]
 pub struct EngineBuilder {
     database_url: Option<String>,
+    store: Option<Arc<dyn Store>>,
     backend: Option<Arc<dyn LlmBackend>>,
     model: Option<String>,
     states: States,
@@ -26,6 +29,13 @@ impl EngineBuilder {
     /// The database: `sqlite://` and a path, from the working folder or absolute.
     pub fn database_url(mut self, url: impl Into<String>) -> Self {
         self.database_url = Some(url.into());
+        self
+    }
+
+    /// An open database, in place of one that is opened by its URL: for tests of what happens when it fails.
+    #[doc(hidden)]
+    pub fn store(mut self, store: Arc<dyn Store>) -> Self {
+        self.store = Some(store);
         self
     }
 
@@ -62,18 +72,16 @@ impl EngineBuilder {
             Some(backend) => backend,
             None => backend_of_environment()?,
         };
-        let url = match self.database_url {
-            Some(url) => url,
-            None => variable("FLOW_ENGINE_DATABASE_URL")?
-                .or(variable("DATABASE_URL")?)
-                .unwrap_or_else(|| DEFAULT_DATABASE.to_owned()),
+        let store = match self.store {
+            Some(store) => store,
+            None => open(self.database_url).await?,
         };
         let model = match self.model {
             Some(model) => Some(model),
             None => variable("FLOW_ENGINE_MODEL")?,
         };
         let services = Services {
-            store: flow_engine_db::connect(&url).await?,
+            store,
             backend,
             model,
             states: Arc::new(self.states),
@@ -83,6 +91,16 @@ impl EngineBuilder {
             services: Arc::new(services),
         })
     }
+}
+
+async fn open(url: Option<String>) -> Result<Arc<dyn Store>, Error> {
+    let url = match url {
+        Some(url) => url,
+        None => variable("FLOW_ENGINE_DATABASE_URL")?
+            .or(variable("DATABASE_URL")?)
+            .unwrap_or_else(|| DEFAULT_DATABASE.to_owned()),
+    };
+    Ok(flow_engine_db::connect(&url).await?)
 }
 
 fn configuration(message: impl Into<String>) -> Error {

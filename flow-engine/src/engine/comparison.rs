@@ -87,7 +87,8 @@ impl Engine {
         let (before, mut old) = self.summary(before).await?;
         let (after, new) = self.summary(after).await?;
         let mut steps: Vec<StepPair> = Vec::new();
-        let mut unmatched: HashMap<(Option<String>, String), VecDeque<StepSummary>> = HashMap::new();
+        let mut unmatched: HashMap<(Option<String>, String), VecDeque<StepSummary>> =
+            HashMap::new();
         for (scope, name, step) in new {
             unmatched.entry((scope, name)).or_default().push_back(step);
         }
@@ -154,7 +155,13 @@ impl Engine {
         };
         let steps = steps
             .into_iter()
-            .map(|step| (step.scope.clone(), step.step_name.clone(), StepSummary::of(step)))
+            .map(|step| {
+                (
+                    step.scope.clone(),
+                    step.step_name.clone(),
+                    StepSummary::of(step),
+                )
+            })
             .collect();
         Ok((summary, steps))
     }
@@ -196,12 +203,29 @@ impl fmt::Display for Comparison {
         } in &self.steps
         {
             let cell = |step: &Option<StepSummary>| step.as_ref().map_or("-".to_owned(), cell_of);
-            writeln!(f, "{step_name:width$}  {:>28}  {:>28}", cell(before), cell(after))?;
+            writeln!(
+                f,
+                "{step_name:width$}  {:>28}  {:>28}",
+                cell(before),
+                cell(after)
+            )?;
         }
         let total = |run: &RunSummary| format!("{} tokens, {}", run.tokens, usd(run.cost));
         let paid = |run: &RunSummary| format!("{} tokens, {}", run.paid_tokens, usd(run.paid_cost));
-        writeln!(f, "{:width$}  {:>28}  {:>28}", "total", total(&self.before), total(&self.after))?;
-        writeln!(f, "{:width$}  {:>28}  {:>28}", "paid", paid(&self.before), paid(&self.after))?;
+        writeln!(
+            f,
+            "{:width$}  {:>28}  {:>28}",
+            "total",
+            total(&self.before),
+            total(&self.after)
+        )?;
+        writeln!(
+            f,
+            "{:width$}  {:>28}  {:>28}",
+            "paid",
+            paid(&self.before),
+            paid(&self.after)
+        )?;
         for change in &self.changes {
             writeln!(f, "{change}")?;
         }

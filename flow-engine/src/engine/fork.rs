@@ -137,7 +137,10 @@ impl ForkRequest {
             tree: Tree::resumed(flow_engine_db::Journal::default(), shared, true, variation),
         };
         let services = Arc::clone(&engine.services);
-        Ok((Arc::new(Run::root(services, definition, options.claimed()?)), start))
+        Ok((
+            Arc::new(Run::root(services, definition, options.claimed()?)),
+            start,
+        ))
     }
 }
 

@@ -8,6 +8,7 @@ use flow_engine_db::{
     BoxFuture, Commit, FlowRun, FlowStepRun, Journal, JournalStep, LlmRequest, RunFilter, RunFork,
     Store, StoreError, Write,
 };
+use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -177,7 +178,10 @@ impl Engine {
             .is_some_and(|run| run.status == flow_engine_db::RunStatus::Completed);
         if !completed {
             let plan = self.resume_plan(run_id).await?;
-            let planned = plan.misses.into_iter().filter(|miss| miss.step_name == step);
+            let planned = plan
+                .misses
+                .into_iter()
+                .filter(|miss| miss.step_name == step);
             all.extend(planned.map(|miss| Explanation {
                 step_run_id: None,
                 step_name: miss.step_name,
@@ -191,7 +195,7 @@ impl Engine {
 }
 
 /// What a step read, as one document: `inputs`, and `request` if it asked a model.
-fn read_by(inputs: Value, request: Option<Value>) -> Value {
+fn read_by(inputs: &impl Serialize, request: Option<&Value>) -> Value {
     match request {
         Some(request) => json!({ "inputs": inputs, "request": request }),
         None => json!({ "inputs": inputs }),
@@ -203,9 +207,10 @@ impl Engine {
         let like = missed.compared_with.as_deref();
         let changes = match like {
             Some(Row { step, .. }) => {
-                let inputs = serde_json::from_str(&step.inputs).unwrap_or_default();
-                let before = read_by(inputs, self.request_body(step.llm_request_id).await?);
-                changes(&before, &read_by(missed.inputs.into(), missed.request.clone()))
+                let inputs: Value = serde_json::from_str(&step.inputs).unwrap_or_default();
+                let request = self.request_body(step.llm_request_id).await?;
+                let before = read_by(&inputs, request.as_ref());
+                changes(&before, &read_by(&missed.inputs, missed.request.as_ref()))
             }
             None => Vec::new(),
         };
@@ -248,7 +253,10 @@ impl Engine {
             };
             let like = steps.iter().find(|other| other.id == like);
             let changes = match like {
-                Some(like) => changes(&self.read_by_row(like).await?, &self.read_by_row(row).await?),
+                Some(like) => changes(
+                    &self.read_by_row(like).await?,
+                    &self.read_by_row(row).await?,
+                ),
                 None => Vec::new(),
             };
             explained.push(Explanation {
@@ -272,7 +280,7 @@ impl Engine {
 
     async fn read_by_row(&self, row: &FlowStepRun) -> Result<Value, Error> {
         let request = self.request_body(row.llm_request_id).await?;
-        Ok(read_by(row.inputs.clone(), request))
+        Ok(read_by(&row.inputs, request.as_ref()))
     }
 }
 

@@ -81,7 +81,10 @@ impl Engine {
             let unfinished = engine.unfinished(run_id).await?;
             let (is, wanted) = (unfinished.definition.name(), C::definition().name());
             if is != wanted {
-                return Err(not_resumable(run_id, &format!("it is of `{is}`, not of `{wanted}`")));
+                return Err(not_resumable(
+                    run_id,
+                    &format!("it is of `{is}`, not of `{wanted}`"),
+                ));
             }
             let inputs = inputs::text(&call.to_inputs()?)?;
             let run = engine.reopen(claim, unfinished, Some(inputs)).await?;
@@ -197,7 +200,11 @@ impl Engine {
             metadata: run.flow_metadata,
             tree,
         };
-        Ok(Arc::new(Run::root(Arc::clone(&self.services), definition, options)))
+        Ok(Arc::new(Run::root(
+            Arc::clone(&self.services),
+            definition,
+            options,
+        )))
     }
 }
 
@@ -215,7 +222,10 @@ pub(super) fn start_of(unfinished: &Unfinished) -> Result<Start, Error> {
             "`{}` takes other inputs than were recorded ({error:#}); give them with `resume_with`",
             definition.name()
         );
-        Error::new(ErrorKind::InvalidInput, format!("the run {} cannot be resumed: {reason}", run.id))
+        Error::new(
+            ErrorKind::InvalidInput,
+            format!("the run {} cannot be resumed: {reason}", run.id),
+        )
     })
 }
 

@@ -6,8 +6,8 @@ use flow_engine_db::{JournalStep, NewRequest, RequestFinish, RequestStatus};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::progress::Spent;
-use super::step::StepRecord;
+use super::progress::{Spent, usd};
+use super::record::StepRecord;
 use super::{Run, Services};
 use crate::definition::{Definition, WorkKind};
 use crate::error::{Error, ErrorKind};
@@ -52,7 +52,9 @@ impl<'a> Prepared<'a> {
         let body = run.services.backend.body(&request)?;
         // All that the model reads, and apart from it how its answer is read.
         let mut json = request.to_json()?;
-        let format = json.as_object_mut().and_then(|fields| fields.remove("format"));
+        let format = json
+            .as_object_mut()
+            .and_then(|fields| fields.remove("format"));
         Ok(Self {
             content: Hash::of("request", &json),
             schema: Hash::of("schema", &json!({ "kind": kind.name(), "format": format })),
@@ -79,23 +81,38 @@ impl<'a> Prepared<'a> {
         &self.body
     }
 
-    /// Reads the answer that was recorded for this request when its output had another schema.
-    pub(super) async fn read_again(&self, run: &Run, recorded: &JournalStep) -> Option<String> {
+    /// Reads an answer that was recorded for this request, as the output that the step has now. With it comes the recorded
+    /// step; if that was cut off before its end, with what its request took.
+    pub(super) async fn read_again(
+        &self,
+        run: &Run,
+        recorded: &JournalStep,
+    ) -> Option<(JournalStep, String)> {
         let backend = &run.services.backend;
-        if recorded.provider.as_deref() != Some(backend.provider()) {
-            return None;
-        }
-        let request = run.services.store.request(recorded.llm_request_id?).await;
-        let raw = match request {
-            Ok(request) => request?.response?,
+        let request = match run.services.store.request(recorded.llm_request_id?).await {
+            Ok(request) => request?,
             Err(error) => {
                 tracing::warn!(step = %recorded.id, %error, "a recorded answer could not be read; it is asked for again");
                 return None;
             }
         };
-        let response = backend.parse(&raw).ok()?;
+        // Another provider writes its answers in another form.
+        if request.provider != backend.provider() {
+            return None;
+        }
+        let response = backend.parse(request.response.as_deref()?).ok()?;
         let answer = self.kind.read(&self.call, &response).await.ok()?;
-        Some(answer.to_string())
+        let mut step = recorded.clone();
+        if step.status.is_open() {
+            step.tokens_used =
+                request.input_tokens.unwrap_or(0) + request.output_tokens.unwrap_or(0);
+            step.cost_estimate = request.cost_nano_usd.map(usd);
+            step.execution_time_ms = request.latency_ms;
+            let model = request.model_served.as_ref().unwrap_or(&request.model);
+            step.step_metadata =
+                Some(json!({ "provider": request.provider, "model": model }).to_string());
+        }
+        Some((step, answer.to_string()))
     }
 
     /// Sends the request and reads the answer.

@@ -13,9 +13,8 @@ use tokio::sync::OwnedMutexGuard;
 use uuid::Uuid;
 
 use super::context::Place;
-use super::journal::{Origin, Row};
-use super::recall::{Recalled, returned};
-use super::step::Entry;
+use super::entry::Entry;
+use super::recall::{Recalled, Taken, returned};
 use crate::error::Error;
 use crate::identity::{Hash, Identity};
 use crate::lock::lock;
@@ -31,14 +30,11 @@ impl Flights {
         let flight = {
             let mut flights = lock(&self.0);
             flights.retain(|_, flight| flight.strong_count() > 0);
-            match flights.get(key).and_then(Weak::upgrade) {
-                Some(flight) => flight,
-                None => {
-                    let flight = Arc::default();
-                    flights.insert(key.to_owned(), Arc::downgrade(&flight));
-                    flight
-                }
-            }
+            flights.get(key).and_then(Weak::upgrade).unwrap_or_else(|| {
+                let flight = Arc::default();
+                flights.insert(key.to_owned(), Arc::downgrade(&flight));
+                flight
+            })
         };
         flight.lock_owned().await
     }
@@ -61,11 +57,10 @@ pub(super) async fn cached<T>(
     let found = services.store.cached_step(key, since).await?;
     let recorded = found.and_then(|step| {
         let recorded = output.read_back(step.outputs.clone()?).ok()?;
-        let origin = Origin::Shared;
-        Some((Row { step, origin }, recorded))
+        Some((step, recorded))
     });
     Ok(match recorded {
-        Some((row, recorded)) => Ok(returned(place, entry, &row, recorded)),
+        Some((step, recorded)) => Ok(returned(place, entry, &step, Taken::Shared, recorded)),
         None => Err(flight),
     })
 }

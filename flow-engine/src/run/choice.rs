@@ -15,9 +15,10 @@ use serde_json::{Map, Value, json};
 use tokio::sync::watch;
 
 use super::context::Place;
+use super::entry::Entry;
 use super::journal::Miss;
 use super::recall::recall;
-use super::step::{Entry, record_aside};
+use super::record::record_aside;
 use crate::error::{Error, ErrorKind};
 use crate::identity::Identity;
 use crate::lock::lock;

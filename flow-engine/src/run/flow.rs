@@ -209,22 +209,24 @@ impl RunRecord {
         let before = earlier.and_then(|run| u64::try_from(run.execution_time_ms?).ok());
         let elapsed = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let mut execution_time_ms = elapsed.saturating_add(before.unwrap_or(0));
-        let (commit, spent) = self.run.finish(status == RunStatus::Completed, |progress, dormant| {
-            let as_before = earlier.is_some_and(|run| {
-                ends_as(run, status, outputs.as_deref(), error_message.as_deref())
-            });
-            if dormant && as_before {
-                execution_time_ms = before.unwrap_or(elapsed);
-                return None;
-            }
-            let end = RunFinish {
-                execution_time_ms: i64::try_from(execution_time_ms).ok(),
-                outputs,
-                error_message,
-                ..RunFinish::new(self.run.id, status, progress)
-            };
-            Some(end.into())
-        });
+        let (commit, spent) =
+            self.run
+                .finish(status == RunStatus::Completed, |progress, dormant| {
+                    let as_before = earlier.is_some_and(|run| {
+                        ends_as(run, status, outputs.as_deref(), error_message.as_deref())
+                    });
+                    if dormant && as_before {
+                        execution_time_ms = before.unwrap_or(elapsed);
+                        return None;
+                    }
+                    let end = RunFinish {
+                        execution_time_ms: i64::try_from(execution_time_ms).ok(),
+                        outputs,
+                        error_message,
+                        ..RunFinish::new(self.run.id, status, progress)
+                    };
+                    Some(end.into())
+                });
         let metadata = Metadata {
             tokens_used: spent.tokens,
             cost_estimate: spent.cost_usd(),
@@ -248,8 +250,11 @@ fn ends_as(
         return true;
     }
     let outputs: Option<Value> = outputs.and_then(|json| serde_json::from_str(json).ok());
-    (earlier.status, &earlier.outputs, earlier.error_message.as_deref())
-        == (status, &outputs, error_message)
+    (
+        earlier.status,
+        &earlier.outputs,
+        earlier.error_message.as_deref(),
+    ) == (status, &outputs, error_message)
 }
 
 impl Drop for RunRecord {

@@ -4,12 +4,14 @@ mod attempt;
 mod cache;
 mod choice;
 mod context;
+mod entry;
 mod flow;
 mod journal;
 mod parallel;
 mod plan;
 mod progress;
 mod recall;
+mod record;
 mod request;
 mod result;
 mod scope;
@@ -28,15 +30,15 @@ use uuid::Uuid;
 pub use choice::{race, timeout};
 pub(crate) use context::install;
 pub use context::{Current, Place, awaited, current, execute};
+pub(crate) use entry::ASIDE;
 pub use flow::{flow_as_run, flow_in_run};
-pub(crate) use journal::{Origin, Row};
 pub use journal::MissReason;
+pub(crate) use journal::{Origin, Row};
 pub use parallel::{in_current_run, map, spawn};
 pub(crate) use plan::{Met, Missed, Plan};
 pub(crate) use request::RunOptions;
 pub use request::RunRequest;
 pub use result::{FlowResult, Metadata, StepResult};
-pub(crate) use step::ASIDE;
 pub use step::{step_as_run, step_in_run};
 pub(crate) use tree::{Claim, Tree, Variation};
 pub use values::{now, random, uuid};
@@ -116,7 +118,9 @@ impl Run {
     /// A sub-run: the one that an earlier execution recorded in this scope, or a new one.
     fn child(parent: Arc<Self>, definition: &'static Definition, scope: &Scope) -> Self {
         let tree = Arc::clone(&parent.tree);
-        let earlier = tree.journal().and_then(|journal| journal.take_run(scope.path()));
+        let earlier = tree
+            .journal()
+            .and_then(|journal| journal.take_run(scope.path()));
         let id = earlier.as_ref().map_or_else(Uuid::now_v7, |run| run.id);
         Self {
             services: Arc::clone(&parent.services),
@@ -125,7 +129,11 @@ impl Run {
             root_id: parent.root_id,
             user_id: parent.user_id,
             metadata: None,
-            tally: Tally::new(definition.total_steps(), tree.beginning(id), earlier.is_some()),
+            tally: Tally::new(
+                definition.total_steps(),
+                tree.beginning(id),
+                earlier.is_some(),
+            ),
             tree,
             earlier,
             parent: Some(parent),

@@ -65,7 +65,7 @@ impl Spent {
     clippy::cast_precision_loss,
     reason = "exact below nine million dollars"
 )]
-fn usd(nano: i64) -> f64 {
+pub(super) fn usd(nano: i64) -> f64 {
     nano as f64 / 1e9
 }
 

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use flow_engine_db::{HitNote, JournalStep, NewStep, StepFinish, StepStatus, Write};
 use serde::Deserialize;
+use serde_json::json;
 use uuid::Uuid;
 
 use super::attempt::Prepared;
 use super::context::Place;
+use super::entry::Entry;
 use super::journal::{Found, Miss, MissReason, Origin, Row};
 use super::progress::{Counted, Spent, nano_usd};
-use super::step::Entry;
 use super::{Metadata, StepResult};
 use crate::error::{Error, ErrorKind, ErrorRecord};
 use crate::inputs;
@@ -57,26 +58,51 @@ pub(super) async fn find<T>(
     let (Some(journal), Some(identity)) = (place.run.journal(), entry.identity) else {
         return Err(None);
     };
-    let (row, json) = match journal.take(&entry.wanted(identity), place.scope.path()) {
-        None => return Err(None),
-        Some(Found::Same(row)) => {
-            if row.step.status == StepStatus::Failed {
-                return Ok(Err(recorded_error(place, &row.step, entry.counted)));
-            }
+    let found = journal.take(&entry.wanted(identity), place.scope.path());
+    let (row, taken) = match found.ok_or(None)? {
+        Found::Same(row) if row.step.status == StepStatus::Failed => {
+            return Ok(Err(recorded_error(place, &row.step, entry.counted)));
+        }
+        Found::Same(row) => {
             let json = row.step.outputs.clone();
-            (row, json)
-        }
-        Some(Found::OtherSchema(row)) => {
-            let json = match prepared {
-                Some(prepared) => prepared.read_again(&place.run, &row.step).await,
-                None => None,
+            return match json.and_then(|json| output.read_back(json).ok()) {
+                Some(recorded) => Ok(returned(place, entry, &row.step, Taken::of(&row), recorded)),
+                None => Err(Some(row)),
             };
-            (row, json)
         }
+        Found::OtherSchema(row) => {
+            let taken = Taken::of(&row);
+            (row, taken)
+        }
+        Found::Answer(row) => (row, Taken::Answer),
     };
-    match json.and_then(|json| output.read_back(json).ok()) {
-        Some(recorded) => Ok(returned(place, entry, &row, recorded)),
+    let Some(prepared) = prepared else {
+        return Err(Some(row));
+    };
+    let again = prepared.read_again(&place.run, &row.step).await;
+    match again.and_then(|(step, json)| Some((step, output.read_back(json).ok()?))) {
+        Some((step, recorded)) => Ok(returned(place, entry, &step, taken, recorded)),
         None => Err(Some(row)),
+    }
+}
+
+/// What the row of a recorded step is to the call that takes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// Its own.
+    Own,
+    /// Its own, with an answer that was not read to an output: the call gets a new row.
+    Answer,
+    /// Another run's: the call gets a row of its own.
+    Shared,
+}
+
+impl Taken {
+    fn of(row: &Row) -> Self {
+        match row.origin {
+            Origin::Own => Self::Own,
+            Origin::Shared | Origin::LeftOut => Self::Shared,
+        }
     }
 }
 
@@ -94,16 +120,17 @@ fn note(entry: &Entry<'_>, recorded: &JournalStep) -> Option<&'static str> {
 pub(super) fn returned<T>(
     place: &Place,
     entry: &Entry<'_>,
-    row: &Row,
+    step: &JournalStep,
+    taken: Taken,
     Recorded { json, output }: Recorded<T>,
-) -> Result<Recorded<StepResult<T>>, Error> {
-    let (run, step) = (&place.run, &row.step);
+) -> Recalled<T> {
+    let run = &place.run;
     let note = note(entry, step);
     if let (Some(plan), Counted::Step) = (&run.tree.plan, entry.counted) {
         plan.hit(step, note);
     }
-    let step_run_id = match row.origin {
-        Origin::Own => {
+    let step_run_id = match taken {
+        Taken::Own => {
             if let Some(note) = note.filter(|note| step.hit_note.as_deref() != Some(note)) {
                 // Not awaited: the next resume would note it again.
                 let note = noted(step.id, note);
@@ -111,7 +138,11 @@ pub(super) fn returned<T>(
             }
             step.id
         }
-        Origin::Shared | Origin::LeftOut => copied(place, entry, step, note)?,
+        Taken::Answer => copied(place, entry, step, None, &json, note)?,
+        Taken::Shared => {
+            let origin = step.origin_run_id.unwrap_or(step.flow_run_id);
+            copied(place, entry, step, Some(origin), &json, note)?
+        }
     };
     run.recalled(spent(step), entry.counted);
     let output = StepResult {
@@ -124,11 +155,13 @@ pub(super) fn returned<T>(
     Ok(Recorded { json, output })
 }
 
-/// Writes a step that another run recorded into this one: with what it took, which this run has not paid.
+/// Writes the call's own row for a step that was recorded elsewhere: with what that took, and was paid there.
 fn copied(
     place: &Place,
     entry: &Entry<'_>,
     step: &JournalStep,
+    origin_run_id: Option<Uuid>,
+    json: &str,
     note: Option<&str>,
 ) -> Result<Uuid, Error> {
     let run = &place.run;
@@ -138,18 +171,18 @@ fn copied(
     let _commit = run.submit_while_open(|order| {
         *order += 1;
         let start = NewStep {
-            origin_run_id: Some(step.origin_run_id.unwrap_or(step.flow_run_id)),
+            origin_run_id,
             cache_key: None,
             ..entry.row(id, place, *order, inputs)
         };
         let end = StepFinish {
             execution_time_ms: step.execution_time_ms,
-            outputs: step.outputs.clone(),
-            step_metadata: step.step_metadata.clone(),
+            outputs: Some(json.to_owned()),
+            step_metadata: asked_of(&metadata(step)),
             tokens_used: step.tokens_used,
             cost_estimate: step.cost_estimate,
             llm_request_id: step.llm_request_id,
-            ..StepFinish::new(id, step.status)
+            ..StepFinish::new(id, StepStatus::Completed)
         };
         let note = note.map(|note| noted(id, note));
         [start.into(), end.into()].into_iter().chain(note).collect()
@@ -168,7 +201,10 @@ fn recorded_error(place: &Place, step: &JournalStep, counted: Counted) -> Error 
         Some(record) => Error::from_record(record),
         None => Error::new(
             ErrorKind::Store,
-            format!("the recorded failure of step run {} cannot be read", step.id),
+            format!(
+                "the recorded failure of step run {} cannot be read",
+                step.id
+            ),
         ),
     }
 }
@@ -180,8 +216,16 @@ fn kept(step: &JournalStep) -> Kept {
         .unwrap_or_default()
 }
 
+/// Who answered, as a step's row keeps it.
+fn asked_of(metadata: &Metadata) -> Option<String> {
+    let model = metadata.model.as_ref()?;
+    Some(json!({ "provider": metadata.provider, "model": model }).to_string())
+}
+
 pub(super) fn metadata(step: &JournalStep) -> Metadata {
-    let Kept { provider, model, .. } = kept(step);
+    let Kept {
+        provider, model, ..
+    } = kept(step);
     Metadata {
         tokens_used: u64::try_from(step.tokens_used).unwrap_or(0),
         cost_estimate: step.cost_estimate,

@@ -78,12 +78,37 @@ impl Tree {
         variation: Variation,
     ) -> Self {
         let beginnings = beginnings(&recorded);
-        let own = recorded.steps.into_iter().map(|step| Row {
-            step,
-            origin: Origin::Own,
-        });
-        // What the run recorded itself comes before what it shares: it is the newer choice.
-        let rows = own.chain(shared).collect();
+        let mut answers: HashMap<Uuid, Uuid> = recorded
+            .open_requests
+            .iter()
+            .filter(|request| request.status == RequestStatus::Succeeded)
+            .map(|request| (request.step_run_id, request.id))
+            .collect();
+        // What an earlier execution took over has a row of its own by now.
+        let mut copied: HashMap<String, usize> = HashMap::new();
+        let mut rows: Vec<Row> = Vec::with_capacity(recorded.steps.len() + shared.len());
+        for mut step in recorded.steps {
+            if let (Some(key), Some(_)) = (&step.call_key, step.origin_run_id) {
+                *copied.entry(key.clone()).or_default() += 1;
+            }
+            step.llm_request_id = step.llm_request_id.or_else(|| answers.remove(&step.id));
+            let origin = Origin::Own;
+            rows.push(Row { step, origin });
+        }
+        rows.extend(shared.into_iter().filter(|row| {
+            let count = row
+                .step
+                .call_key
+                .as_ref()
+                .and_then(|key| copied.get_mut(key));
+            match count {
+                Some(count) if *count > 0 => {
+                    *count -= 1;
+                    false
+                }
+                _ => true,
+            }
+        }));
         let (roots, below): (Vec<FlowRun>, _) =
             recorded.runs.into_iter().partition(FlowRun::is_root);
         Self {

@@ -6,7 +6,8 @@ use serde_json::Map;
 use uuid::Uuid;
 
 use super::context::Place;
-use super::step::{Entry, Task, journaled};
+use super::entry::{Entry, Task};
+use super::step::journaled;
 use crate::call::Body;
 use crate::error::Error;
 use crate::output::{OutputType, output};
@@ -24,7 +25,12 @@ pub async fn now() -> Result<DateTime<Utc>, Error> {
 /// # Errors
 /// As for [`now`].
 pub async fn uuid() -> Result<Uuid, Error> {
-    recorded("flow_engine::uuid", "uuid", async { Ok(Uuid::now_v7()) }.boxed()).await
+    recorded(
+        "flow_engine::uuid",
+        "uuid",
+        async { Ok(Uuid::now_v7()) }.boxed(),
+    )
+    .await
 }
 
 /// 64 random bits; on a replay, the same ones. A seed for a generator of your choice, when you need more.

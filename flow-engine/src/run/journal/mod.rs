@@ -12,8 +12,8 @@ use serde_json::{Map, Value};
 use crate::identity::{ALGORITHM, Hash, Identity};
 use crate::lock::lock;
 use multiset::Multiset;
-pub use reason::MissReason;
 pub(crate) use reason::Miss;
+pub use reason::MissReason;
 use reason::Unanswered;
 
 /// A recorded step.
@@ -48,10 +48,13 @@ pub(crate) struct Wanted<'a> {
 /// What the journal has for a call.
 #[derive(Debug)]
 pub(crate) enum Found {
-    /// The same call's completion.
+    /// Its completion.
     Same(Arc<Row>),
-    /// The same call's, recorded for another output schema: its raw answer may still do.
+    /// Its completion for another output schema: the raw answer may still do.
     OtherSchema(Arc<Row>),
+    /// An answer that was paid for and is no completion: it did not fit another output schema, or the process was killed
+    /// before it was read.
+    Answer(Arc<Row>),
 }
 
 /// What earlier executions of a run recorded.
@@ -63,6 +66,8 @@ pub(crate) struct Journal {
     completions: HashSet<usize>,
     /// Those of model steps, by what they read.
     by_content: HashMap<String, Vec<usize>>,
+    /// Steps without an output whose model has answered, by what they read.
+    answered: HashMap<String, Vec<usize>>,
     state: Mutex<State>,
 }
 
@@ -89,7 +94,15 @@ impl Journal {
         };
         let mut completions = HashSet::new();
         let mut by_content: HashMap<String, Vec<usize>> = HashMap::new();
+        let mut answered: HashMap<String, Vec<usize>> = HashMap::new();
         for (place, row) in rows.iter().enumerate() {
+            let ended_well =
+                !matches!(row.step.status, StepStatus::Failed) && !row.step.status.is_open();
+            if let (Some(content), Some(_), false) =
+                (&row.step.content_hash, row.step.llm_request_id, ended_well)
+            {
+                answered.entry(content.clone()).or_default().push(place);
+            }
             let is_completion = match row.step.status {
                 _ if row.origin == Origin::LeftOut => false,
                 StepStatus::Completed => true,
@@ -105,7 +118,8 @@ impl Journal {
             };
             state.completions.insert(place, key, scope_of(row));
             completions.insert(place);
-            if let (Some(content), Some(_)) = (&row.step.content_hash, &row.step.schema_hash) {
+            let succeeded = row.step.status == StepStatus::Completed;
+            if let (Some(content), true) = (&row.step.content_hash, succeeded) {
                 by_content.entry(content.clone()).or_default().push(place);
             }
         }
@@ -113,6 +127,7 @@ impl Journal {
             rows,
             completions,
             by_content,
+            answered,
             state: Mutex::new(state),
         }
     }
@@ -124,9 +139,10 @@ impl Journal {
         self.take_key(&mut state, &key, scope)
             .map(Found::Same)
             .or_else(|| {
-                self.take_content(&mut state, wanted, scope)
-                    .map(Found::OtherSchema)
+                let row = self.take_content(&mut state, wanted, scope)?;
+                Some(Found::OtherSchema(row))
             })
+            .or_else(|| Some(Found::Answer(self.take_answer(&mut state, wanted, &key)?)))
     }
 
     /// Says why nothing is recorded for a call.
@@ -152,6 +168,21 @@ impl Journal {
             .map(|place| &self.rows[*place].step)
             .filter(|step| differs_in_schema_only(step, wanted))
             .find_map(|step| self.take_key(state, step.call_key.as_deref()?, scope))
+    }
+
+    fn take_answer(&self, state: &mut State, wanted: &Wanted<'_>, key: &str) -> Option<Arc<Row>> {
+        let equal = self.answered.get(&wanted.identity.content.to_string())?;
+        let place = equal.iter().copied().find(|place| {
+            let step = &self.rows[*place].step;
+            // An answer that failed would fail the same way.
+            let may_do = match step.status {
+                StepStatus::Failed => differs_in_schema_only(step, wanted),
+                _ => step.call_key.as_deref() == Some(key) || differs_in_schema_only(step, wanted),
+            };
+            may_do && !state.taken.contains(place)
+        })?;
+        state.taken.insert(place);
+        Some(Arc::clone(&self.rows[place]))
     }
 
     /// Takes the sub-run that an earlier execution recorded in this scope.
@@ -189,6 +220,9 @@ fn differs_in_schema_only(recorded: &JournalStep, wanted: &Wanted<'_>) -> bool {
         .as_deref()
         .and_then(|hex| hex.parse().ok());
     schema.is_some_and(|schema| {
+        if Some(schema) == wanted.identity.schema {
+            return false;
+        }
         let Identity { key, .. } = Identity::new(
             wanted.name,
             wanted.version,

@@ -128,7 +128,7 @@ impl Journal {
             })
         };
         let found = first(all.by_content.get(&content), false)
-            .map(|place| (place, self.same_content(place)))
+            .map(|place| (place, self.same_content(place, wanted)))
             .or_else(|| {
                 let place = first(all.by_inputs.get(&inputs), true)?;
                 Some((place, same_inputs(&self.rows[place], wanted)))
@@ -147,13 +147,16 @@ impl Journal {
         }
     }
 
-    fn same_content(&self, place: usize) -> MissReason {
+    fn same_content(&self, place: usize, wanted: &Wanted<'_>) -> MissReason {
         let row = &self.rows[place];
+        let schema = wanted.identity.schema.map(|schema| schema.to_string());
         match row.step.status {
             _ if row.origin == Origin::LeftOut => MissReason::LeftOut,
-            StepStatus::Completed => MissReason::VersionChanged,
-            StepStatus::Failed if self.completions.contains(&place) => MissReason::VersionChanged,
-            StepStatus::Failed => MissReason::FailedBefore,
+            StepStatus::Completed | StepStatus::Failed if row.step.schema_hash != schema => {
+                MissReason::OutputSchemaChanged
+            }
+            StepStatus::Failed if !self.completions.contains(&place) => MissReason::FailedBefore,
+            StepStatus::Completed | StepStatus::Failed => MissReason::VersionChanged,
             _ => MissReason::NotFinished,
         }
     }

@@ -1,0 +1,131 @@
+//! What is known of a step before it runs: what it is looked for with, and what its row says of it.
+
+use std::time::Duration;
+
+use flow_engine_db::NewStep;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::attempt::Prepared;
+use super::cache;
+use super::context::Place;
+use super::journal::Wanted;
+use super::progress::Counted;
+use crate::call::Body;
+use crate::definition::Definition;
+use crate::error::Error;
+use crate::identity::{ALGORITHM, Hash, Identity};
+
+/// The kind of what the engine records for itself.
+pub(crate) const ASIDE: &str = "engine";
+
+/// What there is to do when a step is not recorded.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "made once for each step, and not kept in numbers"
+)]
+pub(super) enum Task<'a, T> {
+    Ask(Prepared<'a>),
+    Run(Body<T>),
+}
+
+/// What is known of a step before it runs, and kept in its row.
+pub(super) struct Entry<'a> {
+    pub(super) name: &'static str,
+    pub(super) version: i32,
+    pub(super) inputs: &'a Map<String, Value>,
+    /// None when what it reads could not be made out: then it fails, and is not looked for.
+    pub(super) identity: Option<Identity>,
+    pub(super) code: Option<&'static str>,
+    pub(super) prompt_id: Option<&'static str>,
+    pub(super) model: Option<String>,
+    pub(super) counted: Counted,
+    kind: &'static str,
+    cache: Option<Duration>,
+}
+
+impl<'a> Entry<'a> {
+    pub(super) fn new<T>(
+        definition: &'static Definition,
+        inputs: &'a Map<String, Value>,
+        task: &Result<Task<'_, T>, Error>,
+    ) -> Self {
+        let (name, version) = (definition.name(), definition.version());
+        let entry = Self {
+            code: definition.code,
+            kind: definition.kind(),
+            counted: Counted::Step,
+            cache: definition.cache.map(Duration::from_secs),
+            ..Self::aside(name, version, inputs)
+        };
+        match task {
+            Ok(Task::Run(_)) => entry,
+            Ok(Task::Ask(prepared)) => Self {
+                identity: Some(prepared.identity(name, version)),
+                prompt_id: Some(prepared.prompt_id()),
+                model: Some(prepared.model().to_owned()),
+                ..entry
+            },
+            Err(_) => Self {
+                identity: None,
+                ..entry
+            },
+        }
+    }
+
+    /// What the engine records for itself.
+    pub(super) fn aside(name: &'static str, version: i32, inputs: &'a Map<String, Value>) -> Self {
+        Self {
+            name,
+            version,
+            inputs,
+            identity: Some(Identity::new(
+                name,
+                version,
+                Hash::of_object("inputs", inputs),
+                None,
+            )),
+            code: None,
+            prompt_id: None,
+            model: None,
+            counted: Counted::Aside,
+            kind: ASIDE,
+            cache: None,
+        }
+    }
+
+    /// Under what its result is shared with other runs, and for how long.
+    pub(super) fn cache_key(&self, place: &Place) -> Option<(String, Duration)> {
+        let (identity, lifetime) = (self.identity?, self.cache?);
+        Some((cache::key(place.run.user_id, identity, self.code), lifetime))
+    }
+
+    /// What the journal is asked with.
+    pub(super) fn wanted(&self, identity: Identity) -> Wanted<'_> {
+        Wanted {
+            name: self.name,
+            version: self.version,
+            identity,
+            inputs: self.inputs,
+            prompt_id: self.prompt_id,
+            model: self.model.as_deref(),
+        }
+    }
+
+    /// The row of a step run that starts now.
+    pub(super) fn row(&self, id: Uuid, place: &Place, order: i32, inputs: String) -> NewStep {
+        let hex = |hash: Hash| hash.to_string();
+        NewStep {
+            kind: self.kind.to_owned(),
+            inputs,
+            call_key: self.identity.map(|identity| hex(identity.key)),
+            key_algorithm: self.identity.map(|_| ALGORITHM.to_owned()),
+            content_hash: self.identity.map(|identity| hex(identity.content)),
+            schema_hash: self.identity.and_then(|identity| identity.schema).map(hex),
+            code_hash: self.code.map(str::to_owned),
+            scope: place.scope.stored(),
+            cache_key: self.cache_key(place).map(|(key, _)| key),
+            ..NewStep::new(id, place.run.id, self.name, order)
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! The row of a step while it runs, from its start to its end.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use flow_engine_db::{Commit, NewStep, StepFinish, StepStatus, Write};
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::context::Place;
+use super::entry::Entry;
+use super::journal::Miss;
+use super::progress::{Counted, Spent};
+use super::{Metadata, Run};
+use crate::error::Error;
+use crate::inputs;
+use crate::lock::lock;
+
+/// The row of a step that runs. Dropped before its end, it writes an end.
+pub(super) struct StepRecord {
+    pub(super) run: Arc<Run>,
+    pub(super) id: Uuid,
+    started: Instant,
+    counted: Counted,
+    asked: Mutex<Asked>,
+    finished: AtomicBool,
+}
+
+/// What the requests of a step came to.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Asked {
+    pub(super) spent: Spent,
+    pub(super) last_request: Option<Uuid>,
+    pub(super) provider: Option<String>,
+    pub(super) model: Option<String>,
+}
+
+impl StepRecord {
+    pub(super) fn start(place: &Place, entry: &Entry<'_>, miss: &Miss) -> Result<Self, Error> {
+        let run = Arc::clone(&place.run);
+        let id = Uuid::now_v7();
+        let inputs = inputs::text(entry.inputs)?;
+        // Not awaited: its end, which is, comes after it in the same queue.
+        let _commit = run.opened(id, entry.name, |order| {
+            *order += 1;
+            NewStep {
+                miss_reason: Some(miss.reason.to_string()),
+                compared_with: miss.compared_with.as_ref().map(|row| row.step.id),
+                ..entry.row(id, place, *order, inputs)
+            }
+            .into()
+        })?;
+        Ok(Self {
+            run,
+            id,
+            started: Instant::now(),
+            counted: entry.counted,
+            asked: Mutex::default(),
+            finished: AtomicBool::new(false),
+        })
+    }
+
+    /// What its requests came to so far.
+    pub(super) fn asked<T>(&self, change: impl FnOnce(&mut Asked) -> T) -> T {
+        change(&mut lock(&self.asked))
+    }
+
+    fn metadata(&self) -> Metadata {
+        let asked = self.asked(|asked| asked.clone());
+        Metadata {
+            tokens_used: asked.spent.tokens,
+            cost_estimate: asked.spent.cost_usd(),
+            execution_time_ms: u64::try_from(self.started.elapsed().as_millis())
+                .unwrap_or(u64::MAX),
+            provider: asked.provider,
+            model: asked.model,
+        }
+    }
+
+    pub(super) fn finish(
+        &self,
+        status: StepStatus,
+        outputs: Option<String>,
+        error: Option<&Error>,
+    ) -> (Commit, Metadata) {
+        self.finished.store(true, Ordering::Release);
+        let metadata = self.metadata();
+        let asked = self.asked(|asked| asked.clone());
+        let mut step_metadata = Map::new();
+        if let Some(model) = &metadata.model {
+            step_metadata.insert("provider".to_owned(), json!(metadata.provider));
+            step_metadata.insert("model".to_owned(), json!(model));
+        }
+        if let Some(error) = error {
+            step_metadata.insert("error".to_owned(), json!(error.record()));
+        }
+        let row: Write = StepFinish {
+            execution_time_ms: i64::try_from(metadata.execution_time_ms).ok(),
+            outputs,
+            step_metadata: (!step_metadata.is_empty())
+                .then(|| Value::from(step_metadata).to_string()),
+            tokens_used: i64::try_from(asked.spent.tokens).unwrap_or(i64::MAX),
+            cost_estimate: metadata.cost_estimate,
+            llm_request_id: asked.last_request,
+            error_message: error.map(Error::cause_line),
+            ..StepFinish::new(self.id, status)
+        }
+        .into();
+        let commit = self.run.closed(self.id, asked.spent, self.counted, row);
+        (commit, metadata)
+    }
+}
+
+impl Drop for StepRecord {
+    fn drop(&mut self) {
+        // A run that has ended has closed the rows of what it left behind.
+        if !self.finished.load(Ordering::Acquire) && !self.run.is_finished() {
+            let _ = self.finish(StepStatus::Cancelled, None, None);
+        }
+    }
+}
+
+/// Records what the engine decided by itself.
+pub(super) async fn record_aside(
+    place: &Place,
+    entry: &Entry<'_>,
+    miss: &Miss,
+    json: String,
+) -> Result<(), Error> {
+    let record = StepRecord::start(place, entry, miss)?;
+    let (commit, _) = record.finish(StepStatus::Completed, Some(json), None);
+    Ok(commit.await?)
+}

@@ -1,0 +1,8 @@
+//! The program after the edits.
+
+pub(crate) mod calls;
+pub(crate) mod inputs;
+pub(crate) mod names;
+pub(crate) mod outputs;
+pub(crate) mod prompts;
+pub(crate) mod tasks;

@@ -1,0 +1,1 @@
+#[derive(Clone)] pub(crate) struct Punctuation(pub(crate) &'static str);

@@ -1,0 +1,238 @@
+//! One edit as a row of a table: what of a run is taken again, what runs and why, and what comes out.
+
+use flow_engine::{
+    Change, Engine, ErrorKind, FlowStepRun, PlannedHit, PlannedMiss, ResumePlan, RunStatus,
+};
+
+use crate::edited::{Edited, End, Rows};
+use crate::model::TOKENS;
+use crate::steps::Fate;
+
+/// What a resume comes to after an edit. The last step of each flow, `finish`, runs in any case and is not said.
+pub(crate) struct Case {
+    flow: &'static str,
+    hits: &'static [&'static str],
+    runs: &'static [&'static str],
+    at_once: usize,
+    unasked: &'static [&'static str],
+    default_model: &'static str,
+}
+
+pub(crate) fn case(flow: &'static str) -> Case {
+    Case {
+        flow,
+        hits: &[],
+        runs: &[],
+        at_once: 1,
+        unasked: &[],
+        default_model: "test-model",
+    }
+}
+
+impl Case {
+    /// The recorded steps that the plan takes again: `step` or `step (note)`.
+    pub(crate) fn hits(mut self, hits: &'static [&'static str]) -> Self {
+        self.hits = hits;
+        self
+    }
+
+    /// All steps that run: `step: reason (paths of changes)`. The first of them, after which nothing is known, is the
+    /// plan's.
+    pub(crate) fn runs(mut self, runs: &'static [&'static str]) -> Self {
+        self.runs = runs;
+        self
+    }
+
+    /// So many of the steps that run do not depend on each other: all of them are in the plan.
+    pub(crate) fn at_once(mut self, count: usize) -> Self {
+        self.at_once = count;
+        self
+    }
+
+    /// The recorded steps that the plan does not ask for.
+    pub(crate) fn unasked(mut self, unasked: &'static [&'static str]) -> Self {
+        self.unasked = unasked;
+        self
+    }
+
+    /// The engine after the edit has another model.
+    pub(crate) fn default_model(mut self, model: &'static str) -> Self {
+        self.default_model = model;
+        self
+    }
+
+    /// Checks all of it and the flow's output, for each way in which the run may have ended before.
+    pub(crate) async fn gives(self, output: &str) {
+        for end in End::ALL {
+            let edited = Edited::with_model(self.flow, end, self.default_model).await;
+            let before = edited.rows().await;
+            let mut expected: Vec<String> = self.runs.iter().map(ToString::to_string).collect();
+            expected.push(finish(&before, end, output));
+            let context = format!("{} {end:?}", self.flow);
+            self.check_plan(&edited, &before, &expected, &context).await;
+            let edited = match end {
+                End::Failed => fail_again(edited, &expected, &context).await,
+                End::Interrupted | End::Killed => edited,
+            };
+            if end == End::Failed {
+                expected.push("finish: failed before".to_owned());
+            }
+            let done = edited.resume(edited.run).await.expect(&context);
+            assert_eq!(done.output_content, output, "{context}");
+            assert_eq!(edited.sent(), sent(&expected), "{context}");
+            self.check_rows(&edited, &before, &expected, &context).await;
+        }
+    }
+
+    /// Checks the plan, that `why` says the same, and that neither did anything.
+    async fn check_plan(
+        &self,
+        edited: &Edited,
+        before: &Rows,
+        expected: &[String],
+        context: &str,
+    ) {
+        let plan = edited.resume_plan(edited.run).await.expect(context);
+        let names = |names: &[&'static str]| names.iter().map(ToString::to_string).collect();
+        let hits: Vec<_> = plan.hits.iter().map(shown_hit).collect();
+        let misses: Vec<_> = plan.misses.iter().map(shown_miss).collect();
+        let unasked = plan.unasked.iter().map(|step| step.step_name.clone());
+        let unasked: Vec<_> = unasked.collect();
+        let expected: (Vec<String>, _, Vec<String>) = (
+            names(self.hits),
+            expected[..self.at_once].to_vec(),
+            names(self.unasked),
+        );
+        assert_eq!((hits, misses, unasked), expected, "{context}\n{plan}");
+        check_predictions(&plan, before, context);
+        for miss in &plan.misses {
+            let why = edited.why(edited.run, &miss.step_name).await.unwrap();
+            let reasons: Vec<_> = why
+                .iter()
+                .map(|why| shown(&why.step_name, &why.reason, &why.changes))
+                .collect();
+            assert!(reasons.contains(&shown_miss(miss)), "{context}: {reasons:?}");
+        }
+        assert_eq!(edited.sent(), [""; 0], "{context}: a plan asks nobody");
+        assert_eq!(&edited.rows().await, before, "{context}: a plan writes nothing");
+    }
+
+    /// Checks the run, that recorded rows are as they were, and the reasons in the new ones.
+    async fn check_rows(&self, edited: &Edited, before: &Rows, expected: &[String], context: &str) {
+        let run = edited.row().await;
+        assert_eq!(run.status, RunStatus::Completed, "{context}");
+        let after = edited.rows().await;
+        let tokens = i64::try_from(TOKENS.0 + TOKENS.1).unwrap();
+        let paid = tokens * i64::try_from(after.requests.len()).unwrap();
+        assert_eq!(run.total_tokens, paid, "{context}: each request is counted once");
+
+        let mut noted = Vec::new();
+        for recorded in before.completed() {
+            let mut now = after.step(recorded.id).clone();
+            if let Some(note) = now.hit_note.take() {
+                noted.push(format!("{} ({note})", now.step_name));
+            }
+            assert_eq!(&now, recorded, "{context}: what is recorded stays");
+        }
+        let notes: Vec<_> = self.hits.iter().filter(|hit| hit.contains('(')).collect();
+        assert_eq!(notes, noted.iter().collect::<Vec<_>>(), "{context}");
+
+        let mut reasons = Vec::new();
+        let known = |step: &&FlowStepRun| before.steps.iter().all(|known| known.id != step.id);
+        for step in after.steps.iter().filter(known) {
+            let reason = step.miss_reason.as_deref().unwrap_or("no reason");
+            let all = edited.why(edited.run, &step.step_name).await.unwrap();
+            let why = all.iter().find(|why| why.step_run_id == Some(step.id));
+            if let Some(why) = why {
+                assert_eq!(why.reason, reason, "{context}");
+            }
+            let changes = why.map_or(&[][..], |why| &why.changes);
+            reasons.push(shown(&step.step_name, reason, changes));
+        }
+        assert_eq!(reasons, expected, "{context}");
+    }
+}
+
+/// The edit is there and the last step still fails: what ran after the edit is recorded then, and not paid again.
+async fn fail_again(edited: Edited, expected: &[String], context: &str) -> Edited {
+    let edited = edited.restarted(Fate::Fails).await;
+    let error = edited.resume(edited.run).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Failed, "{context}: {error:#}");
+    let sent_so_far = edited.sent();
+    assert_eq!(sent_so_far, sent(expected), "{context}");
+    let edited = edited.restarted(Fate::Works).await;
+    let plan = edited.resume_plan(edited.run).await.expect(context);
+    let misses: Vec<_> = plan.misses.iter().map(shown_miss).collect();
+    assert_eq!(misses, ["finish: failed before"], "{context}: paid once");
+    assert_eq!(edited.sent(), sent_so_far, "{context}");
+    edited
+}
+
+/// What is said of the last step, which did not end well before.
+fn finish(before: &Rows, end: End, output: &str) -> String {
+    let mut steps = before.steps.iter();
+    let recorded = steps.find(|step| step.step_name == "finish").unwrap();
+    let is_same = recorded.inputs["text"] == output;
+    let reason = match (end, is_same) {
+        (End::Failed, true) => "failed before",
+        (End::Failed, false) => "input content changed (inputs.text)",
+        (_, true) => "not finished before",
+        (_, false) => "first time",
+    };
+    format!("finish: {reason}")
+}
+
+/// Those of the steps that ask a model.
+fn sent(steps: &[String]) -> Vec<String> {
+    let names = steps.iter().filter_map(|step| step.split(':').next());
+    names.filter(|name| asks(name)).map(str::to_owned).collect()
+}
+
+fn asks(name: &str) -> bool {
+    let steps = Engine::steps();
+    let step = steps.iter().find(|step| step.name() == name).unwrap();
+    step.prompt().is_some()
+}
+
+/// A model step takes what its like took, and a task nothing.
+fn check_predictions(plan: &ResumePlan, before: &Rows, context: &str) {
+    let tokens = |miss: &PlannedMiss| {
+        let like = miss.compared_with.map(|id| before.step(id).tokens_used);
+        match like {
+            _ if !asks(&miss.step_name) => Some(0),
+            None | Some(0) => None,
+            Some(_) => Some(TOKENS.0 + TOKENS.1),
+        }
+    };
+    let mut sum = Some(0);
+    for miss in &plan.misses {
+        assert_eq!(miss.predicted_tokens, tokens(miss), "{context}\n{plan}");
+        sum = sum.zip(tokens(miss)).map(|(sum, more)| sum + more);
+    }
+    assert_eq!(plan.predicted_tokens, sum, "{context}\n{plan}");
+}
+
+fn shown_hit(hit: &PlannedHit) -> String {
+    match hit.note {
+        Some(note) => format!("{} ({note})", hit.step_name),
+        None => hit.step_name.clone(),
+    }
+}
+
+fn shown_miss(miss: &PlannedMiss) -> String {
+    shown(&miss.step_name, miss.reason.as_str(), &miss.changes)
+}
+
+/// A schema differs in many places, which are shown as one.
+fn shown(step: &str, reason: &str, changes: &[Change]) -> String {
+    let path = |change: &Change| match change.path.starts_with("request.format") {
+        true => "request.format".to_owned(),
+        false => change.path.clone(),
+    };
+    let mut paths: Vec<_> = changes.iter().map(path).collect();
+    paths.dedup();
+    match paths.as_slice() {
+        [] => format!("{step}: {reason}"),
+        paths => format!("{step}: {reason} ({})", paths.join(", ")),
+    }
+}

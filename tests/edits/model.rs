@@ -1,0 +1,26 @@
+//! The model of both programs: its answers depend on the request only.
+
+use flow_engine::Engine;
+use flow_engine::llm::{LlmResponse, MockBackend};
+
+/// What each answer is counted as.
+pub(crate) const TOKENS: (u64, u64) = (10, 5);
+
+/// A step's answer, as text.
+pub(crate) type Answer = (&'static str, &'static str);
+
+/// Answers a step with what is given for it, and else with the last message in brackets.
+pub(crate) fn model(answers: &[Answer]) -> MockBackend {
+    Engine::steps()
+        .into_iter()
+        .filter(|step| step.prompt().is_some())
+        .fold(MockBackend::new(), |mock, step| {
+            let given = answers.iter().find(|(name, _)| *name == step.name());
+            let given = given.map(|(_, answer)| *answer);
+            mock.on(step.name(), move |request| {
+                let asked = request.messages.last().map_or("", |last| &last.content);
+                let answer = given.map_or_else(|| format!("[{}]", asked.trim()), str::to_owned);
+                Ok(LlmResponse::text(answer).with_usage(TOKENS.0, TOKENS.1))
+            })
+        })
+}

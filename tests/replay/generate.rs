@@ -1,0 +1,104 @@
+//! Random programs.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use crate::program::Program;
+
+/// Programs of any shape, small enough for a test.
+///
+/// `choices`: with races and timeouts that may elapse, and with recorded values. Those are left out where which of two
+/// calls takes a recorded one is not defined: see [`settled`].
+pub(crate) fn programs(choices: bool) -> impl Strategy<Value = Program> {
+    let question = select(vec!["who", "why", "how"]).prop_map(str::to_owned);
+    let leaf = prop_oneof![
+        6 => question.clone().prop_map(Program::Ask),
+        3 => Just(Program::AskAbout),
+        1 => Just(Program::AskItem),
+        1 => question.prop_map(Program::Note),
+        1 => Just(Program::NoteAbout),
+        u32::from(choices) => Just(Program::Draw),
+    ];
+    let nested = move |inner: BoxedStrategy<Program>| {
+        let boxed = || inner.clone().prop_map(Box::new);
+        let item = select(vec!["a", "b", "c"]).prop_map(str::to_owned);
+        let mapped = (vec(item, 1..4), 1..4_usize, boxed());
+        let few = || vec(inner.clone(), 1..4);
+        prop_oneof![
+            4 => vec(inner.clone(), 0..5).prop_map(Program::Seq),
+            3 => mapped.prop_map(|(items, limit, body)| Program::Map { items, limit, body }),
+            3 => few().prop_map(Program::Join),
+            2 => boxed().prop_map(Program::SubFlow),
+            2 * u32::from(choices) => few().prop_map(Program::Race),
+            1 => (proptest::bool::weighted(if choices { 0.5 } else { 0.0 }), boxed())
+                .prop_map(|(is_short, body)| Program::Timeout { is_short, body }),
+        ]
+    };
+    let several = vec(leaf.prop_recursive(5, 40, 4, move |inner| nested(inner.boxed())), 2..5);
+    several
+        .prop_map(|parts| settled(Program::Seq(parts), true))
+        .prop_filter("too long", |program| calls(program) <= 60)
+}
+
+/// Without recorded values in branches of `Join`, races and short timeouts: all draws are equal calls, so it is not
+/// defined which branch takes which, and what lost a race leaves its own behind for others.
+fn settled(program: Program, draws: bool) -> Program {
+    let all = |parts: Vec<Program>, draws| parts.into_iter().map(|part| settled(part, draws)).collect();
+    match program {
+        Program::Draw if !draws => Program::Seq(Vec::new()),
+        Program::Seq(parts) => Program::Seq(all(parts, draws)),
+        Program::Join(parts) => Program::Join(all(parts, false)),
+        Program::Race(parts) => Program::Race(all(parts, false)),
+        Program::SubFlow(body) => Program::SubFlow(Box::new(settled(*body, draws))),
+        Program::Map { items, limit, body } => {
+            let body = Box::new(settled(*body, draws));
+            Program::Map { items, limit, body }
+        }
+        Program::Timeout { is_short, body } => {
+            let body = Box::new(settled(*body, draws && !is_short));
+            Program::Timeout { is_short, body }
+        }
+        leaf => leaf,
+    }
+}
+
+/// How many steps it has at most.
+fn calls(program: &Program) -> usize {
+    match program {
+        Program::Seq(parts) | Program::Join(parts) | Program::Race(parts) => {
+            parts.iter().map(calls).sum()
+        }
+        Program::Map { items, body, .. } => items.len() * calls(body),
+        Program::SubFlow(body) | Program::Timeout { body, .. } => calls(body),
+        _ => 1,
+    }
+}
+
+/// Where a run is cut off.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cut {
+    /// After how many answers of this execution.
+    pub(crate) after: usize,
+    pub(crate) how: How,
+}
+
+/// How a run is cut off.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum How {
+    /// Its future is dropped when it can do nothing but wait.
+    Dropped,
+    /// Its future is dropped this many turns of the runtime after an answer was released.
+    DroppedSoon(usize),
+    /// Its process is killed.
+    Killed,
+}
+
+pub(crate) fn cuts() -> impl Strategy<Value = Vec<Cut>> {
+    let how = prop_oneof![
+        2 => Just(How::Dropped),
+        3 => (0..6_usize).prop_map(How::DroppedSoon),
+        2 => Just(How::Killed),
+    ];
+    vec((0..12_usize, how).prop_map(|(after, how)| Cut { after, how }), 1..4)
+}

@@ -1,0 +1,279 @@
+//! A flow that is data: random programs, and the flow that executes them.
+
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash, Hasher};
+use std::time::Duration;
+
+use flow_engine::prelude::*;
+use flow_engine::{BoxFuture, ErrorKind, Flow, map, race, random, timeout};
+use futures::FutureExt;
+use futures::future::try_join_all;
+
+use crate::model::Model;
+
+/// What a flow does.
+#[data]
+#[derive(PartialEq)]
+pub(crate) enum Program {
+    /// Asks the model one of a few questions.
+    Ask(String),
+    /// Asks about what came before.
+    AskAbout,
+    /// Asks about the item of the innermost `map`.
+    AskItem,
+    /// A task.
+    Note(String),
+    /// A task that is given what came before.
+    NoteAbout,
+    /// A recorded value.
+    Draw,
+    /// One after the other.
+    Seq(Vec<Program>),
+    /// `flow_engine::map`.
+    Map {
+        items: Vec<String>,
+        limit: usize,
+        body: Box<Program>,
+    },
+    /// All at once, without a scope of their own.
+    Join(Vec<Program>),
+    /// In a run of its own.
+    SubFlow(Box<Program>),
+    /// The first of them.
+    Race(Vec<Program>),
+    /// With so little time that it may or may not do, or with enough.
+    Timeout { is_short: bool, body: Box<Program> },
+}
+
+/// What a part of a program gave.
+#[data]
+#[derive(PartialEq, Default)]
+pub(crate) struct Trace {
+    /// All of it, as nested as the program.
+    pub(crate) text: String,
+    /// The outputs of steps that it was made of.
+    pub(crate) used: Vec<String>,
+    /// The lanes of what lost a race or came too late.
+    pub(crate) lost: Vec<String>,
+}
+
+/// Where in a program the execution is.
+#[data]
+#[derive(PartialEq, Default)]
+pub(crate) struct At {
+    /// Whether equal questions get different answers.
+    pub(crate) unique: bool,
+    /// What came before.
+    last: String,
+    item: String,
+    /// Part of every question, see [`At::branch`] and [`At::choice`].
+    lane: String,
+    /// The branches of `Join` that it is in, since the innermost scope began.
+    branch: String,
+    /// The way to here.
+    path: String,
+}
+
+impl At {
+    fn step(&self, way: &str) -> Self {
+        Self {
+            path: format!("{}{way}", self.path),
+            ..self.clone()
+        }
+    }
+
+    /// A branch of a `Join`. If equal questions get different answers, its questions are its own: which of two equal calls
+    /// in concurrent branches of one scope gets which recorded answer is not defined (they are exchangeable), so what the
+    /// branches make of their answers may have to run again.
+    fn branch(&self, index: usize) -> Self {
+        let here = self.step(&format!("j{index}"));
+        let lane = match self.unique {
+            true => format!("{}|{index}", self.lane),
+            false => String::new(),
+        };
+        Self {
+            branch: format!("{}|{index}", self.branch),
+            lane,
+            ..here
+        }
+    }
+
+    /// A branch of a `Race`, or what has a `Timeout`. Its questions are asked nowhere else: what it recorded before it lost
+    /// stays in the journal, and an equal call elsewhere may take it on the next resume.
+    fn choice(&self, index: usize) -> Self {
+        let here = self.step(&format!("r{index}"));
+        Self {
+            lane: format!("!{}", here.path),
+            ..here
+        }
+    }
+
+    /// A branch of a `map`.
+    fn item(&self, index: usize, item: &str) -> Self {
+        Self {
+            item: item.to_owned(),
+            branch: String::new(),
+            ..self.step(&format!("m{index}"))
+        }
+    }
+
+    /// Inside of a sub-flow.
+    fn inside(&self, program: &Program) -> Self {
+        let path = match program.has_choice() {
+            true => format!("{}f", self.path),
+            false => String::new(),
+        };
+        Self {
+            branch: String::new(),
+            path,
+            ..self.clone()
+        }
+    }
+
+    fn question(&self, question: &str) -> String {
+        format!("{}: {question}", self.lane)
+    }
+
+    fn about(&self) -> String {
+        let mut hasher = DefaultHasher::new();
+        self.last.hash(&mut hasher);
+        self.question(&format!("about {:08x}", hasher.finish() >> 32))
+    }
+}
+
+/// An item of a `map`, known by its label.
+#[data]
+struct Item {
+    label: String,
+    #[serde(skip)]
+    at: At,
+}
+
+/// The lane of a question, or of the output for it.
+pub(crate) fn lane(output: &str) -> &str {
+    output.split_once(": ").map_or("", |(lane, _)| lane)
+}
+
+impl Trace {
+    fn of(output: String) -> Self {
+        Self {
+            text: output.clone(),
+            used: vec![output],
+            ..Self::default()
+        }
+    }
+
+    fn of_all(kind: &str, parts: Vec<Self>) -> Self {
+        let texts: Vec<_> = parts.iter().map(|part| part.text.as_str()).collect();
+        let text = format!("{kind}[{}]", texts.join("; "));
+        Self {
+            text,
+            used: parts.iter().flat_map(|part| part.used.clone()).collect(),
+            lost: parts.into_iter().flat_map(|part| part.lost).collect(),
+        }
+    }
+}
+
+/// Asks the model; the prompt is the question.
+#[step(prompt = "./prompts/inquire.md")]
+async fn inquire(question: String) -> String;
+
+#[step]
+async fn note(text: String, #[state] model: Model) -> String {
+    tokio::task::yield_now().await;
+    model.note(&text)
+}
+
+#[flow]
+pub(crate) async fn whole(program: Program, at: At) -> Result<Trace> {
+    execute(program, at).await
+}
+
+#[flow]
+async fn part(program: Program, at: At) -> Result<Trace> {
+    execute(program, at).await
+}
+
+fn execute(program: Program, at: At) -> BoxFuture<'static, Result<Trace>> {
+    async move {
+        Ok(match program {
+            Program::Ask(question) => Trace::of(inquire(at.question(&question)).await?),
+            Program::AskAbout => Trace::of(inquire(at.about()).await?),
+            Program::AskItem => Trace::of(inquire(at.question(&at.item)).await?),
+            Program::Note(text) => Trace::of(note(at.question(&text)).await?),
+            Program::NoteAbout => Trace::of(note(at.about()).await?),
+            Program::Draw => Trace::of(random().await?.to_string()),
+            Program::Seq(parts) => in_order(parts, at).await?,
+            Program::Map { items, limit, body } => {
+                let items = items.into_iter().enumerate().map(|(index, item)| Item {
+                    at: at.item(index, &item),
+                    // See `tests/replay/found.rs` for why.
+                    label: at.branch.clone() + &item,
+                });
+                let branch = |item: Item| execute((*body).clone(), item.at);
+                Trace::of_all("map", map(items, limit, branch).await?)
+            }
+            Program::Join(parts) => {
+                let parts = parts.into_iter().enumerate();
+                let all = parts.map(|(index, part)| execute(part, at.branch(index)));
+                Trace::of_all("join", try_join_all(all).await?)
+            }
+            Program::SubFlow(body) => {
+                let at = at.inside(&body);
+                part(*body, at).await?
+            }
+            Program::Race(parts) if parts.is_empty() => Trace::default(),
+            Program::Race(parts) => {
+                let ways: Vec<At> = (0..parts.len()).map(|index| at.choice(index)).collect();
+                let all = parts.into_iter().zip(ways.clone());
+                let (first, end) = race(all.map(|(part, at)| execute(part, at))).await?;
+                let mut trace = end?;
+                let others = ways.into_iter().enumerate().filter(|(index, _)| *index != first);
+                trace.lost.extend(others.map(|(_, at)| at.lane));
+                trace.text = format!("race {first}[{}]", trace.text);
+                trace
+            }
+            Program::Timeout { is_short, body } => {
+                let (limit, at) = match is_short {
+                    true => (Duration::from_millis(2), at.choice(0)),
+                    false => (Duration::from_secs(3600), at),
+                };
+                let lane = at.lane.clone();
+                match timeout(limit, execute(*body, at)).await {
+                    Ok(end) => end?,
+                    Err(error) if error.kind() == ErrorKind::TimedOut => Trace {
+                        text: "late".to_owned(),
+                        used: Vec::new(),
+                        lost: vec![lane],
+                    },
+                    Err(error) => return Err(error.into()),
+                }
+            }
+        })
+    }
+    .boxed()
+}
+
+async fn in_order(parts: Vec<Program>, mut at: At) -> Result<Trace> {
+    let mut traces = Vec::with_capacity(parts.len());
+    for (index, part) in parts.into_iter().enumerate() {
+        let trace = execute(part, at.step(&format!("s{index}"))).await?;
+        at.last.clone_from(&trace.text);
+        traces.push(trace);
+    }
+    Ok(Trace::of_all("", traces))
+}
+
+impl Program {
+    /// Whether time decides something in it.
+    fn has_choice(&self) -> bool {
+        match self {
+            Self::Race(_) | Self::Timeout { is_short: true, .. } => true,
+            Self::Seq(parts) | Self::Join(parts) => parts.iter().any(Self::has_choice),
+            Self::Map { body, .. } | Self::SubFlow(body) | Self::Timeout { body, .. } => {
+                body.has_choice()
+            }
+            _ => false,
+        }
+    }
+}
