@@ -60,22 +60,17 @@ impl Disk {
         ended.filter(move |step| statuses.contains(&step.status))
     }
 
-    fn request_of(&self, step: &FlowStepRun) -> Option<&LlmRequest> {
-        let id = step.llm_request_id?;
-        Some(
-            self.requests
-                .iter()
-                .find(|request| request.id == id)
-                .expect("a step's request has a row"),
-        )
-    }
-
-    /// Questions whose answers are in the rows of ended steps.
+    /// Questions whose answers are known: those in the ledger, and refusals that a step has ended with.
     pub(crate) fn answered(&self, statuses: &[StepStatus]) -> Counts {
-        let asking = self
-            .ended(statuses)
-            .filter_map(|step| self.request_of(step));
-        counted(asking)
+        let ended_with = |request: &LlmRequest| {
+            self.steps.iter().any(|step| {
+                step.status == StepStatus::Failed && step.llm_request_id == Some(request.id)
+            })
+        };
+        let replayed = statuses.contains(&StepStatus::Failed);
+        counted(self.requests.iter().filter(|request| {
+            request.status == RequestStatus::Succeeded || replayed && ended_with(request)
+        }))
     }
 
     /// Questions in the ledger, whatever came of them.

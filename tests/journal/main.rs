@@ -5,5 +5,11 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod choices;
+mod fan_out;
+mod lab;
+mod moves;
 mod resume;
+mod rules;
 mod support;
+mod sweep;

@@ -4,3 +4,10 @@
     clippy::expect_used,
     reason = "a test that cannot go on fails"
 )]
+
+mod generate;
+mod ledger;
+mod model;
+mod program;
+mod random;
+mod trial;

@@ -5,7 +5,7 @@ use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 use flow_engine::prelude::*;
-use flow_engine::{BoxFuture, ErrorKind, Flow, map, race, random, timeout};
+use flow_engine::{BoxFuture, ErrorKind, map, race, random, timeout};
 use futures::FutureExt;
 use futures::future::try_join_all;
 
@@ -62,7 +62,7 @@ pub(crate) struct Trace {
 #[derive(PartialEq, Default)]
 pub(crate) struct At {
     /// Whether equal questions get different answers.
-    pub(crate) unique: bool,
+    unique: bool,
     /// What came before.
     last: String,
     item: String,
@@ -75,6 +75,10 @@ pub(crate) struct At {
 }
 
 impl At {
+    pub(crate) fn start(unique: bool) -> Self {
+        Self { unique, ..Self::default() }
+    }
+
     fn step(&self, way: &str) -> Self {
         Self {
             path: format!("{}{way}", self.path),

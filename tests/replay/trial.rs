@@ -6,7 +6,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use flow_engine::prelude::*;
-use flow_engine::{BoxFuture, Error, FlowResult};
+use flow_engine::{BoxFuture, Error, FlowResult, json};
 use futures::FutureExt;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -17,7 +17,8 @@ use crate::generate::{Cut, How};
 use crate::model::Model;
 use crate::program::{At, Program, Trace, whole};
 
-type Ended = Result<FlowResult<Value>, Error>;
+/// The output, and how many tokens the engine says it took.
+type Ended = Result<(Value, u64), Error>;
 
 /// A flow on a database of its own.
 pub(crate) struct Trial {
@@ -65,7 +66,7 @@ impl Running {
 
 impl Trial {
     pub(crate) async fn new(model: Model, seed: u64) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = folder();
         Self {
             engine: open(&folder, &model).await,
             model,
@@ -76,10 +77,10 @@ impl Trial {
 
     /// Executes the program, cut off and resumed as `cuts` say.
     pub(crate) async fn completed(&mut self, program: &Program, unique: bool, cuts: &[Cut]) -> Completed {
-        let at = At { unique, ..At::default() };
+        let at = At::start(unique);
         let request = self.engine.run(whole(program.clone(), at));
         let run_id = request.id();
-        let mut ended = request.execute().map(|ended| Ok(in_json(ended?))).boxed();
+        let mut ended = in_json(request.execute(), |trace| json!(trace));
         let mut done = 0;
         for cut in cuts {
             if let Some(ended) = self.until(ended, Some(*cut)).await {
@@ -87,7 +88,7 @@ impl Trial {
             }
             done += 1;
             self.plan(run_id).await;
-            ended = self.engine.resume(run_id);
+            ended = in_json(self.engine.resume(run_id), |output| output);
         }
         let ended = self.until(ended, None).await.expect("it was not cut off");
         completed(run_id, ended, done)
@@ -137,7 +138,7 @@ impl Trial {
         self.engine.close().await;
         self.folder = match killed {
             Some(folder) => folder,
-            None => std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap()),
+            None => std::mem::replace(&mut self.folder, folder()),
         };
         self.engine = open(&self.folder, &self.model).await;
         ended
@@ -159,6 +160,21 @@ impl Trial {
         }
     }
 
+    /// Executes the program without any disturbance.
+    pub(crate) async fn undisturbed(&self, program: &Program, unique: bool) -> Trace {
+        self.model.hold_back(false);
+        let at = At::start(unique);
+        let done = self.engine.execute(whole(program.clone(), at)).await;
+        done.unwrap().output_content
+    }
+
+    /// Executes a fork of a completed run, with nothing changed.
+    pub(crate) async fn forked(&self, run_id: Uuid) -> (Uuid, Trace) {
+        self.model.hold_back(false);
+        let done = self.engine.fork(run_id).execute().await.unwrap();
+        (done.run_id, serde_json::from_value(done.output_content).unwrap())
+    }
+
     /// A dry run sends nothing and comes to an end.
     async fn plan(&self, run_id: Uuid) {
         let before = self.model.counts();
@@ -170,19 +186,23 @@ impl Trial {
 }
 
 fn completed(run_id: Uuid, ended: Ended, cuts: usize) -> Completed {
-    let ended = ended.unwrap();
-    assert_eq!(ended.run_id, run_id);
-    Completed {
-        run_id,
-        trace: serde_json::from_value(ended.output_content).unwrap(),
-        tokens: ended.metadata.tokens_used,
-        cuts,
-    }
+    let (output, tokens) = ended.unwrap();
+    let trace = serde_json::from_value(output).unwrap();
+    Completed { run_id, trace, tokens, cuts }
 }
 
-fn in_json(FlowResult { run_id, flow_name, output_content, metadata, .. }: FlowResult<Trace>) -> FlowResult<Value> {
-    let _ = (run_id, flow_name, output_content, metadata);
-    todo!()
+/// As JSON, since a resumed run gives no more.
+fn in_json<T: 'static>(
+    ended: BoxFuture<'static, Result<FlowResult<T>, Error>>,
+    json: fn(T) -> Value,
+) -> BoxFuture<'static, Ended> {
+    let parts = move |done: FlowResult<T>| (json(done.output_content), done.metadata.tokens_used);
+    ended.map(move |ended| ended.map(parts)).boxed()
+}
+
+/// In memory where there is such a folder: what a process leaves behind is there, too.
+pub(crate) fn folder() -> TempDir {
+    tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap())
 }
 
 async fn open(folder: &TempDir, model: &Model) -> Engine {
@@ -193,7 +213,7 @@ async fn open(folder: &TempDir, model: &Model) -> Engine {
 }
 
 fn copy(folder: &TempDir) -> TempDir {
-    let copy = tempfile::tempdir().unwrap();
+    let copy = self::folder();
     for file in std::fs::read_dir(folder.path()).unwrap() {
         let file = file.unwrap();
         // The memory that processes share over the log; it is built anew.

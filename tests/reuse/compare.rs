@@ -51,7 +51,8 @@ async fn a_run_and_its_fork_are_compared_in_outputs_tokens_and_what_was_paid() {
             "conclude      15 tokens, unknown price      15 tokens, unknown price",
             "total         30 tokens, unknown price      30 tokens, unknown price",
             "paid          30 tokens, unknown price      15 tokens, unknown price",
-            "value: \"…of rain by m1 #1\"",
+            "value: \"facts of rain by m1 #1; noted rain; end of rain by m1 #2\" → \
+             \"facts of rain by m1 #1; noted rain; end of rain by m2 #3\"",
         ],
         "{shown}"
     );

@@ -130,6 +130,7 @@ pub(crate) struct Seen {
     /// Executions of tasks, by their text.
     pub(crate) done: Vec<String>,
     failing: BTreeSet<String>,
+    failing_once: BTreeSet<String>,
     held: BTreeSet<String>,
     flags: BTreeSet<String>,
 }
@@ -171,6 +172,12 @@ impl World {
             .send_modify(|seen| seen.failing = texts.iter().map(ToString::to_string).collect());
     }
 
+    /// Lets this text fail the next time.
+    pub(crate) fn fail_once(&self, text: &str) {
+        self.0
+            .send_modify(|seen| drop(seen.failing_once.insert(text.to_owned())));
+    }
+
     /// Holds these texts from now on, and no others.
     pub(crate) fn hold(&self, texts: &[&str]) {
         self.0
@@ -187,6 +194,11 @@ impl World {
         self.0.borrow().flags.contains(flag)
     }
 
+    /// A text in the code of a flow, which an edit has made another one.
+    pub(crate) fn text(&self, flag: &str, before: &str, after: &str) -> String {
+        if self.is_edited(flag) { after } else { before }.to_owned()
+    }
+
     /// Waits for a condition; one that never holds fails the test.
     pub(crate) async fn until(&self, condition: impl Fn(&Seen) -> bool) {
         let mut changes = self.0.subscribe();
@@ -197,16 +209,20 @@ impl World {
     /// Executes a task.
     pub(crate) async fn act(&self, text: &str) -> Result<()> {
         self.0.send_modify(|seen| seen.done.push(text.to_owned()));
-        self.released(text).await;
-        if self.0.borrow().failing.contains(text) {
+        if self.fails(text).await {
             return Err(format!("{text} is down").into());
         }
         Ok(())
     }
 
-    async fn released(&self, text: &str) {
+    /// Waits until the text is not held; whether it is to fail then.
+    async fn fails(&self, text: &str) -> bool {
         let mut changes = self.0.subscribe();
         let _ = changes.wait_for(|seen| !seen.held.contains(text)).await;
+        let mut fails = false;
+        self.0
+            .send_modify(|seen| fails = seen.failing.contains(text) || seen.failing_once.remove(text));
+        fails
     }
 }
 
@@ -232,8 +248,7 @@ impl LlmBackend for World {
                 seen.asked.push(format!("{question} @ {}", request.model));
                 number = seen.asked.len();
             });
-            self.released(question).await;
-            if self.0.borrow().failing.contains(question) {
+            if self.fails(question).await {
                 return Err(LlmError::new(LlmErrorKind::Transient, "the server is down"));
             }
             let answer = format!("{question} by {} #{number}", request.model);

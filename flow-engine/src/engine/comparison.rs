@@ -8,10 +8,10 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::Engine;
-use super::recovery::not_resumable;
+use super::recovery::refused;
 use crate::difference::{Change, changes};
 use crate::error::Error;
-use crate::run::ASIDE;
+use crate::run::{ASIDE, metadata, names};
 
 /// Two runs side by side: see [`Engine::compare`]. `{}` prints it as a table.
 #[derive(Debug)]
@@ -84,36 +84,9 @@ impl Engine {
     /// [`ErrorKind::NotResumable`](crate::ErrorKind::NotResumable) if there is no such root run, or when the database cannot
     /// be read.
     pub async fn compare(&self, before: Uuid, after: Uuid) -> Result<Comparison, Error> {
-        let (before, mut old) = self.summary(before).await?;
+        let (before, old) = self.summary(before).await?;
         let (after, new) = self.summary(after).await?;
-        let mut steps: Vec<StepPair> = Vec::new();
-        let mut unmatched: HashMap<(Option<String>, String), VecDeque<StepSummary>> =
-            HashMap::new();
-        for (scope, name, step) in new {
-            unmatched.entry((scope, name)).or_default().push_back(step);
-        }
-        for (scope, step_name, step) in old.drain(..) {
-            let after = unmatched
-                .get_mut(&(scope, step_name.clone()))
-                .and_then(VecDeque::pop_front);
-            steps.push(StepPair {
-                step_name,
-                before: Some(step),
-                after,
-            });
-        }
-        let mut added: Vec<StepPair> = unmatched
-            .into_iter()
-            .flat_map(|((_, step_name), steps)| {
-                steps.into_iter().map(move |step| StepPair {
-                    step_name: step_name.clone(),
-                    before: None,
-                    after: Some(step),
-                })
-            })
-            .collect();
-        added.sort_by_key(|pair| pair.after.as_ref().map(|step| step.step_run_id));
-        steps.extend(added);
+        let steps = pairs(old, new);
         let changes = match (&before.output, &after.output) {
             (Some(one), Some(other)) => changes(one, other),
             _ => Vec::new(),
@@ -126,13 +99,10 @@ impl Engine {
         })
     }
 
-    async fn summary(
-        &self,
-        run_id: Uuid,
-    ) -> Result<(RunSummary, Vec<(Option<String>, String, StepSummary)>), Error> {
+    async fn summary(&self, run_id: Uuid) -> Result<(RunSummary, Vec<Placed>), Error> {
         let recorded = self.store().await.journal(run_id).await?;
         let Some(run) = recorded.runs.iter().find(|run| run.id == run_id) else {
-            return Err(not_resumable(run_id, "there is no such root run"));
+            return Err(refused(run_id, "compared", "there is no such root run"));
         };
         let steps: Vec<_> = recorded
             .steps
@@ -153,22 +123,73 @@ impl Engine {
             paid_cost: (run.unpriced_requests == 0).then_some(run.total_cost),
             execution_time_ms: run.execution_time_ms.map(count),
         };
-        let steps = steps
-            .into_iter()
-            .map(|step| {
-                (
-                    step.scope.clone(),
-                    step.step_name.clone(),
-                    StepSummary::of(step),
-                )
-            })
-            .collect();
-        Ok((summary, steps))
+        Ok((summary, steps.into_iter().map(Placed::of).collect()))
     }
+}
+
+/// A step and where it stands in its run.
+struct Placed {
+    name: String,
+    scope: String,
+    step: StepSummary,
+}
+
+impl Placed {
+    fn of(step: JournalStep) -> Self {
+        Self {
+            name: step.step_name.clone(),
+            scope: step.scope.clone().unwrap_or_default(),
+            step: StepSummary::of(step),
+        }
+    }
+}
+
+/// Matches steps of one name: first in the very same scope, then in scopes that differ in what they work on only.
+fn pairs(old: Vec<Placed>, new: Vec<Placed>) -> Vec<StepPair> {
+    let mut exact: HashMap<(String, String), VecDeque<usize>> = HashMap::new();
+    let mut alike: HashMap<(String, String), VecDeque<usize>> = HashMap::new();
+    for (place, step) in new.iter().enumerate() {
+        let name = || step.name.clone();
+        let same = exact.entry((name(), step.scope.clone())).or_default();
+        same.push_back(place);
+        let like = alike.entry((name(), names(&step.scope))).or_default();
+        like.push_back(place);
+    }
+    let mut new: Vec<Option<Placed>> = new.into_iter().map(Some).collect();
+    let mut take = |places: Option<&mut VecDeque<usize>>| {
+        let places = places?;
+        std::iter::from_fn(|| places.pop_front())
+            .find_map(|place| new[place].take())
+            .map(|found| found.step)
+    };
+    // All that are the same first: what is left may then be matched with its like.
+    let same: Vec<Option<StepSummary>> = old
+        .iter()
+        .map(|step| take(exact.get_mut(&(step.name.clone(), step.scope.clone()))))
+        .collect();
+    let mut pairs: Vec<StepPair> = old
+        .into_iter()
+        .zip(same)
+        .map(|(step, same)| {
+            let like = (step.name.clone(), names(&step.scope));
+            StepPair {
+                after: same.or_else(|| take(alike.get_mut(&like))),
+                step_name: step.name,
+                before: Some(step.step),
+            }
+        })
+        .collect();
+    pairs.extend(new.into_iter().flatten().map(|added| StepPair {
+        step_name: added.name,
+        before: None,
+        after: Some(added.step),
+    }));
+    pairs
 }
 
 impl StepSummary {
     fn of(step: JournalStep) -> Self {
+        let model = metadata(&step).model;
         Self {
             step_run_id: step.id,
             output: step
@@ -176,7 +197,8 @@ impl StepSummary {
                 .and_then(|json| serde_json::from_str(&json).ok()),
             tokens: count(step.tokens_used),
             cost: step.cost_estimate,
-            model: step.model,
+            // The request is gone with the run that sent it; who answered is kept with the step.
+            model: step.model.or(model),
             is_shared: step.origin_run_id.is_some(),
         }
     }

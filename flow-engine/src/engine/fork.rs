@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use flow_engine_db::{JournalStep, NewFork, StepStatus};
+use flow_engine_db::{JournalStep, NewFork, RunFork, StepStatus};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::Engine;
-use super::recovery::{not_linked, not_resumable};
+use super::recovery::{not_linked, refused};
 use crate::definition::find;
 use crate::error::Error;
 use crate::run::{Claim, FlowResult, Origin, Row, Run, RunOptions, Tree, Variation};
@@ -48,12 +48,18 @@ impl Engine {
             return Ok((Vec::new(), Variation::default()));
         };
         let recorded = store.journal(fork.forked_from).await?;
+        let origin = store.fork(fork.forked_from).await?;
+        let steps = recorded.steps;
+        let shared = shared(
+            steps,
+            fork.from_step.as_deref(),
+            fork.model.as_deref(),
+            origin,
+        );
         let variation = Variation {
             model: fork.model,
-            from_step: fork.from_step,
             row: None,
         };
-        let shared = shared(recorded.steps, variation.from_step.as_deref());
         Ok((shared, variation))
     }
 }
@@ -97,10 +103,12 @@ impl ForkRequest {
             from_step,
             model,
         } = self;
-        let cannot = |reason: &str| not_resumable(forked_from, reason);
-        // Nobody writes it while it is read.
-        let _claim = Claim::of(forked_from)?;
-        let recorded = engine.store().await.journal(forked_from).await?;
+        let cannot = |reason: &str| refused(forked_from, "forked", reason);
+        if Claim::is_taken(forked_from) {
+            return Err(cannot("it is being executed"));
+        }
+        let store = engine.store().await;
+        let recorded = store.journal(forked_from).await?;
         let Some(source) = recorded.runs.iter().find(|run| run.id == forked_from) else {
             return Err(cannot("there is no such root run"));
         };
@@ -117,17 +125,24 @@ impl ForkRequest {
             _ => Map::new(),
         };
         let start = launch(inputs)?;
+        let (user_id, metadata) = (source.user_id, source.flow_metadata.clone());
+        let origin = store.fork(forked_from).await?;
+        // A fork of a fork goes on with its model.
+        let model = model.or_else(|| origin.as_ref()?.model.clone());
+        let shared = shared(
+            recorded.steps,
+            from_step.as_deref(),
+            model.as_deref(),
+            origin,
+        );
         let row = NewFork {
             run_id: id,
             forked_from,
-            from_step: from_step.clone(),
+            from_step,
             model: model.clone(),
         };
-        let (user_id, metadata) = (source.user_id, source.flow_metadata.clone());
-        let shared = shared(recorded.steps, from_step.as_deref());
         let variation = Variation {
             model,
-            from_step,
             row: Some(row),
         };
         let options = RunOptions {
@@ -137,28 +152,38 @@ impl ForkRequest {
             tree: Tree::resumed(flow_engine_db::Journal::default(), shared, true, variation),
         };
         let services = Arc::clone(&engine.services);
-        Ok((
-            Arc::new(Run::root(services, definition, options.claimed()?)),
-            start,
-        ))
+        let run = Run::root(services, definition, options.claimed()?);
+        Ok((Arc::new(run), start))
     }
 }
 
-/// The successes of a run, of which those from a step on are left out: that step, and what could depend on it because
-/// it started after its end.
-fn shared(steps: Vec<JournalStep>, from_step: Option<&str>) -> Vec<Row> {
+/// The successes of a run, of which a fork leaves out those in which it is to differ: from a step on, that step and what
+/// could depend on it because it started after its end; with a model and no such step, what another model gave.
+fn shared(
+    steps: Vec<JournalStep>,
+    from_step: Option<&str>,
+    model: Option<&str>,
+    origin: Option<RunFork>,
+) -> Vec<Row> {
+    let is_named = |step: &JournalStep| Some(step.step_name.as_str()) == from_step;
     let first_end = steps
         .iter()
-        .filter(|step| Some(step.step_name.as_str()) == from_step)
+        .filter(|step| is_named(step))
         .map(|step| step.completed_at.unwrap_or(step.created_at))
         .min();
+    // What a fork took over with its model stays as it is in a fork of it.
+    let origin_model = origin.and_then(|origin| origin.model);
+    let other_model =
+        model.filter(|model| from_step.is_none() && origin_model.as_deref() != Some(model));
     steps
         .into_iter()
         .filter(|step| step.status == StepStatus::Completed)
         .map(|step| {
-            let named = Some(step.step_name.as_str()) == from_step;
             let after = first_end.is_some_and(|end| step.created_at >= end);
-            let origin = if named || after {
+            let asked_another = other_model.is_some()
+                && step.model.is_some()
+                && step.model.as_deref() != other_model;
+            let origin = if is_named(&step) || after || asked_another {
                 Origin::LeftOut
             } else {
                 Origin::Shared

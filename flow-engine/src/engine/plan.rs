@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::Engine;
-use super::recovery::{Unfinished, start_of};
+use super::recovery::{Unfinished, refused, start_of};
 use crate::difference::{Change, changes};
 use crate::error::Error;
 use crate::run::{Claim, Met, MissReason, Missed, Plan, Row, Run, RunOptions, Services};
@@ -107,7 +107,9 @@ impl Engine {
     /// # Errors
     /// As for [`resume`](Self::resume), but for what the run would fail with.
     pub async fn resume_plan(&self, run_id: Uuid) -> Result<ResumePlan, Error> {
-        let _claim = Claim::of(run_id)?;
+        if Claim::is_taken(run_id) {
+            return Err(refused(run_id, "resumed", "it is being executed"));
+        }
         let unfinished = self.unfinished(run_id).await?;
         let start = start_of(&unfinished)?;
         let Unfinished {

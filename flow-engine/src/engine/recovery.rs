@@ -229,8 +229,13 @@ pub(super) fn start_of(unfinished: &Unfinished) -> Result<Start, Error> {
     })
 }
 
-pub(super) fn not_resumable(run_id: Uuid, reason: &str) -> Error {
-    let message = format!("the run {run_id} cannot be resumed: {reason}");
+fn not_resumable(run_id: Uuid, reason: &str) -> Error {
+    refused(run_id, "resumed", reason)
+}
+
+/// `done`: what cannot be done with the run.
+pub(super) fn refused(run_id: Uuid, done: &str, reason: &str) -> Error {
+    let message = format!("the run {run_id} cannot be {done}: {reason}");
     Error::new(ErrorKind::NotResumable, message)
 }
 

@@ -60,7 +60,7 @@ pub(super) async fn cached<T>(
         Some((step, recorded))
     });
     Ok(match recorded {
-        Some((step, recorded)) => Ok(returned(place, entry, &step, Taken::Shared, recorded)),
+        Some((step, recorded)) => Ok(returned(place, entry, &step, Taken::Cached, recorded)),
         None => Err(flight),
     })
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chrono::Utc;
 use flow_engine_db::{HitNote, JournalStep, NewStep, StepFinish, StepStatus, Write};
 use serde::Deserialize;
 use serde_json::json;
@@ -93,8 +94,10 @@ pub(super) enum Taken {
     Own,
     /// Its own, with an answer that was not read to an output: the call gets a new row.
     Answer,
-    /// Another run's: the call gets a row of its own.
+    /// That of the run of which this is a fork: the call gets a row of its own, as of then.
     Shared,
+    /// Another run's: the call gets a row of its own.
+    Cached,
 }
 
 impl Taken {
@@ -138,10 +141,8 @@ pub(super) fn returned<T>(
             }
             step.id
         }
-        Taken::Answer => copied(place, entry, step, None, &json, note)?,
-        Taken::Shared => {
-            let origin = step.origin_run_id.unwrap_or(step.flow_run_id);
-            copied(place, entry, step, Some(origin), &json, note)?
+        Taken::Answer | Taken::Shared | Taken::Cached => {
+            copied(place, entry, step, taken, &json, note)?
         }
     };
     run.recalled(spent(step), entry.counted);
@@ -160,22 +161,34 @@ fn copied(
     place: &Place,
     entry: &Entry<'_>,
     step: &JournalStep,
-    origin_run_id: Option<Uuid>,
+    taken: Taken,
     json: &str,
     note: Option<&str>,
 ) -> Result<Uuid, Error> {
     let run = &place.run;
     let id = Uuid::now_v7();
     let inputs = inputs::text(entry.inputs)?;
+    let origin_run_id = match taken {
+        Taken::Own | Taken::Answer => None,
+        Taken::Shared | Taken::Cached => Some(step.origin_run_id.unwrap_or(step.flow_run_id)),
+    };
+    let now = Utc::now();
+    let (created_at, completed_at) = match taken {
+        // In a fork of this fork it is known what came after it.
+        Taken::Shared => (step.created_at, step.completed_at.unwrap_or(now)),
+        _ => (now, now),
+    };
     // Not awaited: what builds on it comes after it in the same queue.
     let _commit = run.submit_while_open(|order| {
         *order += 1;
         let start = NewStep {
+            created_at,
             origin_run_id,
             cache_key: None,
             ..entry.row(id, place, *order, inputs)
         };
         let end = StepFinish {
+            completed_at,
             execution_time_ms: step.execution_time_ms,
             outputs: Some(json.to_owned()),
             step_metadata: asked_of(&metadata(step)),
@@ -222,7 +235,7 @@ fn asked_of(metadata: &Metadata) -> Option<String> {
     Some(json!({ "provider": metadata.provider, "model": model }).to_string())
 }
 
-pub(super) fn metadata(step: &JournalStep) -> Metadata {
+pub(crate) fn metadata(step: &JournalStep) -> Metadata {
     let Kept {
         provider, model, ..
     } = kept(step);

@@ -31,8 +31,8 @@ impl Scope {
 
     /// The scope of a call of `name` with this content inside of this one.
     pub(super) fn inner(&self, name: &str, content: Option<Hash>) -> Arc<Self> {
-        // The separator of paths stays one.
-        let mut label = name.replace('/', "_");
+        // What separates parts, and a name from its content, stays that.
+        let mut label = name.replace(['/', '('], "_");
         if let Some(content) = content {
             let _ = write!(label, "({})", content.short());
         }
@@ -54,6 +54,12 @@ impl Scope {
             labels: Mutex::default(),
         })
     }
+}
+
+/// A scope's path without the contents of its parts: `review/map`. Two that are equal in this differ in what they work on.
+pub(crate) fn names(path: &str) -> String {
+    let label = |label: &str| label.split('(').next().unwrap_or(label).to_owned();
+    path.split('/').map(label).collect::<Vec<_>>().join("/")
 }
 
 /// The content of a `map`'s item, if it can be written as JSON; without, branches are told apart by their count.
@@ -103,7 +109,11 @@ mod tests {
             format!("{label}/{label}")
         );
         assert_ne!(root.inner("map", content_of(&"y")).path(), label);
-        assert_eq!(root.inner("a/b", None).path(), "a_b");
+        assert_eq!(root.inner("a/b(c", None).path(), "a_b_c");
+        assert_eq!(
+            names(root.inner("a", content).inner("b", None).path()),
+            "a/b"
+        );
         assert_eq!((root.stored(), first.stored()), (None, Some(label)));
     }
 }

@@ -17,7 +17,7 @@ use super::flow::{live, panicked};
 use super::progress::Counted;
 use super::recall::{find, recall};
 use super::record::StepRecord;
-use super::{Run, StepResult, Variation};
+use super::{Run, StepResult};
 use crate::call::{Step, Work};
 use crate::error::Error;
 use crate::output::{OutputOf, Recorded};
@@ -65,20 +65,19 @@ async fn recorded<S: Step>(
 ) -> Result<Recorded<StepResult<S::Output>>, Error> {
     let definition = S::definition();
     let run = &place.run;
-    let Variation {
-        model, from_step, ..
-    } = &run.tree.variation;
+    let model = run.tree.variation.model.as_deref();
     let prepare = |asked| Prepared::new(run, definition, &inputs, asked).map(Task::Ask);
     // Nothing is sent and no code runs yet: what the step reads is known here, before anything of it is recorded.
     let work = match call.work(run.states()) {
-        Ok(Work::Model) => prepare(model.as_deref()),
+        Ok(Work::Model) => prepare(model),
         Ok(Work::Body(body)) => Ok(Task::Run(body)),
         Err(error) => Err(error),
     };
-    if let (Ok(Task::Ask(_)), Some(_), Some(_)) = (&work, model, from_step) {
+    if let (Ok(Task::Ask(_)), Some(_)) = (&work, model) {
         // What a fork shares was asked of the model of then.
         let shared = prepare(None);
         let entry = Entry::new(definition, &inputs, &shared);
+        pass_gate(entry.identity).await;
         if let Ok(Task::Ask(prepared)) = &shared
             && let Ok(recalled) = find(&place, &entry, Some(prepared), &S::OUTPUT).await
         {

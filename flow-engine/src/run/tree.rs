@@ -34,10 +34,8 @@ struct Earlier {
 /// In what a fork differs from the run that it was forked from.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Variation {
-    /// Asked in place of every other model.
+    /// Asked in place of every other model, where nothing is shared.
     pub(crate) model: Option<String>,
-    /// From this step on; without one, everywhere.
-    pub(crate) from_step: Option<String>,
     /// The row that says so, for a fork that begins.
     pub(crate) row: Option<NewFork>,
 }

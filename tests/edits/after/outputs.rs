@@ -1,1 +1,5 @@
-pub(crate) const ANSWERS: [crate::model::Answer; 0] = [];
+//! Output types, after.
+
+use crate::model::Answer;
+
+pub(crate) const ANSWERS: [Answer; 1] = [("reword_in_vain", "as good as it gets")];

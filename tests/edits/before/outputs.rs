@@ -1,2 +1,6 @@
 pub(crate) fn add(_: &mut crate::Start) {}
-pub(crate) const ANSWERS: [crate::model::Answer; 0] = [];
+// Output types, before.
+
+use crate::model::Answer;
+
+pub(crate) const ANSWERS: [Answer; 1] = [("reword_in_vain", "as good as it gets")];

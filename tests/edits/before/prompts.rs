@@ -1,1 +1,129 @@
-pub(crate) fn add(_: &mut crate::Start) {}
+//! Prompts, parameters and models, before.
+
+use flow_engine::prelude::*;
+
+use crate::Start;
+use crate::steps::{closing, finish, opening};
+
+pub(crate) fn add(start: &mut Start) {
+    start.add(reworded());
+    start.add(reworded_in_vain());
+    start.add(commented());
+    start.add(variable_renamed());
+    start.add(file_moved());
+    start.add(front_matter_reordered());
+    start.add(warmed());
+    start.add(message_added());
+    start.add(front_matter_of_another_model());
+    start.add(attribute_of_another_model());
+    start.add(model_said_in_front_matter_too());
+    start.add(engine_of_another_model());
+    start.add(reworded_for_another_input());
+}
+
+#[step(prompt = "../prompts_before/reword.md")]
+async fn reword(text: String) -> String;
+
+#[flow]
+async fn reworded() -> Result<String> {
+    let text = reword(opening("rain").await?).await?;
+    Ok(finish(closing(text).await?).await?)
+}
+
+#[step(prompt = "../prompts_before/reword.md")]
+async fn reword_in_vain(text: String) -> String;
+
+#[flow]
+async fn reworded_in_vain() -> Result<String> {
+    let text = reword_in_vain(opening("rain").await?).await?;
+    Ok(finish(closing(text).await?).await?)
+}
+
+#[step(prompt = "../prompts_before/reword.md")]
+async fn comment(text: String) -> String;
+
+#[flow]
+async fn commented() -> Result<String> {
+    Ok(finish(comment("rain").await?).await?)
+}
+
+#[step(prompt = "../prompts_before/reword.md")]
+async fn rename_variable(text: String) -> String;
+
+#[flow]
+async fn variable_renamed() -> Result<String> {
+    Ok(finish(rename_variable("rain").await?).await?)
+}
+
+#[step(prompt = "../prompts_before/reword.md")]
+async fn move_file(text: String) -> String;
+
+#[flow]
+async fn file_moved() -> Result<String> {
+    Ok(finish(move_file("rain").await?).await?)
+}
+
+#[step(prompt = "../prompts_before/parameters.md")]
+async fn reorder_front_matter(text: String) -> String;
+
+#[flow]
+async fn front_matter_reordered() -> Result<String> {
+    Ok(finish(reorder_front_matter("rain").await?).await?)
+}
+
+#[step(prompt = "../prompts_before/parameters.md")]
+async fn warm(text: String) -> String;
+
+#[flow]
+async fn warmed() -> Result<String> {
+    Ok(finish(warm("rain").await?).await?)
+}
+
+#[step(prompt = "../prompts_before/reword.md")]
+async fn add_message(text: String) -> String;
+
+#[flow]
+async fn message_added() -> Result<String> {
+    Ok(finish(add_message("rain").await?).await?)
+}
+
+#[step(prompt = "../prompts_before/model.md")]
+async fn change_front_matter(text: String) -> String;
+
+#[flow]
+async fn front_matter_of_another_model() -> Result<String> {
+    Ok(finish(change_front_matter("rain").await?).await?)
+}
+
+#[step(prompt = "../prompts/text.md", model = "old-model")]
+async fn change_attribute(text: String) -> String;
+
+#[flow]
+async fn attribute_of_another_model() -> Result<String> {
+    Ok(finish(change_attribute("rain").await?).await?)
+}
+
+#[step(prompt = "../prompts_before/reword.md", model = "old-model")]
+async fn move_model(text: String) -> String;
+
+#[flow]
+async fn model_said_in_front_matter_too() -> Result<String> {
+    Ok(finish(move_model("rain").await?).await?)
+}
+
+#[step(prompt = "../prompts/text.md", model = "old-model")]
+async fn ask_its_own_model(text: String) -> String;
+
+#[flow]
+async fn engine_of_another_model() -> Result<String> {
+    let text = ask_its_own_model("rain").await?;
+    Ok(finish(opening(text).await?).await?)
+}
+
+#[step(prompt = "../prompts_before/reword.md")]
+async fn reword_other(text: String) -> String;
+
+#[flow]
+async fn reworded_for_another_input() -> Result<String> {
+    Ok(finish(reword_other("rain").await?).await?)
+}

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::{Journal, Origin, Row, State, Wanted, scope_of};
 use crate::identity::Hash;
+use crate::run::scope::names;
 
 /// The purpose of the hash by which equal inputs are found.
 const INPUTS: &str = "inputs";
@@ -164,9 +165,11 @@ impl Journal {
 
 fn same_inputs(row: &Row, wanted: &Wanted<'_>) -> MissReason {
     let recorded = &row.step;
-    if recorded.prompt_id.as_deref() != wanted.prompt_id {
+    // The request of a step that was taken over is gone with the run that sent it.
+    let differs = |recorded: Option<&str>, now| recorded.is_some() && recorded != now;
+    if differs(recorded.prompt_id.as_deref(), wanted.prompt_id) {
         MissReason::PromptChanged
-    } else if recorded.model.as_deref() != wanted.model {
+    } else if differs(recorded.model.as_deref(), wanted.model) {
         MissReason::ModelChanged
     } else {
         MissReason::InputChanged
@@ -177,12 +180,5 @@ fn same_inputs(row: &Row, wanted: &Wanted<'_>) -> MissReason {
 /// their content only, and nobody else is about to ask for it.
 fn is_near(state: &State, recorded: &str, asking: &str) -> bool {
     recorded == asking
-        || (names(recorded).eq(names(asking)) && !state.completions.is_held(recorded, asking))
-}
-
-/// A scope without the contents of its parts: `review`, `map`.
-fn names(scope: &str) -> impl Iterator<Item = &str> {
-    scope
-        .split('/')
-        .map(|label| label.split('(').next().unwrap_or(label))
+        || (names(recorded) == names(asking) && !state.completions.is_held(recorded, asking))
 }

@@ -1,0 +1,148 @@
+//! A newsletter of an article: a teaser for each section, four at a time, and a subject line from the teasers.
+//!
+//! `cargo run --bin newsletter -- --crash-after 3` dies when 3 model steps are recorded;
+//! `cargo run --bin newsletter` goes on where that was, or begins a new run if there is nothing to go on with.
+
+use std::collections::HashMap;
+use std::future::{IntoFuture, pending};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use anyhow::{Context, bail};
+use flow_engine::prelude::*;
+use flow_engine::{DateTime, RunFilter, RunStatus, Utc};
+use flow_engine_examples::input::Article;
+use flow_engine_examples::{program, report};
+
+/// An issue of the newsletter.
+#[data]
+struct Newsletter {
+    /// The line that gets it opened
+    subject: String,
+    /// When work on it began
+    dated: DateTime<Utc>,
+    /// One sentence for each section
+    teasers: Vec<String>,
+}
+
+/// Split an article into its sections.
+#[step]
+async fn split(article: String) -> Vec<String> {
+    article
+        .split("\n\n")
+        .map(|section| section.trim().to_owned())
+        .collect()
+}
+
+/// Make readers curious about a section.
+#[step(prompt = "write_teaser.md")]
+async fn write_teaser(section: String) -> String;
+
+/// Write the subject line of an issue.
+#[step(prompt = "write_subject.md")]
+async fn write_subject(teasers: Vec<String>) -> String;
+
+/// Make a newsletter of an article.
+#[flow]
+async fn write_newsletter(article: String) -> Result<Newsletter> {
+    // Recorded like a step: an issue that a crash delays keeps its date.
+    let dated = flow_engine::now().await?;
+    let sections = split(article).await?;
+    let teasers =
+        flow_engine::map(sections, 4, |section| until_crash(write_teaser(section))).await?;
+    let subject = until_crash(write_subject(teasers.clone())).await?;
+    Ok(Newsletter {
+        subject,
+        dated,
+        teasers,
+    })
+}
+
+/// How many model steps there are until the process dies; no end of them without `--crash-after`.
+static CRASH_AFTER: AtomicUsize = AtomicUsize::new(usize::MAX);
+
+/// Awaits a step, and dies if it is the last one before the crash. Those after it do not begin, so that the crash meets
+/// none at work: then it would be asked, and paid, twice.
+async fn until_crash<S: Step>(step: S) -> Result<S::Output> {
+    static BEGUN: AtomicUsize = AtomicUsize::new(0);
+    static DONE: AtomicUsize = AtomicUsize::new(0);
+    let crash_after = CRASH_AFTER.load(Ordering::Relaxed);
+    if BEGUN.fetch_add(1, Ordering::Relaxed) >= crash_after {
+        pending::<()>().await;
+    }
+    let output = step.await?;
+    if DONE.fetch_add(1, Ordering::Relaxed) + 1 == crash_after {
+        println!("{crash_after} model steps are recorded. The process dies now.");
+        std::process::abort();
+    }
+    Ok(output)
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    program::exit(run().await)
+}
+
+async fn run() -> anyhow::Result<()> {
+    let crash_after = crash_after()?;
+    let answers = include_str!("../../cassettes/newsletter.json");
+    let engine = program::engine(&Article::Included, "newsletter.json", answers).await?;
+    if resumed(&engine).await? {
+        return Ok(());
+    }
+    CRASH_AFTER.store(crash_after, Ordering::Relaxed);
+    let call = write_newsletter(Article::Included.text());
+    let done = engine.execute(call).await?;
+    print(&done.output_content);
+    report::run(&engine, done.run_id, &done.metadata);
+    Ok(())
+}
+
+/// Goes on with what a crash left behind; false if that is nothing.
+async fn resumed(engine: &Engine) -> anyhow::Result<bool> {
+    let crashed = RunFilter {
+        flow_name: Some("write_newsletter".to_owned()),
+        status: Some(RunStatus::Running),
+        ..RunFilter::default()
+    };
+    let mut before = HashMap::new();
+    for run in engine.runs(crashed).await? {
+        println!("\n{}", engine.resume_plan(run.id).await?);
+        let recorded = engine.requests_of(run.id).await?.len();
+        before.insert(run.id, (recorded, run.total_tokens.unsigned_abs()));
+    }
+    let found = !before.is_empty();
+    for resumed in engine.resume_interrupted().await? {
+        // It resumes other flows' runs, too.
+        let Some((recorded, paid)) = before.remove(&resumed.run_id) else {
+            continue;
+        };
+        let done = resumed.result?;
+        let ran = engine.requests_of(done.run_id).await?.len() - recorded;
+        let tokens = done.metadata.tokens_used;
+        println!("resumed run {}: {recorded} model steps were recorded, {ran} ran", done.run_id);
+        println!("tokens paid now: {}, in all: {tokens}", tokens - paid);
+        print(&serde_json::from_value(done.output_content)?);
+        report::run(engine, done.run_id, &done.metadata);
+    }
+    Ok(found)
+}
+
+fn print(newsletter: &Newsletter) {
+    println!("\n{}", newsletter.subject);
+    println!("{}\n", newsletter.dated.format("%-d %B %Y, %H:%M:%S UTC"));
+    for teaser in &newsletter.teasers {
+        println!("- {teaser}");
+    }
+}
+
+fn crash_after() -> anyhow::Result<usize> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => Ok(usize::MAX),
+        ["--crash-after", count] => count
+            .parse()
+            .with_context(|| format!("--crash-after takes a number of model steps, not `{count}`")),
+        _ => bail!("this takes `--crash-after N`, or nothing"),
+    }
+}

@@ -1,0 +1,346 @@
+//! A model whose answers a test can hold back, and runs that are interrupted where a test wants it.
+
+use std::future::{Future, poll_fn};
+use std::ops::Deref;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::task::Poll;
+
+use flow_engine::llm::{LlmBackend, LlmError, LlmErrorKind, LlmRequest, LlmResponse};
+use flow_engine::prelude::*;
+use flow_engine::{
+    BoxFuture, FlowRun, FlowStepRun, RequestStatus, RunFilter, RunStatus, StepStatus,
+};
+use tempfile::TempDir;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+/// An engine on a database of its own, with a model of its own.
+pub(crate) struct Lab {
+    engine: Engine,
+    pub(crate) model: Model,
+    folder: TempDir,
+}
+
+impl Deref for Lab {
+    type Target = Engine;
+
+    fn deref(&self) -> &Engine {
+        &self.engine
+    }
+}
+
+impl Lab {
+    pub(crate) async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let model = Model::default();
+        let engine = open(&folder, &model).await;
+        Self {
+            engine,
+            model,
+            folder,
+        }
+    }
+
+    /// Another engine on the same database and model, as a new process would have it.
+    pub(crate) async fn restarted(self) -> Self {
+        self.engine.close().await;
+        let engine = open(&self.folder, &self.model).await;
+        Self { engine, ..self }
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.folder.path().join("test.db")
+    }
+
+    pub(crate) async fn run_row(&self, id: Uuid) -> FlowRun {
+        self.find_run(id).await.unwrap().expect("the run has a row")
+    }
+
+    /// A root run and all below it, as they started.
+    pub(crate) async fn tree(&self, root: Uuid) -> Vec<FlowRun> {
+        let all = RunFilter {
+            limit: 10_000,
+            ..RunFilter::default()
+        };
+        let mut runs = self.runs(all).await.unwrap();
+        runs.retain(|run| run.root_run_id == root);
+        runs.reverse();
+        runs
+    }
+
+    /// All step rows below a root run.
+    pub(crate) async fn steps(&self, root: Uuid) -> Vec<FlowStepRun> {
+        let mut steps = Vec::new();
+        for run in self.tree(root).await {
+            steps.extend(self.steps_of(run.id).await.unwrap());
+        }
+        steps
+    }
+
+    /// All completed step rows below a root run, without what the engine records for itself.
+    pub(crate) async fn recorded(&self, root: Uuid) -> Vec<FlowStepRun> {
+        let mut steps = self.steps(root).await;
+        steps.retain(|step| step.status == StepStatus::Completed && step.kind != "engine");
+        steps
+    }
+
+    /// Executes a call until `when` is there, and drops it then: the run's id.
+    pub(crate) async fn interrupted<C: Call>(&self, call: C, when: impl Future) -> Uuid {
+        let request = self.run(call);
+        let id = request.id();
+        tokio::select! {
+            _ = request.execute() => panic!("the run ended before it was to be interrupted"),
+            _ = when => {}
+        }
+        id
+    }
+
+    /// Resumes a run until `when` is there, and drops it then.
+    pub(crate) async fn resumed_until(&self, id: Uuid, when: impl Future) {
+        tokio::select! {
+            end = self.resume(id) => panic!("the run ended before it was to be interrupted: {end:?}"),
+            _ = when => {}
+        }
+    }
+
+    /// Waits until the tree of a run has this many completed steps.
+    pub(crate) async fn has_recorded(&self, root: Uuid, count: usize) {
+        while self.recorded(root).await.len() < count {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Executes a call until this many of its steps are recorded and the model was asked for all that `asked` says.
+    pub(crate) async fn interrupted_at<C: Call>(
+        &self,
+        call: C,
+        recorded: usize,
+        asked: &[&str],
+    ) -> Uuid {
+        let request = self.run(call);
+        let id = request.id();
+        tokio::select! {
+            end = request.execute() => panic!("the run ended before it was to be interrupted: {:?}", end.err()),
+            () = async {
+                self.model.was_asked(asked).await;
+                self.has_recorded(id, recorded).await;
+            } => {}
+        }
+        id
+    }
+
+    /// That no row of any table is left open.
+    pub(crate) async fn assert_nothing_is_open(&self) {
+        let all = RunFilter {
+            limit: 10_000,
+            ..RunFilter::default()
+        };
+        for run in self.runs(all).await.unwrap() {
+            let name = &run.flow_name;
+            assert!(!run.status.is_open(), "the run of {name} is {}", run.status);
+            for step in self.steps_of(run.id).await.unwrap() {
+                assert!(!step.status.is_open(), "a step of {name} is open: {step:?}");
+            }
+            for request in self.requests_of(run.id).await.unwrap() {
+                assert_ne!(request.status, RequestStatus::Sent, "a request of {name}");
+            }
+        }
+    }
+
+    pub(crate) async fn assert_completed(&self, id: Uuid) {
+        assert_eq!(self.run_row(id).await.status, RunStatus::Completed);
+        self.assert_nothing_is_open().await;
+    }
+}
+
+async fn open(folder: &TempDir, model: &Model) -> Engine {
+    let url = format!("sqlite://{}", folder.path().join("test.db").display());
+    let builder = Engine::builder()
+        .backend(model.clone())
+        .model("test-model");
+    builder.database_url(url).build().await.unwrap()
+}
+
+/// Polls a future so many times at most; then it is dropped.
+pub(crate) async fn polled<F: Future + Unpin>(mut future: F, times: usize) -> Option<F::Output> {
+    let mut left = times;
+    poll_fn(|cx| {
+        if left == 0 {
+            return Poll::Ready(None);
+        }
+        left -= 1;
+        match std::pin::Pin::new(&mut future).poll(cx) {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending if left == 0 => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
+}
+
+/// A model whose answer tells the question and which request it was: no two answers are equal.
+#[derive(Debug, Clone)]
+pub(crate) struct Model {
+    state: Arc<Mutex<State>>,
+    changed: watch::Sender<()>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    asked: Vec<String>,
+    failing: Vec<String>,
+    held: Vec<String>,
+    hold_after: Option<usize>,
+    seed: Option<u64>,
+}
+
+impl Default for Model {
+    fn default() -> Self {
+        Self {
+            state: Arc::default(),
+            changed: watch::Sender::new(()),
+        }
+    }
+}
+
+impl Model {
+    /// The questions asked so far, in order; those of `refine` in brackets.
+    pub(crate) fn asked(&self) -> Vec<String> {
+        self.state.lock().unwrap().asked.clone()
+    }
+
+    /// The questions asked after the first `count`, sorted.
+    pub(crate) fn asked_since(&self, count: usize) -> Vec<String> {
+        let mut asked = self.asked().split_off(count);
+        asked.sort();
+        asked
+    }
+
+    /// Waits until all of these questions were asked.
+    pub(crate) async fn was_asked(&self, questions: &[&str]) {
+        self.until(|asked| {
+            questions
+                .iter()
+                .all(|question| asked.iter().any(|asked| asked == question))
+        })
+        .await;
+    }
+
+    /// Waits until this holds of the questions.
+    pub(crate) async fn until(&self, is: impl Fn(&[String]) -> bool) {
+        let mut changed = self.changed.subscribe();
+        while !is(&self.asked()) {
+            changed.changed().await.unwrap();
+        }
+    }
+
+    /// Lets these questions fail from now on, and no others.
+    pub(crate) fn fail(&self, questions: &[&str]) {
+        self.change(|state| state.failing = strings(questions));
+    }
+
+    /// Answers these questions no more, until others are held.
+    pub(crate) fn hold(&self, questions: &[&str]) {
+        self.change(|state| state.held = strings(questions));
+    }
+
+    /// Answers so many requests, and no more; all, if there is no number.
+    pub(crate) fn hold_after(&self, requests: Option<usize>) {
+        self.change(|state| state.hold_after = requests);
+    }
+
+    /// Answers in a random order.
+    pub(crate) fn shuffle(&self, seed: u64) {
+        self.change(|state| state.seed = Some(seed.wrapping_mul(7919) + 1));
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        change(&mut self.state.lock().unwrap());
+        self.changed.send_replace(());
+    }
+}
+
+fn strings(questions: &[&str]) -> Vec<String> {
+    questions.iter().map(ToString::to_string).collect()
+}
+
+impl LlmBackend for Model {
+    fn provider(&self) -> &'static str {
+        "lab"
+    }
+
+    fn send<'a>(
+        &'a self,
+        request: &'a LlmRequest,
+        _body: &'a serde_json::Value,
+    ) -> BoxFuture<'a, Result<LlmResponse, LlmError>> {
+        Box::pin(async move {
+            let mut question = request.messages.last().unwrap().content.trim().to_owned();
+            if request.step == "refine" {
+                question = format!("[{question}]");
+            }
+            let mut changed = self.changed.subscribe();
+            let (mut number, mut turns) = (0, 0);
+            self.change(|state| {
+                state.asked.push(question.clone());
+                number = state.asked.len();
+                if let Some(seed) = &mut state.seed {
+                    *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                    turns = (*seed >> 33) % 30;
+                }
+            });
+            for _ in 0..turns {
+                tokio::task::yield_now().await;
+            }
+            loop {
+                let is_held = {
+                    let state = self.state.lock().unwrap();
+                    state.held.contains(&question)
+                        || state.hold_after.is_some_and(|count| number > count)
+                };
+                if !is_held {
+                    break;
+                }
+                changed.changed().await.unwrap();
+            }
+            if self.state.lock().unwrap().failing.contains(&question) {
+                let message = format!("no answer to {question}");
+                return Err(LlmError::new(LlmErrorKind::Transient, message));
+            }
+            Ok(LlmResponse::text(format!("{question} #{number}")).with_usage(10, 5))
+        })
+    }
+}
+
+/// Asks the model for something better.
+#[step(prompt = "./prompts/ask.md")]
+pub(crate) async fn refine(question: String) -> String;
+
+static NOTES: Mutex<Vec<(Uuid, String)>> = Mutex::new(Vec::new());
+
+/// A task that says when it is executed: see [`noted`].
+#[step]
+pub(crate) async fn note(text: String) -> Result<String> {
+    let run = flow_engine::current().unwrap().root_run_id();
+    NOTES.lock().unwrap().push((run, text.clone()));
+    if text.starts_with("bad") {
+        return Err(std::io::Error::other(format!("{text} cannot be noted")).into());
+    }
+    Ok(format!("noted {text}"))
+}
+
+/// The texts for which `note` was executed in a run.
+pub(crate) fn noted(root: Uuid) -> Vec<String> {
+    let notes = NOTES.lock().unwrap();
+    notes
+        .iter()
+        .filter(|(run, _)| *run == root)
+        .map(|(_, text)| text.clone())
+        .collect()
+}
+
+/// `q0`, `q1`, ….
+pub(crate) fn questions(count: usize) -> Vec<String> {
+    (0..count).map(|number| format!("q{number}")).collect()
+}

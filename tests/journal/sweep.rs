@@ -1,0 +1,90 @@
+//! A run that is interrupted anywhere, any number of times, loses nothing that it recorded.
+
+use flow_engine::prelude::*;
+
+use crate::lab::{Lab, polled};
+
+/// Executes a call again and again, each time interrupted at another request, in an order of answers that differs, and
+/// resumes it in so many rounds. In the end the flow has what an undisturbed run records, and not one step more: what was
+/// recorded and not used would have been executed once more.
+pub(crate) async fn loses_nothing<C: Call>(call: impl Fn() -> C, steps: usize, requests: usize) {
+    for seed in 0..3 {
+        for first in 0..requests {
+            let lab = Lab::new().await;
+            let model = &lab.model;
+            model.shuffle(seed * 31 + first as u64);
+            model.hold_after(Some(first));
+            let id = lab
+                .interrupted(call(), model.until(|asked| asked.len() > first))
+                .await;
+            // A second interruption, one request of this execution later.
+            let (sent, before) = (model.asked().len(), lab.recorded(id).await);
+            if before.len() + 3 < steps {
+                model.hold_after(Some(sent + 1));
+                let again = async { model.until(|asked| asked.len() > sent + 1).await };
+                tokio::select! {
+                    end = lab.resume(id) => { end.unwrap(); }
+                    () = again => {}
+                }
+            }
+            let lab = lab.restarted().await;
+            let (sent, before) = (lab.model.asked().len(), lab.recorded(id).await);
+            lab.model.hold_after(None);
+            if lab.run_row(id).await.status != flow_engine::RunStatus::Completed {
+                lab.resume(id).await.unwrap();
+            }
+            let after = lab.recorded(id).await;
+            let context = format!("seed {seed}, interrupted at request {first}");
+            for row in &before {
+                assert!(
+                    after.contains(row),
+                    "{context}: a recorded step stays as it is"
+                );
+            }
+            assert_eq!(after.len(), steps, "{context}: each recorded step is used");
+            let asks = |rows: &[flow_engine::FlowStepRun]| {
+                rows.iter().filter(|row| row.kind != "task").count()
+            };
+            assert_eq!(
+                lab.model.asked().len() - sent,
+                asks(&after) - asks(&before),
+                "{context}: nothing is paid that was recorded"
+            );
+            lab.assert_completed(id).await;
+        }
+    }
+}
+
+/// The same at any poll, not only at requests.
+pub(crate) async fn loses_nothing_at_any_poll<C: Call>(call: impl Fn() -> C, steps: usize) {
+    for polls in 0.. {
+        let lab = Lab::new().await;
+        let request = lab.run(call());
+        let id = request.id();
+        let ended = polled(request.execute(), polls).await;
+        lab.assert_nothing_is_open().await;
+        if ended.is_some() {
+            assert!(polls > 3, "a run takes a few polls");
+            return;
+        }
+        if lab.find_run(id).await.unwrap().is_none() {
+            continue;
+        }
+        let before = lab.recorded(id).await;
+        let mut rounds = 0;
+        while polled(lab.resume(id), polls + rounds).await.is_none() {
+            rounds += 1;
+            lab.assert_nothing_is_open().await;
+        }
+        let after = lab.recorded(id).await;
+        for row in &before {
+            assert!(after.contains(row), "a recorded step stays as it is");
+        }
+        assert_eq!(
+            after.len(),
+            steps,
+            "dropped after {polls} polls, resumed {rounds} times"
+        );
+        lab.assert_completed(id).await;
+    }
+}
