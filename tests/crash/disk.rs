@@ -143,14 +143,18 @@ impl Disk {
             self.runs.iter().map(|run| (run.id, (0, 0))).collect();
         for request in &self.requests {
             let tokens = request.input_tokens.unwrap_or(0) + request.output_tokens.unwrap_or(0);
-            let refused =
-                request.status == RequestStatus::Failed && request.http_status.is_some();
+            let refused = request.status == RequestStatus::Failed && request.http_status.is_some();
             let mut next = Some(request.flow_run_id);
             while let Some(id) = next {
                 let sums = spent.get_mut(&id).unwrap();
                 sums.0 += tokens;
                 sums.1 += i64::from(!refused);
-                next = self.runs.iter().find(|run| run.id == id).unwrap().parent_run_id;
+                next = self
+                    .runs
+                    .iter()
+                    .find(|run| run.id == id)
+                    .unwrap()
+                    .parent_run_id;
             }
         }
         spent

@@ -67,7 +67,13 @@ async fn killed_twice(flow: &'static str) {
     let firsts = (2..=reference.writes).step_by(3);
     let dooms = firsts.enumerate().flat_map(|(number, first)| {
         let moment = MOMENTS[number % 3];
-        let seconds = [("before", 1), ("after", 1), ("after", 2), ("before", 5), ("after", 9)];
+        let seconds = [
+            ("before", 1),
+            ("after", 1),
+            ("after", 2),
+            ("before", 5),
+            ("after", 9),
+        ];
         seconds.map(|second| vec![(moment, first), second])
     });
     let stories = hold(&world, &reference, flow, dooms).await;

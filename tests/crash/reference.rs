@@ -49,12 +49,19 @@ impl Reference {
 
     /// Holds a story to everything that is promised.
     pub(crate) fn check(&self, story: &Story) -> Cost {
-        let Story { name, lives, end, .. } = story;
+        let Story {
+            name, lives, end, ..
+        } = story;
         let last = &lives.last().unwrap().left;
         let found = &lives.last().unwrap().found;
-        if found.root().is_some_and(|root| root.status == RunStatus::Completed) {
+        if found
+            .root()
+            .is_some_and(|root| root.status == RunStatus::Completed)
+        {
             // Killed after its last write: there is nothing to take up.
-            let refused = end["error"].as_str().is_some_and(|error| error.contains("has completed"));
+            let refused = end["error"]
+                .as_str()
+                .is_some_and(|error| error.contains("has completed"));
             assert!(end.is_null() || refused, "{name}: {end}");
         } else {
             assert_eq!(end["output"], self.output, "{name}: the output");
@@ -92,7 +99,8 @@ impl Reference {
 
     /// A life asks for what is not recorded, and for nothing else; what it asked is in the ledger.
     fn check_life(&self, name: &str, life: &Life) {
-        let of = |counts: &Counts, question: &str| counts.get(question).copied().unwrap_or_default();
+        let of =
+            |counts: &Counts, question: &str| counts.get(question).copied().unwrap_or_default();
         let questions: BTreeSet<&String> = self.asked.keys().chain(life.asked.keys()).collect();
         let (before, after) = (life.found.sent(), life.left.sent());
         for question in questions {
@@ -100,7 +108,10 @@ impl Reference {
             let missing = self.missing(&life.found, question);
             let context = format!("{name}: `{question}` in the life of {:?}", life.doom);
             if life.was_killed || question.starts_with("never") {
-                assert!(asked <= missing, "{context}: {asked}, not recorded {missing}");
+                assert!(
+                    asked <= missing,
+                    "{context}: {asked}, not recorded {missing}"
+                );
             } else {
                 assert_eq!(asked, missing, "{context}");
             }
@@ -144,7 +155,10 @@ fn nothing_is_open(name: &str, disk: &Disk) {
     }
     for request in &disk.requests {
         let open = request.status == RequestStatus::Sent;
-        assert!(!open && request.completed_at.is_some(), "{name}: {request:?}");
+        assert!(
+            !open && request.completed_at.is_some(),
+            "{name}: {request:?}"
+        );
     }
 }
 
@@ -152,7 +166,10 @@ fn sums_are_right(name: &str, disk: &Disk) {
     let spent = disk.spent();
     for run in &disk.runs {
         let (flow, sums) = (&run.flow_name, (run.total_tokens, run.unpriced_requests));
-        assert_eq!(sums, spent[&run.id], "{name}: tokens and requests of `{flow}`");
+        assert_eq!(
+            sums, spent[&run.id],
+            "{name}: tokens and requests of `{flow}`"
+        );
     }
 }
 

@@ -88,7 +88,9 @@ impl World {
         dooms: &[Doom],
         resume: Resume,
     ) -> Story {
-        let names = dooms.iter().map(|(moment, write)| format!("-{moment}-{write}"));
+        let names = dooms
+            .iter()
+            .map(|(moment, write)| format!("-{moment}-{write}"));
         let name = format!("{flow}{}-{resume:?}", names.collect::<String>());
         let database = self.folder.path().join(&name);
         fs::copy(self.folder.path().join("empty"), &database).unwrap();
@@ -96,7 +98,10 @@ impl World {
         let dooms = undisturbed.chain(dooms.iter().copied().map(Some));
         let mut lives: Vec<Life> = Vec::new();
         for (number, doom) in dooms.chain([None]).enumerate() {
-            let found = lives.last().map(|life| life.left.clone()).unwrap_or_default();
+            let found = lives
+                .last()
+                .map(|life| life.left.clone())
+                .unwrap_or_default();
             let task = match (found.root(), resume) {
                 (None, _) => vec![flow.to_owned(), "-".to_owned()],
                 (Some(root), Resume::ById) => vec!["resume".to_owned(), root.id.to_string()],
@@ -143,9 +148,15 @@ impl World {
             .env_clear()
             .env("OPENAI_BASE_URL", self.server.base_url(story, life))
             .env("OPENAI_API_KEY", "none")
+            // Reading the machine's certificates would be most of what a program does.
+            .env("SSL_CERT_FILE", concat!(env!("CARGO_MANIFEST_DIR"), "/crash/nobody.pem"))
+            .env("SSL_CERT_DIR", self.folder.path().join("no certificates"))
             .arg(url(database))
             .args(task)
-            .args(doom.iter().flat_map(|(moment, write)| [(*moment).to_owned(), write.to_string()]))
+            .args(
+                doom.iter()
+                    .flat_map(|(moment, write)| [(*moment).to_owned(), write.to_string()]),
+            )
             .stdin(Stdio::null())
             .kill_on_drop(true);
         let output = tokio::time::timeout(Duration::from_secs(120), command.output())

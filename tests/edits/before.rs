@@ -61,7 +61,7 @@ async fn main() {
         _ => Fate::Works,
     };
     let builder = Engine::builder()
-        .backend(model::model(&outputs::ANSWERS))
+        .backend(model::model(outputs::ANSWERS))
         .model("test-model")
         .state(fate);
     let database = format!("sqlite://{database}");

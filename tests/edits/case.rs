@@ -3,8 +3,9 @@
 use flow_engine::{
     Change, Engine, ErrorKind, FlowStepRun, PlannedHit, PlannedMiss, ResumePlan, RunStatus,
 };
+use futures::future::join_all;
 
-use crate::edited::{Edited, End, Rows};
+use crate::edited::{Edited, End, Left, Rows};
 use crate::model::TOKENS;
 use crate::steps::Fate;
 
@@ -15,6 +16,7 @@ pub(crate) struct Case {
     runs: &'static [&'static str],
     at_once: usize,
     unasked: &'static [&'static str],
+    later_notes: &'static [&'static str],
     default_model: &'static str,
 }
 
@@ -25,6 +27,7 @@ pub(crate) fn case(flow: &'static str) -> Case {
         runs: &[],
         at_once: 1,
         unasked: &[],
+        later_notes: &[],
         default_model: "test-model",
     }
 }
@@ -55,6 +58,12 @@ impl Case {
         self
     }
 
+    /// The steps that are taken again after those of the plan, if there is a note to it: `step (note)`.
+    pub(crate) fn later_notes(mut self, notes: &'static [&'static str]) -> Self {
+        self.later_notes = notes;
+        self
+    }
+
     /// The engine after the edit has another model.
     pub(crate) fn default_model(mut self, model: &'static str) -> Self {
         self.default_model = model;
@@ -63,35 +72,34 @@ impl Case {
 
     /// Checks all of it and the flow's output, for each way in which the run may have ended before.
     pub(crate) async fn gives(self, output: &str) {
-        for end in End::ALL {
-            let edited = Edited::with_model(self.flow, end, self.default_model).await;
-            let before = edited.rows().await;
-            let mut expected: Vec<String> = self.runs.iter().map(ToString::to_string).collect();
-            expected.push(finish(&before, end, output));
-            let context = format!("{} {end:?}", self.flow);
-            self.check_plan(&edited, &before, &expected, &context).await;
-            let edited = match end {
-                End::Failed => fail_again(edited, &expected, &context).await,
-                End::Interrupted | End::Killed => edited,
-            };
-            if end == End::Failed {
-                expected.push("finish: failed before".to_owned());
-            }
-            let done = edited.resume(edited.run).await.expect(&context);
-            assert_eq!(done.output_content, output, "{context}");
-            assert_eq!(edited.sent(), sent(&expected), "{context}");
-            self.check_rows(&edited, &before, &expected, &context).await;
+        let left = End::ALL.map(|end| Left::by(self.flow, end));
+        let checks = left.into_iter().map(|left| self.check(left, output));
+        join_all(checks).await;
+    }
+
+    async fn check(&self, left: Left, output: &str) {
+        let end = left.end;
+        let edited = left.edited(self.default_model).await;
+        let before = edited.rows().await;
+        let mut expected: Vec<String> = self.runs.iter().map(ToString::to_string).collect();
+        expected.push(finish(&before, end, output));
+        let context = format!("{} {end:?}", self.flow);
+        self.check_plan(&edited, &before, &expected, &context).await;
+        let edited = match end {
+            End::Failed => fail_again(edited, &expected, &context).await,
+            End::Interrupted | End::Killed => edited,
+        };
+        if end == End::Failed {
+            expected.push("finish: failed before".to_owned());
         }
+        let done = edited.resume(edited.run).await.expect(&context);
+        assert_eq!(done.output_content, output, "{context}");
+        assert_eq!(edited.sent(), sent(&expected), "{context}");
+        self.check_rows(&edited, &before, &expected, &context).await;
     }
 
     /// Checks the plan, that `why` says the same, and that neither did anything.
-    async fn check_plan(
-        &self,
-        edited: &Edited,
-        before: &Rows,
-        expected: &[String],
-        context: &str,
-    ) {
+    async fn check_plan(&self, edited: &Edited, before: &Rows, expected: &[String], context: &str) {
         let plan = edited.resume_plan(edited.run).await.expect(context);
         let names = |names: &[&'static str]| names.iter().map(ToString::to_string).collect();
         let hits: Vec<_> = plan.hits.iter().map(shown_hit).collect();
@@ -111,10 +119,17 @@ impl Case {
                 .iter()
                 .map(|why| shown(&why.step_name, &why.reason, &why.changes))
                 .collect();
-            assert!(reasons.contains(&shown_miss(miss)), "{context}: {reasons:?}");
+            assert!(
+                reasons.contains(&shown_miss(miss)),
+                "{context}: {reasons:?}"
+            );
         }
         assert_eq!(edited.sent(), [""; 0], "{context}: a plan asks nobody");
-        assert_eq!(&edited.rows().await, before, "{context}: a plan writes nothing");
+        assert_eq!(
+            &edited.rows().await,
+            before,
+            "{context}: a plan writes nothing"
+        );
     }
 
     /// Checks the run, that recorded rows are as they were, and the reasons in the new ones.
@@ -124,7 +139,10 @@ impl Case {
         let after = edited.rows().await;
         let tokens = i64::try_from(TOKENS.0 + TOKENS.1).unwrap();
         let paid = tokens * i64::try_from(after.requests.len()).unwrap();
-        assert_eq!(run.total_tokens, paid, "{context}: each request is counted once");
+        assert_eq!(
+            run.total_tokens, paid,
+            "{context}: each request is counted once"
+        );
 
         let mut noted = Vec::new();
         for recorded in before.completed() {
@@ -134,7 +152,8 @@ impl Case {
             }
             assert_eq!(&now, recorded, "{context}: what is recorded stays");
         }
-        let notes: Vec<_> = self.hits.iter().filter(|hit| hit.contains('(')).collect();
+        let notes = self.hits.iter().chain(self.later_notes);
+        let notes: Vec<_> = notes.filter(|hit| hit.contains('(')).collect();
         assert_eq!(notes, noted.iter().collect::<Vec<_>>(), "{context}");
 
         let mut reasons = Vec::new();

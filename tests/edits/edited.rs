@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
 use flow_engine::llm::MockBackend;
 use flow_engine::prelude::*;
@@ -58,21 +58,7 @@ impl Deref for Edited {
 impl Edited {
     /// Executes a flow in the program before the edits, up to `end`, and opens its database in this one.
     pub(crate) async fn after(flow: &str, end: End) -> Self {
-        Self::with_model(flow, end, "test-model").await
-    }
-
-    pub(crate) async fn with_model(flow: &str, end: End, default_model: &'static str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let run = run_before(folder.path(), flow, end);
-        let model = model(&ANSWERS);
-        let engine = open(folder.path(), &model, default_model, Fate::Works).await;
-        Self {
-            engine,
-            model,
-            default_model,
-            folder,
-            run,
-        }
+        Left::by(flow, end).edited("test-model").await
     }
 
     /// The program is started again, and now the last step has another fate.
@@ -122,17 +108,46 @@ impl Rows {
     }
 }
 
-fn run_before(folder: &Path, flow: &str, end: End) -> Uuid {
-    let end_word = format!("{end:?}").to_lowercase();
-    let output = Command::new(env!("CARGO_BIN_EXE_edited-before"))
-        .arg(folder.join("test.db"))
-        .args([flow, &end_word])
-        .output()
-        .unwrap();
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.success(), end != End::Killed, "{told}");
-    let id = String::from_utf8(output.stdout).unwrap();
-    id.trim().parse().expect(&told)
+/// What the program before the edits leaves.
+pub(crate) struct Left {
+    pub(crate) end: End,
+    program: Child,
+    folder: TempDir,
+}
+
+impl Left {
+    /// Starts the program with a flow, which ends as it is told.
+    pub(crate) fn by(flow: &str, end: End) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let program = Command::new(env!("CARGO_BIN_EXE_edited-before"))
+            .arg(folder.path().join("test.db"))
+            .args([flow, &format!("{end:?}").to_lowercase()])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        Self {
+            end,
+            program,
+            folder,
+        }
+    }
+
+    /// Waits for its end, and opens the database in this program.
+    pub(crate) async fn edited(self, default_model: &'static str) -> Edited {
+        let output = self.program.wait_with_output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.success(), self.end != End::Killed, "{told}");
+        let id = String::from_utf8(output.stdout).unwrap();
+        let model = model(ANSWERS);
+        Edited {
+            engine: open(self.folder.path(), &model, default_model, Fate::Works).await,
+            model,
+            default_model,
+            folder: self.folder,
+            run: id.trim().parse().expect(&told),
+        }
+    }
 }
 
 async fn open(folder: &Path, model: &MockBackend, default_model: &str, fate: Fate) -> Engine {

@@ -49,10 +49,7 @@ async fn a_renamed_flow_is_not_found_and_the_error_says_how_to_name_it() {
         ] {
             assert_eq!(error.kind(), ErrorKind::NotResumable);
             let told = format!("{error:#}");
-            assert!(
-                told.contains("#[flow(name = \"flow_renamed\")]"),
-                "{told}"
-            );
+            assert!(told.contains("#[flow(name = \"flow_renamed\")]"), "{told}");
         }
         assert_eq!(edited.rows().await, before, "{end:?}");
         assert_eq!(edited.sent(), [""; 0], "{end:?}");

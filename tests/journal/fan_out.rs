@@ -21,7 +21,7 @@ async fn fans_out(before: Vec<String>, items: Vec<String>, limit: usize) -> Resu
 /// A lab with a run of 102 branches of which q7 and q99 are not recorded, interrupted or failed.
 async fn with_100_of_102(is_failed: bool) -> (Lab, Uuid, HashMap<String, String>) {
     let lab = Lab::new().await;
-    let call = fans_out(vec![], questions(102), 10);
+    let call = fans_out(vec![], questions(102), 102);
     let id = if is_failed {
         lab.model.fail(&["q7", "q99"]);
         let error = lab.execute(call).await.unwrap_err();
@@ -120,6 +120,14 @@ async fn of_equal_items_each_keeps_one_answer_and_only_those_too_many_are_asked(
     assert_eq!(answers.len(), 8, "no answer is used twice: {answers:?}");
 }
 
+#[tokio::test]
+async fn a_slow_branch_keeps_no_other_from_starting() {
+    let lab = Lab::new().await;
+    lab.model.hold(&["q0"]);
+    let call = fans_out(vec![], questions(20), 3);
+    lab.interrupted_at(call, 19, &["q0", "q19"]).await;
+}
+
 /// Branches of three steps: ask, refine the answer, note what came of it.
 #[flow]
 async fn pipelines(items: Vec<String>, limit: usize) -> Result<Vec<String>> {
@@ -175,7 +183,10 @@ async fn branches_of_several_steps_in_random_order_run_only_what_is_missing() {
         missing.sort();
         assert_eq!(new_asks, missing, "seed {seed}");
         assert_eq!(new_refines.len(), 21 - refines.len(), "seed {seed}");
-        for answer in asks.values().filter(|answer| !refines.contains_key(*answer)) {
+        for answer in asks
+            .values()
+            .filter(|answer| !refines.contains_key(*answer))
+        {
             assert!(
                 new_refines.contains(&format!("[{answer}]")),
                 "seed {seed}: {answer} goes on"
@@ -208,9 +219,7 @@ async fn by_index(texts: Vec<String>) -> Result<usize> {
 async fn a_text_added_at_the_head_of_a_map_over_indices_shifts_nothing() {
     let lab = Lab::new().await;
     lab.model.hold(&["q4"]);
-    let id = lab
-        .interrupted_at(by_index(questions(5)), 4, &["q4"])
-        .await;
+    let id = lab.interrupted_at(by_index(questions(5)), 4, &["q4"]).await;
     lab.model.hold(&[]);
     let mut texts = questions(5);
     texts.insert(0, "head".to_owned());
@@ -222,7 +231,11 @@ async fn a_text_added_at_the_head_of_a_map_over_indices_shifts_nothing() {
 #[flow]
 async fn two_maps(items: Vec<String>, is_second_there: bool) -> Result<usize> {
     let notes = async {
-        let items = if is_second_there { items.clone() } else { vec![] };
+        let items = if is_second_there {
+            items.clone()
+        } else {
+            vec![]
+        };
         map(items, 10, |item| refine(format!("also {item}"))).await
     };
     let (notes, answers) = tokio::try_join!(notes, map(items.clone(), 10, ask))?;

@@ -1,19 +1,24 @@
 //! A model whose answers a test can hold back, and runs that are interrupted where a test wants it.
 
+use std::fmt::Debug;
 use std::future::{Future, poll_fn};
 use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
+use std::time::Duration;
 
 use flow_engine::llm::{LlmBackend, LlmError, LlmErrorKind, LlmRequest, LlmResponse};
 use flow_engine::prelude::*;
 use flow_engine::{
-    BoxFuture, FlowRun, FlowStepRun, RequestStatus, RunFilter, RunStatus, StepStatus,
+    BoxFuture, Error, FlowRun, FlowStepRun, RequestStatus, RunFilter, RunStatus, StepStatus,
 };
 use tempfile::TempDir;
 use tokio::sync::watch;
 use uuid::Uuid;
+
+/// After so long a test has failed that waits for something.
+const STUCK: Duration = Duration::from_secs(20);
 
 /// An engine on a database of its own, with a model of its own.
 pub(crate) struct Lab {
@@ -86,21 +91,31 @@ impl Lab {
     }
 
     /// Executes a call until `when` is there, and drops it then: the run's id.
-    pub(crate) async fn interrupted<C: Call>(&self, call: C, when: impl Future) -> Uuid {
+    pub(crate) async fn interrupted<C: Call<Executed: Debug>>(&self, call: C, when: impl Future) -> Uuid {
         let request = self.run(call);
         let id = request.id();
-        tokio::select! {
-            _ = request.execute() => panic!("the run ended before it was to be interrupted"),
-            _ = when => {}
-        }
+        self.dropped_when(id, request.execute(), when).await;
         id
     }
 
     /// Resumes a run until `when` is there, and drops it then.
     pub(crate) async fn resumed_until(&self, id: Uuid, when: impl Future) {
+        self.dropped_when(id, self.resume(id), when).await;
+    }
+
+    async fn dropped_when<T: Debug>(
+        &self,
+        id: Uuid,
+        execution: BoxFuture<'static, Result<T, Error>>,
+        when: impl Future,
+    ) {
         tokio::select! {
-            end = self.resume(id) => panic!("the run ended before it was to be interrupted: {end:?}"),
+            end = execution => panic!("the run ended before it was to be interrupted: {end:?}"),
             _ = when => {}
+            () = tokio::time::sleep(STUCK) => {
+                let asked = self.model.asked();
+                panic!("stuck: {} steps recorded, asked {asked:?}", self.recorded(id).await.len());
+            }
         }
     }
 
@@ -112,7 +127,7 @@ impl Lab {
     }
 
     /// Executes a call until this many of its steps are recorded and the model was asked for all that `asked` says.
-    pub(crate) async fn interrupted_at<C: Call>(
+    pub(crate) async fn interrupted_at<C: Call<Executed: Debug>>(
         &self,
         call: C,
         recorded: usize,
@@ -120,13 +135,11 @@ impl Lab {
     ) -> Uuid {
         let request = self.run(call);
         let id = request.id();
-        tokio::select! {
-            end = request.execute() => panic!("the run ended before it was to be interrupted: {:?}", end.err()),
-            () = async {
-                self.model.was_asked(asked).await;
-                self.has_recorded(id, recorded).await;
-            } => {}
-        }
+        let when = async {
+            self.model.was_asked(asked).await;
+            self.has_recorded(id, recorded).await;
+        };
+        self.dropped_when(id, request.execute(), when).await;
         id
     }
 
@@ -156,9 +169,7 @@ impl Lab {
 
 async fn open(folder: &TempDir, model: &Model) -> Engine {
     let url = format!("sqlite://{}", folder.path().join("test.db").display());
-    let builder = Engine::builder()
-        .backend(model.clone())
-        .model("test-model");
+    let builder = Engine::builder().backend(model.clone()).model("test-model");
     builder.database_url(url).build().await.unwrap()
 }
 

@@ -34,14 +34,19 @@ async fn shaped(items: Vec<String>, shape: String) -> Result<Vec<String>, Error>
         "map" => map(items, 3, both).await,
         "one at a time" => map(items, 1, both).await,
         "join" => try_join_all(items.into_iter().map(both)).await,
-        "sub-flows" => try_join_all(items.into_iter().map(|item| moved_one(item).into_future())).await,
+        "sub-flows" => {
+            try_join_all(items.into_iter().map(|item| moved_one(item).into_future())).await
+        }
         "map of sub-flows" => map(items, 3, moved_one).await,
         "map of maps" => {
             let rows: Vec<Vec<String>> = items.chunks(2).map(<[String]>::to_vec).collect();
             Ok(map(rows, 2, |row| map(row, 2, both)).await?.concat())
         }
         "spawned" => {
-            let tasks: Vec<_> = items.into_iter().map(|item| flow_engine::spawn(both(item))).collect();
+            let tasks: Vec<_> = items
+                .into_iter()
+                .map(|item| flow_engine::spawn(both(item)))
+                .collect();
             let mut all = Vec::new();
             for task in tasks {
                 all.push(task.await.unwrap()?);

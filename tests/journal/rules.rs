@@ -5,7 +5,7 @@ use std::time::Duration;
 use flow_engine::prelude::*;
 use flow_engine::{Error, StepStatus, map, timeout};
 use futures::stream::FuturesUnordered;
-use futures::{FutureExt, StreamExt};
+use futures::StreamExt;
 
 use crate::lab::{Lab, note, noted, questions, refine};
 use crate::support::ask;
@@ -37,7 +37,11 @@ async fn a_sub_flow_whose_unrelated_input_changed_keeps_its_steps() {
         assert_eq!(new.len(), 2, "{new:?}");
         assert!(new[0] == "q2" && new[1].starts_with("[q2 #"), "{new:?}");
         assert_eq!(noted(id).len(), 3);
-        assert!(done.output_content.iter().all(|text| text.starts_with("new: noted")));
+        assert!(
+            done.output_content
+                .iter()
+                .all(|text| text.starts_with("new: noted"))
+        );
         lab.assert_completed(id).await;
     }
 }
@@ -105,7 +109,10 @@ async fn two_equal_calls_in_joined_blocks_resume_in_either_order() {
         let done = lab.resume_with(id, call(after)).await.unwrap();
         assert_eq!(lab.model.asked_since(5), ["last"]);
         let output = done.output_content;
-        assert!(output.contains("same #1") && output.contains("same #2"), "{output}");
+        assert!(
+            output.contains("same #1") && output.contains("same #2"),
+            "{output}"
+        );
         assert_eq!(lab.recorded(id).await.len(), 5);
     }
 }
@@ -115,7 +122,11 @@ async fn two_equal_calls_in_joined_blocks_resume_in_either_order() {
 async fn n_best(count: u32, limit: usize, is_numbered: bool) -> Result<Vec<String>> {
     let branch = |number: u32| async move {
         let draw = ask("same".to_owned()).await?;
-        let judged = if is_numbered { format!("{number} {draw}") } else { draw };
+        let judged = if is_numbered {
+            format!("{number} {draw}")
+        } else {
+            draw
+        };
         note(refine(judged).await?).await
     };
     Ok(map(0..count, limit, branch).await?)
@@ -169,7 +180,10 @@ async fn all_at_once() -> Result<usize> {
     };
     let all = futures::future::try_join_all(["all", "all", "other"].map(|item| both(item)));
     let unordered = async {
-        let calls: FuturesUnordered<_> = ["un", "ordered"].into_iter().map(|item| both(item)).collect();
+        let calls: FuturesUnordered<_> = ["un", "ordered"]
+            .into_iter()
+            .map(|item| both(item))
+            .collect();
         let ends: Vec<_> = calls.collect().await;
         ends.into_iter().collect::<Result<Vec<_>, Error>>()
     };
@@ -236,12 +250,18 @@ async fn a_call_that_failed_and_was_made_again_meets_both_ends_again() {
     };
     let id = lab.interrupted(tries("last".to_owned()), when).await;
     let failures = lab.steps(id).await;
-    let failures = failures.iter().filter(|step| step.status == StepStatus::Failed).count();
+    let failures = failures
+        .iter()
+        .filter(|step| step.status == StepStatus::Failed)
+        .count();
     assert!(failures >= 2);
     lab.model.hold(&[]);
     let sent = lab.model.asked().len();
     let done = lab.resume(id).await.unwrap();
     assert_eq!(lab.model.asked().split_off(sent), ["last"]);
     let output = done.output_content.as_str().unwrap().to_owned();
-    assert!(output.ends_with(&format!("after {failures} errors")), "{output}");
+    assert!(
+        output.ends_with(&format!("after {failures} errors")),
+        "{output}"
+    );
 }

@@ -35,16 +35,22 @@ pub(crate) fn programs(choices: bool) -> impl Strategy<Value = Program> {
                 .prop_map(|(is_short, body)| Program::Timeout { is_short, body }),
         ]
     };
-    let several = vec(leaf.prop_recursive(4, 24, 4, move |inner| nested(inner.boxed())), 3..7);
+    let several = vec(
+        leaf.prop_recursive(4, 24, 4, move |inner| nested(inner.boxed())),
+        3..7,
+    );
     several
         .prop_map(|parts| settled(Program::Seq(parts), true))
-        .prop_filter("too short or too long", |program| (8..=60).contains(&calls(program)))
+        .prop_filter("too short or too long", |program| {
+            (8..=60).contains(&calls(program))
+        })
 }
 
 /// Without recorded values in branches of `Join`, races and short timeouts: all draws are equal calls, so it is not
 /// defined which branch takes which, and what lost a race leaves its own behind for others.
 fn settled(program: Program, draws: bool) -> Program {
-    let all = |parts: Vec<Program>, draws| parts.into_iter().map(|part| settled(part, draws)).collect();
+    let all =
+        |parts: Vec<Program>, draws| parts.into_iter().map(|part| settled(part, draws)).collect();
     match program {
         Program::Draw if !draws => Program::Seq(Vec::new()),
         Program::Seq(parts) => Program::Seq(all(parts, draws)),
@@ -100,5 +106,8 @@ pub(crate) fn cuts() -> impl Strategy<Value = Vec<Cut>> {
         3 => (0..6_usize).prop_map(How::DroppedSoon),
         2 => Just(How::Killed),
     ];
-    vec((0..8_usize, how).prop_map(|(after, how)| Cut { after, how }), 1..4)
+    vec(
+        (0..8_usize, how).prop_map(|(after, how)| Cut { after, how }),
+        1..4,
+    )
 }

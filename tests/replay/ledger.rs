@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use flow_engine::prelude::*;
-use flow_engine::{FlowRun, FlowStepRun, LlmRequest, RequestStatus, RunFilter, RunStatus, StepStatus};
+use flow_engine::{
+    FlowRun, FlowStepRun, LlmRequest, RequestStatus, RunFilter, RunStatus, StepStatus,
+};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -19,7 +21,11 @@ pub(crate) struct Ledger {
 
 impl Ledger {
     pub(crate) async fn of(engine: &Engine, root: Uuid) -> Self {
-        let run = engine.find_run(root).await.unwrap().expect("the run has a row");
+        let run = engine
+            .find_run(root)
+            .await
+            .unwrap()
+            .expect("the run has a row");
         let mut runs = vec![run];
         let (mut steps, mut requests) = (Vec::new(), Vec::new());
         let mut next = 0;
@@ -34,12 +40,17 @@ impl Ledger {
             requests.extend(engine.requests_of(id).await.unwrap());
             next += 1;
         }
-        Self { runs, steps, requests }
+        Self {
+            runs,
+            steps,
+            requests,
+        }
     }
 
     /// The outputs of the completed steps of this name.
     pub(crate) fn outputs(&self, step: &str) -> Vec<String> {
-        let completed = |row: &&FlowStepRun| row.step_name == step && row.status == StepStatus::Completed;
+        let completed =
+            |row: &&FlowStepRun| row.step_name == step && row.status == StepStatus::Completed;
         let text = |row: &FlowStepRun| match row.outputs.clone().unwrap() {
             Value::String(text) => text,
             other => other.to_string(),
@@ -50,10 +61,20 @@ impl Ledger {
     pub(crate) fn assert_nothing_is_open(&self) {
         assert_eq!(self.runs[0].status, RunStatus::Completed);
         for run in &self.runs {
-            assert!(run.completed_at.is_some(), "the run {} is {}", run.flow_name, run.status);
+            assert!(
+                run.completed_at.is_some(),
+                "the run {} is {}",
+                run.flow_name,
+                run.status
+            );
         }
         for step in &self.steps {
-            assert!(!step.status.is_open(), "the step {} is {}", step.step_name, step.status);
+            assert!(
+                !step.status.is_open(),
+                "the step {} is {}",
+                step.step_name,
+                step.status
+            );
         }
         for request in &self.requests {
             assert_ne!(request.status, RequestStatus::Sent);
@@ -64,12 +85,22 @@ impl Ledger {
     pub(crate) fn assert_sums(&self) {
         for run in &self.runs {
             let tree = self.tree(run.id);
-            let of_tree = || self.requests.iter().filter(|request| tree.contains(&request.flow_run_id));
+            let of_tree = || {
+                self.requests
+                    .iter()
+                    .filter(|request| tree.contains(&request.flow_run_id))
+            };
             let tokens: i64 = of_tree()
-                .map(|request| request.input_tokens.unwrap_or(0) + request.output_tokens.unwrap_or(0))
+                .map(|request| {
+                    request.input_tokens.unwrap_or(0) + request.output_tokens.unwrap_or(0)
+                })
                 .sum();
             let sums = (run.total_tokens, run.unpriced_requests);
-            assert_eq!(sums, (tokens, of_tree().count() as i64), "tokens and requests of {run:?}");
+            assert_eq!(
+                sums,
+                (tokens, of_tree().count() as i64),
+                "tokens and requests of {run:?}"
+            );
         }
     }
 
@@ -88,7 +119,11 @@ impl Ledger {
     pub(crate) fn assert_nothing_is_lost(&self, model: Counts) {
         assert_eq!(self.requests.len() as u64, model.sent, "requests");
         assert_eq!(model.answered + model.dropped, model.sent);
-        assert_eq!(self.outputs("inquire").len() as u64, model.answered, "answers");
+        assert_eq!(
+            self.outputs("inquire").len() as u64,
+            model.answered,
+            "answers"
+        );
         // A task that was dropped before its end may have done its work.
         assert!(self.outputs("note").len() as u64 <= model.notes, "tasks");
     }
@@ -96,7 +131,8 @@ impl Ledger {
     /// What was recorded is what the output was made of, but for what was left behind by a choice: no step was executed in
     /// place of a recorded one.
     pub(crate) fn assert_all_was_used(&self, trace: &Trace) {
-        let is_lost = |output: &String| trace.lost.iter().any(|lost| lane(output).starts_with(lost));
+        let is_lost =
+            |output: &String| trace.lost.iter().any(|lost| lane(output).starts_with(lost));
         let steps = ["inquire", "note", "flow_engine::random"];
         let recorded = steps.iter().flat_map(|step| self.outputs(step));
         let recorded = count(recorded.filter(|output| !is_lost(output)));
@@ -120,8 +156,15 @@ impl Ledger {
         let line = |step: &&FlowStepRun| {
             let scope = step.scope.as_deref().unwrap_or("-");
             let (inputs, reason) = (&step.inputs, step.miss_reason.as_deref().unwrap_or("-"));
-            let output = step.outputs.as_ref().map(ToString::to_string).unwrap_or_default();
-            format!("{} {inputs} {} {output} in {scope}; {reason}", step.step_name, step.status)
+            let output = step
+                .outputs
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            format!(
+                "{} {inputs} {} {output} in {scope}; {reason}",
+                step.step_name, step.status
+            )
         };
         steps.iter().map(line).collect()
     }

@@ -5,8 +5,11 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod found;
 mod generate;
+mod held;
 mod ledger;
+mod long;
 mod model;
 mod program;
 mod random;

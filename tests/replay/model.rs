@@ -3,9 +3,9 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use flow_engine::llm::{LlmBackend, LlmError, LlmRequest, LlmResponse};
 use flow_engine::BoxFuture;
 use flow_engine::json;
+use flow_engine::llm::{LlmBackend, LlmError, LlmRequest, LlmResponse};
 use serde_json::Value;
 use tokio::sync::oneshot;
 
@@ -15,9 +15,11 @@ pub(crate) struct Model(Arc<Mutex<State>>);
 
 struct State {
     unique: bool,
-    held_back: bool,
+    /// Questions that hold this wait for their answer; none if there is none.
+    held_back: Option<&'static str>,
     waiting: Vec<(u64, String, oneshot::Sender<()>)>,
     counts: Counts,
+    sent: Vec<String>,
 }
 
 /// What the model was asked so far.
@@ -42,9 +44,10 @@ impl Model {
     pub(crate) fn new(unique: bool) -> Self {
         Self(Arc::new(Mutex::new(State {
             unique,
-            held_back: true,
+            held_back: Some(""),
             waiting: Vec::new(),
             counts: Counts::default(),
+            sent: Vec::new(),
         })))
     }
 
@@ -56,9 +59,45 @@ impl Model {
         self.state().counts
     }
 
-    /// Whether answers wait to be released.
+    /// All questions, in the order in which they were sent.
+    pub(crate) fn sent(&self) -> Vec<String> {
+        self.state().sent.clone()
+    }
+
+    /// Whether answers wait to be released. Those that do already are released with the others.
     pub(crate) fn hold_back(&self, held_back: bool) {
-        self.state().held_back = held_back;
+        let mut state = self.state();
+        state.held_back = held_back.then_some("");
+        if !held_back {
+            for (.., answer) in state.waiting.drain(..) {
+                let _ = answer.send(());
+            }
+        }
+    }
+
+    /// Answers at once, but for questions that hold this.
+    pub(crate) fn hold_back_only(&self, part: &'static str) {
+        self.state().held_back = Some(part);
+    }
+
+    /// Whether this question waits for its answer.
+    pub(crate) fn waits(&self, question: &str) -> bool {
+        self.state()
+            .waiting
+            .iter()
+            .any(|(_, waiting, _)| waiting == question)
+    }
+
+    /// Lets the answer to a waiting question go.
+    pub(crate) fn answer(&self, question: &str) {
+        let mut state = self.state();
+        let index = state
+            .waiting
+            .iter()
+            .position(|(_, waiting, _)| waiting == question);
+        let (.., answer) = state.waiting.remove(index.expect("it waits"));
+        drop(state);
+        let _ = answer.send(());
     }
 
     /// How many requests wait for their answer.
@@ -70,7 +109,9 @@ impl Model {
     pub(crate) fn release(&self, index: usize) {
         let mut state = self.state();
         // Known by the question, and not by the order of arrival.
-        state.waiting.sort_by(|one, other| (&one.1, one.0).cmp(&(&other.1, other.0)));
+        state
+            .waiting
+            .sort_by(|one, other| (&one.1, one.0).cmp(&(&other.1, other.0)));
         let (_, _, answer) = state.waiting.remove(index);
         drop(state);
         let _ = answer.send(());
@@ -130,12 +171,18 @@ impl LlmBackend for Model {
             let (mut flight, held_back, unique) = {
                 let mut state = self.state();
                 state.counts.sent += 1;
+                state.sent.push(question.clone());
                 let number = state.counts.sent;
-                if state.held_back {
+                let held_back = state.held_back.is_some_and(|part| question.contains(part));
+                if held_back {
                     state.waiting.push((number, question.clone(), released));
                 }
-                let flight = InFlight { model: self, number, answered: false };
-                (flight, state.held_back, state.unique)
+                let flight = InFlight {
+                    model: self,
+                    number,
+                    answered: false,
+                };
+                (flight, held_back, state.unique)
             };
             if held_back {
                 wait.await.expect("the answer is released");

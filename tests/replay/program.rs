@@ -76,7 +76,10 @@ pub(crate) struct At {
 
 impl At {
     pub(crate) fn start(unique: bool) -> Self {
-        Self { unique, ..Self::default() }
+        Self {
+            unique,
+            ..Self::default()
+        }
     }
 
     fn step(&self, way: &str) -> Self {
@@ -180,7 +183,7 @@ impl Trace {
 
 /// Asks the model; the prompt is the question.
 #[step(prompt = "./prompts/inquire.md")]
-async fn inquire(question: String) -> String;
+pub(crate) async fn inquire(question: String) -> String;
 
 #[step]
 async fn note(text: String, #[state] model: Model) -> String {
@@ -232,7 +235,10 @@ fn execute(program: Program, at: At) -> BoxFuture<'static, Result<Trace>> {
                 let all = parts.into_iter().zip(ways.clone());
                 let (first, end) = race(all.map(|(part, at)| execute(part, at))).await?;
                 let mut trace = end?;
-                let others = ways.into_iter().enumerate().filter(|(index, _)| *index != first);
+                let others = ways
+                    .into_iter()
+                    .enumerate()
+                    .filter(|(index, _)| *index != first);
                 trace.lost.extend(others.map(|(_, at)| at.lane));
                 trace.text = format!("race {first}[{}]", trace.text);
                 trace

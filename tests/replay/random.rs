@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use proptest::prelude::*;
-use proptest::test_runner::RngSeed;
+use proptest::test_runner::{FileFailurePersistence, RngSeed};
 
 use crate::generate::{Cut, cuts, programs};
 use crate::ledger::Ledger;
@@ -16,11 +16,15 @@ static CUT: AtomicUsize = AtomicUsize::new(0);
 
 /// The same cases every time; `PROPTEST_CASES` and `PROPTEST_RNG_SEED` ask for more and for others.
 fn cases(cases: u32) -> ProptestConfig {
-    let given = |name| std::env::var(name).ok().and_then(|value: String| value.parse().ok());
+    let given = |name| {
+        std::env::var(name)
+            .ok()
+            .and_then(|value: String| value.parse().ok())
+    };
     ProptestConfig {
         cases: given("PROPTEST_CASES").map_or(cases, |cases: u64| u32::try_from(cases).unwrap()),
         rng_seed: RngSeed::Fixed(given("PROPTEST_RNG_SEED").unwrap_or(1)),
-        max_global_rejects: 1_000_000,
+        failure_persistence: Some(Box::new(FileFailurePersistence::Direct("replay/regressions.txt"))),
         max_shrink_time: 120_000,
         ..ProptestConfig::default()
     }

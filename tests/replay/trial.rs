@@ -6,7 +6,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use flow_engine::prelude::*;
-use flow_engine::{BoxFuture, Error, FlowResult, json};
+use flow_engine::{BoxFuture, Error, FlowResult, RunStatus, json};
 use futures::FutureExt;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -76,7 +76,12 @@ impl Trial {
     }
 
     /// Executes the program, cut off and resumed as `cuts` say.
-    pub(crate) async fn completed(&mut self, program: &Program, unique: bool, cuts: &[Cut]) -> Completed {
+    pub(crate) async fn completed(
+        &mut self,
+        program: &Program,
+        unique: bool,
+        cuts: &[Cut],
+    ) -> Completed {
         let at = At::start(unique);
         let request = self.engine.run(whole(program.clone(), at));
         let run_id = request.id();
@@ -87,6 +92,9 @@ impl Trial {
                 return completed(run_id, ended, done);
             }
             done += 1;
+            if let Some(ended) = self.recorded_end(run_id).await {
+                return completed(run_id, Ok(ended), done);
+            }
             self.plan(run_id).await;
             ended = in_json(self.engine.resume(run_id), |output| output);
         }
@@ -94,8 +102,19 @@ impl Trial {
         completed(run_id, ended, done)
     }
 
+    /// What the run gave, if it was cut off with its last write queued.
+    async fn recorded_end(&self, run_id: Uuid) -> Option<(Value, u64)> {
+        let run = self.engine.find_run(run_id).await.unwrap().unwrap();
+        let tokens = u64::try_from(run.total_tokens).unwrap();
+        (run.status == RunStatus::Completed).then(|| (run.outputs.unwrap(), tokens))
+    }
+
     /// Answers in a random order, up to the cut.
-    async fn until(&mut self, future: BoxFuture<'static, Ended>, cut: Option<Cut>) -> Option<Ended> {
+    async fn until(
+        &mut self,
+        future: BoxFuture<'static, Ended>,
+        cut: Option<Cut>,
+    ) -> Option<Ended> {
         self.model.hold_back(true);
         let running = Running::start(future);
         let mut answers = 0;
@@ -172,7 +191,10 @@ impl Trial {
     pub(crate) async fn forked(&self, run_id: Uuid) -> (Uuid, Trace) {
         self.model.hold_back(false);
         let done = self.engine.fork(run_id).execute().await.unwrap();
-        (done.run_id, serde_json::from_value(done.output_content).unwrap())
+        (
+            done.run_id,
+            serde_json::from_value(done.output_content).unwrap(),
+        )
     }
 
     /// A dry run sends nothing and comes to an end.
@@ -188,7 +210,12 @@ impl Trial {
 fn completed(run_id: Uuid, ended: Ended, cuts: usize) -> Completed {
     let (output, tokens) = ended.unwrap();
     let trace = serde_json::from_value(output).unwrap();
-    Completed { run_id, trace, tokens, cuts }
+    Completed {
+        run_id,
+        trace,
+        tokens,
+        cuts,
+    }
 }
 
 /// As JSON, since a resumed run gives no more.
@@ -205,7 +232,7 @@ pub(crate) fn folder() -> TempDir {
     tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap())
 }
 
-async fn open(folder: &TempDir, model: &Model) -> Engine {
+pub(crate) async fn open(folder: &TempDir, model: &Model) -> Engine {
     let url = format!("sqlite://{}", folder.path().join("test.db").display());
     let builder = Engine::builder().backend(model.clone()).model("test-model");
     let builder = builder.state(model.clone()).database_url(url);

@@ -19,7 +19,11 @@ async fn a_run_and_its_fork_are_compared_in_outputs_tokens_and_what_was_paid() {
     assert_eq!(before.output, Some(json!(source.output_content)));
     assert_eq!(after.output, Some(fork.output_content));
     assert_eq!((before.tokens, before.paid_tokens), (30, 30));
-    assert_eq!((after.tokens, after.paid_tokens), (30, 15), "a half of it is shared");
+    assert_eq!(
+        (after.tokens, after.paid_tokens),
+        (30, 15),
+        "a half of it is shared"
+    );
     assert_eq!((before.cost, before.paid_cost), (None, None));
     assert_eq!((after.cost, after.paid_cost), (None, None));
     let shown: Vec<_> = both
@@ -29,7 +33,12 @@ async fn a_run_and_its_fork_are_compared_in_outputs_tokens_and_what_was_paid() {
             let (one, other) = (pair.before.as_ref().unwrap(), pair.after.as_ref().unwrap());
             let models = (one.model.as_deref(), other.model.as_deref());
             assert!(!one.is_shared);
-            (pair.step_name.as_str(), other.is_shared, one.output == other.output, models)
+            (
+                pair.step_name.as_str(),
+                other.is_shared,
+                one.output == other.output,
+                models,
+            )
         })
         .collect();
     assert_eq!(
@@ -67,10 +76,19 @@ async fn known_prices_are_summed_and_what_is_shared_is_not_paid() {
     engine.sql(price).await;
     let fork = engine.fork(source).execute().await.unwrap().run_id;
     let both = engine.compare(source, fork).await.unwrap();
-    assert_eq!((both.before.cost, both.before.paid_cost), (Some(0.5), Some(0.5)));
-    assert_eq!((both.after.cost, both.after.paid_cost), (Some(0.5), Some(0.0)));
+    assert_eq!(
+        (both.before.cost, both.before.paid_cost),
+        (Some(0.5), Some(0.5))
+    );
+    assert_eq!(
+        (both.after.cost, both.after.paid_cost),
+        (Some(0.5), Some(0.0))
+    );
     assert!(both.changes.is_empty());
-    assert!(both.to_string().contains("15 tokens, $0.2500, shared"), "{both}");
+    assert!(
+        both.to_string().contains("15 tokens, $0.2500, shared"),
+        "{both}"
+    );
 }
 
 #[flow]
@@ -94,9 +112,22 @@ async fn steps_that_only_one_run_has_stand_alone() {
     let shown: Vec<_> = both
         .steps
         .iter()
-        .map(|pair| (pair.step_name.as_str(), pair.before.is_some(), pair.after.is_some()))
+        .map(|pair| {
+            (
+                pair.step_name.as_str(),
+                pair.before.is_some(),
+                pair.after.is_some(),
+            )
+        })
         .collect();
-    assert_eq!(shown, [("ask", true, true), ("conclude", true, false), ("note", false, true)]);
+    assert_eq!(
+        shown,
+        [
+            ("ask", true, true),
+            ("conclude", true, false),
+            ("note", false, true)
+        ]
+    );
     let shown = both.to_string();
     let line = shown.lines().nth(2).unwrap();
     assert!(line.ends_with('-'), "{line}");
@@ -120,16 +151,32 @@ async fn polished() -> Result<Vec<String>> {
 async fn steps_of_sub_flows_and_branches_are_matched_although_what_they_work_on_differs() {
     let engine = TestEngine::new().await;
     let source = engine.execute(polished()).await.unwrap().run_id;
-    let fork = engine.fork(source).with_model("m2").execute().await.unwrap().run_id;
+    let fork = engine
+        .fork(source)
+        .with_model("m2")
+        .execute()
+        .await
+        .unwrap()
+        .run_id;
     let both = engine.compare(source, fork).await.unwrap();
     let shown: Vec<_> = both
         .steps
         .iter()
-        .map(|pair| (pair.step_name.as_str(), pair.before.is_some(), pair.after.is_some()))
+        .map(|pair| {
+            (
+                pair.step_name.as_str(),
+                pair.before.is_some(),
+                pair.after.is_some(),
+            )
+        })
         .collect();
     assert_eq!(
         shown,
-        [("ask", true, true), ("conclude", true, true), ("note", true, true)],
+        [
+            ("ask", true, true),
+            ("conclude", true, true),
+            ("note", true, true)
+        ],
         "\n{both}"
     );
 }
@@ -149,7 +196,10 @@ async fn a_run_that_did_not_complete_has_no_output_and_one_that_is_not_there_is_
     let error = engine.compare(source, Uuid::now_v7()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotResumable);
     let message = format!("{error:#}");
-    assert!(message.contains("there is no such root run") && !message.contains("resumed"), "{message}");
+    assert!(
+        message.contains("there is no such root run") && !message.contains("resumed"),
+        "{message}"
+    );
 }
 
 #[tokio::test]

@@ -65,10 +65,18 @@ async fn an_interrupted_fork_from_a_step_with_a_model_keeps_both() {
     let done = engine.resume(id).await.unwrap();
     assert_eq!(engine.world.asked(), ["end of rain @ m2"]);
     assert!(engine.world.done().is_empty(), "the fork itself has run it");
-    assert!(done.output_content.to_string().contains("facts of rain by m1 #1"));
+    assert!(
+        done.output_content
+            .to_string()
+            .contains("facts of rain by m1 #1")
+    );
     let rows: Vec<_> = engine.steps_of(id).await.unwrap();
     let names: Vec<_> = rows.iter().map(|row| row.step_name.as_str()).collect();
-    assert_eq!(names, ["ask", "note", "conclude", "conclude"], "the first was cut off");
+    assert_eq!(
+        names,
+        ["ask", "note", "conclude", "conclude"],
+        "the first was cut off"
+    );
 }
 
 #[tokio::test]
@@ -123,7 +131,10 @@ async fn a_fork_that_lost_its_source_before_it_took_anything_runs_all_of_it() {
     let engine = engine.restarted().await;
     engine.world.forget();
     engine.resume(id).await.unwrap();
-    assert_eq!(engine.world.asked(), ["facts of rain @ m2", "end of rain @ m2"]);
+    assert_eq!(
+        engine.world.asked(),
+        ["facts of rain @ m2", "end of rain @ m2"]
+    );
     assert_eq!(engine.world.done(), ["rain"]);
 }
 
@@ -189,7 +200,11 @@ async fn a_plan_of_an_interrupted_fork_tells_its_share_and_nothing_twice() {
     let plan = engine.resume_plan(id).await.unwrap();
     let hits: Vec<_> = plan.hits.iter().map(|hit| hit.step_name.as_str()).collect();
     assert_eq!(hits, ["ask", "note"]);
-    let misses: Vec<_> = plan.misses.iter().map(|miss| miss.step_name.as_str()).collect();
+    let misses: Vec<_> = plan
+        .misses
+        .iter()
+        .map(|miss| miss.step_name.as_str())
+        .collect();
     assert_eq!(misses, ["conclude"]);
     assert!(plan.unasked.is_empty(), "{:#?}", plan.unasked);
 }

@@ -1,14 +1,10 @@
 //! In what a fork is to differ: from a step on, with another model, or both.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
-use flow_engine::llm::{LlmRequest, LlmResponse, OutputFormat};
 use flow_engine::prelude::*;
-use flow_engine::step::{StepCall, StepKind};
-use flow_engine::{BoxFuture, Error, ErrorKind, LlmError, race};
-use serde_json::{Value, json};
+use flow_engine::{ErrorKind, race};
+use serde_json::json;
 
-use crate::support::{TestEngine, ask, conclude, interrupted_fork, note, report};
+use crate::support::{TestEngine, ask, conclude, note, report};
 
 #[tokio::test]
 async fn a_fork_from_a_step_runs_it_and_what_started_after_its_end_again() {
@@ -17,12 +13,19 @@ async fn a_fork_from_a_step_runs_it_and_what_started_after_its_end_again() {
     let before = engine.dump().await;
     engine.world.forget();
     let done = engine.fork(source).from("note").execute().await.unwrap();
-    assert_eq!(engine.world.asked(), ["end of rain @ m1"], "what was before is shared");
+    assert_eq!(
+        engine.world.asked(),
+        ["end of rain @ m1"],
+        "what was before is shared"
+    );
     assert_eq!(engine.world.done(), ["rain"]);
     assert_eq!(engine.record(done.run_id).await.total_tokens, 15);
     assert!(before.is_subset(&engine.dump().await));
     let steps = engine.steps_of(done.run_id).await.unwrap();
-    let reasons: Vec<_> = steps.iter().map(|step| step.miss_reason.as_deref()).collect();
+    let reasons: Vec<_> = steps
+        .iter()
+        .map(|step| step.miss_reason.as_deref())
+        .collect();
     let left_out = Some("left out of the fork");
     assert_eq!(reasons, [None, left_out, left_out]);
     let old = engine.steps_of(source).await.unwrap();
@@ -91,9 +94,18 @@ async fn a_step_in_a_sub_flow_may_be_where_a_fork_differs() {
     let engine = TestEngine::new().await;
     let source = engine.execute(book()).await.unwrap().run_id;
     engine.world.forget();
-    let done = engine.fork(source).from("conclude").execute().await.unwrap();
+    let done = engine
+        .fork(source)
+        .from("conclude")
+        .execute()
+        .await
+        .unwrap();
     assert_eq!(engine.world.asked(), ["end of one @ m1"]);
-    assert_eq!(engine.world.done(), ["bound"], "the step before it is shared, in the sub-flow too");
+    assert_eq!(
+        engine.world.done(),
+        ["bound"],
+        "the step before it is shared, in the sub-flow too"
+    );
     assert_eq!(done.output_content, "end of one by m1 #1");
 }
 
@@ -102,9 +114,17 @@ async fn a_fork_from_a_step_that_the_run_has_not_says_so_and_leaves_nothing() {
     let engine = TestEngine::new().await;
     let source = engine.execute(report("rain")).await.unwrap().run_id;
     let before = engine.dump().await;
-    let error = engine.fork(source).from("nothing").execute().await.unwrap_err();
+    let error = engine
+        .fork(source)
+        .from("nothing")
+        .execute()
+        .await
+        .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotResumable);
-    assert!(format!("{error:#}").contains("it has no step `nothing`"), "{error:#}");
+    assert!(
+        format!("{error:#}").contains("it has no step `nothing`"),
+        "{error:#}"
+    );
     assert_eq!(engine.dump().await, before);
 }
 
@@ -113,8 +133,16 @@ async fn a_fork_with_a_model_asks_it_for_all_model_steps_and_shares_the_tasks() 
     let engine = TestEngine::new().await;
     let source = engine.execute(report("rain")).await.unwrap().run_id;
     engine.world.forget();
-    let done = engine.fork(source).with_model("m2").execute().await.unwrap();
-    assert_eq!(engine.world.asked(), ["facts of rain @ m2", "end of rain @ m2"]);
+    let done = engine
+        .fork(source)
+        .with_model("m2")
+        .execute()
+        .await
+        .unwrap();
+    assert_eq!(
+        engine.world.asked(),
+        ["facts of rain @ m2", "end of rain @ m2"]
+    );
     assert!(engine.world.done().is_empty());
     assert_eq!(engine.record(done.run_id).await.total_tokens, 30);
     let row = engine.rows(done.run_id, "ask").await.remove(0);
@@ -179,81 +207,29 @@ async fn a_race_before_the_step_is_shared_by_a_fork_with_a_model() {
     let fork = engine.fork(source.run_id).from("conclude").with_model("m2");
     let done = fork.execute().await.unwrap();
     assert_eq!(done.output_content, "noted fast; end by m2 #1");
-    assert_eq!(engine.world.asked(), ["end @ m2"], "the loser of a race that is shared is not asked");
+    assert_eq!(
+        engine.world.asked(),
+        ["end @ m2"],
+        "the loser of a race that is shared is not asked"
+    );
 }
 
 #[tokio::test]
 async fn a_fork_of_a_fork_with_a_model_shares_what_the_model_gave() {
     let engine = TestEngine::new().await;
     let source = engine.execute(report("rain")).await.unwrap().run_id;
-    let first = engine.fork(source).with_model("m2").execute().await.unwrap();
+    let first = engine
+        .fork(source)
+        .with_model("m2")
+        .execute()
+        .await
+        .unwrap();
     engine.world.forget();
     let second = engine.fork(first.run_id).execute().await.unwrap();
-    assert!(engine.world.asked().is_empty(), "paid again: {:?}", engine.world.asked());
+    assert!(
+        engine.world.asked().is_empty(),
+        "paid again: {:?}",
+        engine.world.asked()
+    );
     assert_eq!(second.output_content, first.output_content);
-}
-
-/// A kind whose schema was edited: it reads more from the same answer.
-struct Counting;
-
-static COUNTS: AtomicBool = AtomicBool::new(false);
-
-impl StepKind for Counting {
-    fn name(&self) -> &'static str {
-        if COUNTS.load(Ordering::Relaxed) { "counting2" } else { "counting" }
-    }
-
-    fn request(&self, call: &StepCall<'_>) -> Result<LlmRequest, Error> {
-        call.request(OutputFormat::Text)
-    }
-
-    fn read<'a>(
-        &'a self,
-        _call: &'a StepCall<'_>,
-        response: &'a LlmResponse,
-    ) -> BoxFuture<'a, Result<Value, LlmError>> {
-        Box::pin(async move {
-            let text = response.accepted()?;
-            let words = COUNTS
-                .load(Ordering::Relaxed)
-                .then(|| text.split_whitespace().count());
-            Ok(json!({ "text": text, "words": words }))
-        })
-    }
-}
-
-#[data]
-struct CountedText {
-    text: String,
-    words: Option<usize>,
-}
-
-#[step(kind = Counting, prompt = "./prompts/ask.md")]
-async fn count(question: String) -> CountedText;
-
-#[flow]
-async fn counted() -> Result<Option<usize>> {
-    let counted = count("how many words").await?;
-    conclude("end").await?;
-    Ok(counted.words)
-}
-
-#[tokio::test]
-async fn what_a_fork_read_again_under_another_schema_is_what_it_keeps() {
-    let engine = TestEngine::new().await;
-    let source = engine.execute(counted()).await.unwrap();
-    assert_eq!(source.output_content, None);
-    COUNTS.store(true, Ordering::Relaxed);
-    engine.world.hold(&["end"]);
-    engine.world.forget();
-    let fork = engine.fork(source.run_id).from("conclude");
-    let id = interrupted_fork(&engine, fork, |seen| seen.asked.len() == 1).await;
-    let row = engine.rows(id, "count").await.remove(0);
-    assert_eq!(row.hit_note.as_deref(), Some("output schema changed"));
-    engine.world.hold(&[]);
-    let engine = engine.restarted().await;
-    let done = engine.resume(id).await.unwrap();
-    // "how many words by m1 #1" has 6 words
-    assert_eq!(done.output_content, json!(6), "as it was when the fork read it");
-    assert_eq!(row.outputs.unwrap()["words"], 6);
 }

@@ -20,10 +20,16 @@ async fn a_fork_of_a_completed_run_pays_nothing_and_leaves_it_byte_for_byte() {
     assert_eq!((done.run_id, done.flow_name), (id, "report"));
     assert_ne!(id, source.run_id);
     assert_eq!(done.output_content, json!(source.output_content));
-    assert_eq!((engine.world.asked(), engine.world.done()), (vec![], vec![]));
+    assert_eq!(
+        (engine.world.asked(), engine.world.done()),
+        (vec![], vec![])
+    );
     let after = engine.dump().await;
     let lost: Vec<_> = before.difference(&after).collect();
-    assert!(lost.is_empty(), "rows of the source have changed: {lost:#?}");
+    assert!(
+        lost.is_empty(),
+        "rows of the source have changed: {lost:#?}"
+    );
     // The run, its fork and three steps; no request.
     assert_eq!(after.len() - before.len(), 5, "{after:#?}");
 }
@@ -50,16 +56,42 @@ async fn rows_of_a_fork_say_where_they_come_from_and_what_they_took_and_its_tota
         assert_ne!(other.id, one.id);
         assert_eq!(other.status, StepStatus::Completed);
         assert_eq!(
-            (&other.step_name, &other.kind, other.step_order, &other.inputs, &other.outputs),
-            (&one.step_name, &one.kind, one.step_order, &one.inputs, &one.outputs)
+            (
+                &other.step_name,
+                &other.kind,
+                other.step_order,
+                &other.inputs,
+                &other.outputs
+            ),
+            (
+                &one.step_name,
+                &one.kind,
+                one.step_order,
+                &one.inputs,
+                &one.outputs
+            )
         );
         assert_eq!(
-            (other.tokens_used, other.cost_estimate, other.execution_time_ms),
+            (
+                other.tokens_used,
+                other.cost_estimate,
+                other.execution_time_ms
+            ),
             (one.tokens_used, one.cost_estimate, one.execution_time_ms)
         );
         assert_eq!(
-            (&other.call_key, &other.content_hash, &other.code_hash, &other.step_metadata),
-            (&one.call_key, &one.content_hash, &one.code_hash, &one.step_metadata)
+            (
+                &other.call_key,
+                &other.content_hash,
+                &other.code_hash,
+                &other.step_metadata
+            ),
+            (
+                &one.call_key,
+                &one.content_hash,
+                &one.code_hash,
+                &one.step_metadata
+            )
         );
         assert_eq!((&other.miss_reason, &other.hit_note), (&None, &None));
     }
@@ -79,7 +111,10 @@ async fn a_fork_of_a_failed_run_shares_its_successes_and_runs_its_failure_again(
     let done = engine.fork(source).execute().await.unwrap();
     assert_eq!(engine.world.asked(), ["end of rain @ m1"]);
     assert!(engine.world.done().is_empty());
-    assert_eq!(done.metadata.tokens_used, 15, "what it paid, not what it shares");
+    assert_eq!(
+        done.metadata.tokens_used, 15,
+        "what it paid, not what it shares"
+    );
     assert_eq!(engine.record(done.run_id).await.total_tokens, 15);
     assert!(before.is_subset(&engine.dump().await));
     assert_eq!(engine.record(source).await.status, RunStatus::Failed);
@@ -110,7 +145,10 @@ async fn a_fork_is_for_the_same_user_with_the_same_metadata_and_inputs() {
     let source = request.execute().await.unwrap().run_id;
     let done = engine.fork(source).from("ask").execute().await.unwrap();
     let run = engine.record(done.run_id).await;
-    assert_eq!((run.user_id, run.flow_metadata), (Some(user), Some(metadata)));
+    assert_eq!(
+        (run.user_id, run.flow_metadata),
+        (Some(user), Some(metadata))
+    );
     assert_eq!(run.inputs, json!({ "topic": "rain" }));
     assert_eq!((run.root_run_id, run.parent_run_id), (done.run_id, None));
 }
@@ -121,7 +159,12 @@ async fn a_step_used_alone_is_forked_like_a_flow() {
     let source = engine.execute(ask("alone")).await.unwrap();
     let done = engine.fork(source.run_id).execute().await.unwrap();
     assert_eq!(done.output_content, json!(source.output_content));
-    let done = engine.fork(source.run_id).with_model("m2").execute().await.unwrap();
+    let done = engine
+        .fork(source.run_id)
+        .with_model("m2")
+        .execute()
+        .await
+        .unwrap();
     assert_eq!(done.output_content, "alone by m2 #2");
     assert_eq!(engine.world.asked(), ["alone @ m1", "alone @ m2"]);
 }
@@ -130,13 +173,21 @@ async fn a_step_used_alone_is_forked_like_a_flow() {
 async fn a_fork_of_a_fork_shares_what_the_fork_has_and_names_where_it_was_recorded_first() {
     let engine = TestEngine::new().await;
     let source = engine.execute(report("rain")).await.unwrap();
-    let first = engine.fork(source.run_id).from("conclude").execute().await.unwrap();
+    let first = engine
+        .fork(source.run_id)
+        .from("conclude")
+        .execute()
+        .await
+        .unwrap();
     engine.world.forget();
     let second = engine.fork(first.run_id).execute().await.unwrap();
     assert!(engine.world.asked().is_empty() && engine.world.done().is_empty());
     assert_eq!(second.output_content, first.output_content);
     let steps = engine.steps_of(second.run_id).await.unwrap();
-    let origins: Vec<_> = steps.iter().map(|step| step.origin_run_id.unwrap()).collect();
+    let origins: Vec<_> = steps
+        .iter()
+        .map(|step| step.origin_run_id.unwrap())
+        .collect();
     assert_eq!(origins, [source.run_id, source.run_id, first.run_id]);
     assert_eq!(engine.record(second.run_id).await.total_tokens, 0);
 }
@@ -168,18 +219,30 @@ async fn a_run_that_is_being_executed_is_not_forked_nor_one_that_is_not_there() 
     let (end, error) = tokio::join!(request.execute(), driver);
     end.unwrap();
     assert_eq!(error.kind(), ErrorKind::NotResumable);
-    assert_eq!(format!("{error:#}"), format!("the run {id} cannot be forked: it is being executed"));
+    assert_eq!(
+        format!("{error:#}"),
+        format!("the run {id} cannot be forked: it is being executed")
+    );
 
     let nobody = Uuid::now_v7();
     let error = engine.fork(nobody).execute().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotResumable);
-    assert_eq!(format!("{error:#}"), format!("the run {nobody} cannot be forked: there is no such root run"));
+    assert_eq!(
+        format!("{error:#}"),
+        format!("the run {nobody} cannot be forked: there is no such root run")
+    );
 
-    let rename = format!("UPDATE flow_runs SET flow_name = 'gone' WHERE id = {}", blob(id));
+    let rename = format!(
+        "UPDATE flow_runs SET flow_name = 'gone' WHERE id = {}",
+        blob(id)
+    );
     engine.sql(&rename).await;
     let error = engine.fork(id).execute().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotResumable);
-    assert!(format!("{error:#}").contains("no flow or step `gone`"), "{error:#}");
+    assert!(
+        format!("{error:#}").contains("no flow or step `gone`"),
+        "{error:#}"
+    );
 }
 
 #[flow]
@@ -200,5 +263,8 @@ async fn times_ids_chance_and_races_are_shared() {
     engine.world.forget();
     let done = engine.fork(source.run_id).execute().await.unwrap();
     assert_eq!(done.output_content, json!(source.output_content));
-    assert!(engine.world.done().is_empty(), "nothing is asked of the loser");
+    assert!(
+        engine.world.done().is_empty(),
+        "nothing is asked of the loser"
+    );
 }

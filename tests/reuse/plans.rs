@@ -1,40 +1,46 @@
 //! A plan says what a resume would do; it sends nothing and writes nothing.
 
-use std::time::Duration;
-
 use flow_engine::prelude::*;
-use flow_engine::{ErrorKind, MissReason, ResumePlan, map, now, race, spawn, timeout};
+use flow_engine::{ErrorKind, MissReason, ResumePlan, map, now};
 use uuid::Uuid;
 
-use crate::support::{TestEngine, World, ask, blob, conclude, interrupted, note, report};
+use crate::support::{TestEngine, World, ask, conclude, note, report};
 
 /// A plan, that has left no trace.
-async fn plan_of(engine: &TestEngine, run: Uuid) -> ResumePlan {
+pub(crate) async fn plan_of(engine: &TestEngine, run: Uuid) -> ResumePlan {
     let before = engine.dump().await;
     let (asked, done) = (engine.world.asked(), engine.world.done());
     let plan = engine.resume_plan(run).await.unwrap();
-    assert_eq!((engine.world.asked(), engine.world.done()), (asked, done), "nothing is sent");
+    assert_eq!(
+        (engine.world.asked(), engine.world.done()),
+        (asked, done),
+        "nothing is sent"
+    );
     assert_eq!(engine.dump().await, before, "nothing is written");
     assert_eq!(plan.run_id, run);
     plan
 }
 
-fn hits(plan: &ResumePlan) -> Vec<&str> {
+pub(crate) fn hits(plan: &ResumePlan) -> Vec<&str> {
     plan.hits.iter().map(|hit| hit.step_name.as_str()).collect()
 }
 
-fn misses(plan: &ResumePlan) -> Vec<(&str, MissReason)> {
+pub(crate) fn misses(plan: &ResumePlan) -> Vec<(&str, MissReason)> {
     let miss = |miss: &flow_engine::PlannedMiss| miss.reason;
     let misses = plan.misses.iter();
-    misses.map(|one| (one.step_name.as_str(), miss(one))).collect()
+    misses
+        .map(|one| (one.step_name.as_str(), miss(one)))
+        .collect()
 }
 
 fn unasked(plan: &ResumePlan) -> Vec<(&str, u64)> {
     let unasked = plan.unasked.iter();
-    unasked.map(|step| (step.step_name.as_str(), step.tokens)).collect()
+    unasked
+        .map(|step| (step.step_name.as_str(), step.tokens))
+        .collect()
 }
 
-async fn failed<C: Call>(engine: &TestEngine, call: C, text: &str) -> Uuid {
+pub(crate) async fn failed<C: Call>(engine: &TestEngine, call: C, text: &str) -> Uuid {
     engine.world.fail(&[text]);
     let request = engine.run(call);
     let id = request.id();
@@ -63,18 +69,30 @@ async fn parallel_branches_give_all_their_misses_and_all_their_hits() {
     let failed = ("ask", MissReason::FailedBefore);
     assert_eq!(misses(&plan), [failed, failed]);
     let rows = engine.rows(id, "ask").await;
-    let like: Vec<_> = plan.misses.iter().map(|miss| miss.compared_with.unwrap()).collect();
+    let like: Vec<_> = plan
+        .misses
+        .iter()
+        .map(|miss| miss.compared_with.unwrap())
+        .collect();
     assert_eq!(like, [rows[1].id, rows[3].id]);
     let taken: Vec<_> = plan.hits[1..].iter().map(|hit| hit.step_run_id).collect();
     assert_eq!(taken, [rows[0].id, rows[2].id, rows[4].id]);
-    assert!(plan.misses.iter().all(|miss| miss.changes.is_empty()), "{plan:#?}");
+    assert!(
+        plan.misses.iter().all(|miss| miss.changes.is_empty()),
+        "{plan:#?}"
+    );
     assert_eq!(
         (plan.predicted_tokens, plan.predicted_cost),
         (None, None),
         "what failed says nothing of what a success takes"
     );
     assert!(plan.unasked.is_empty());
-    assert!(engine.resume(id).await.is_err_and(|error| error.kind() == ErrorKind::Llm));
+    assert!(
+        engine
+            .resume(id)
+            .await
+            .is_err_and(|error| error.kind() == ErrorKind::Llm)
+    );
 }
 
 #[flow]
@@ -95,9 +113,15 @@ async fn an_edited_call_is_compared_and_predicted_and_what_comes_after_it_is_una
     let plan = plan_of(&engine, id).await;
     assert_eq!(hits(&plan), ["note"]);
     assert_eq!(misses(&plan), [("ask", MissReason::InputChanged)]);
-    let [row] = &engine.rows(id, "ask").await[..] else { panic!() };
+    let [row] = &engine.rows(id, "ask").await[..] else {
+        panic!()
+    };
     assert_eq!(plan.misses[0].compared_with, Some(row.id));
-    let changes: Vec<_> = plan.misses[0].changes.iter().map(ToString::to_string).collect();
+    let changes: Vec<_> = plan.misses[0]
+        .changes
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     assert_eq!(
         changes,
         [
@@ -105,9 +129,19 @@ async fn an_edited_call_is_compared_and_predicted_and_what_comes_after_it_is_una
             r#"request.messages[0].content: "old" → "new""#
         ]
     );
-    assert_eq!((plan.predicted_tokens, plan.predicted_cost), (Some(15), None));
-    assert_eq!(unasked(&plan), [("ask", 15), ("note", 0)], "without what the engine records for itself");
-    assert_eq!((plan.unasked[0].cost, plan.unasked[1].cost), (None, Some(0.0)));
+    assert_eq!(
+        (plan.predicted_tokens, plan.predicted_cost),
+        (Some(15), None)
+    );
+    assert_eq!(
+        unasked(&plan),
+        [("ask", 15), ("note", 0)],
+        "without what the engine records for itself"
+    );
+    assert_eq!(
+        (plan.unasked[0].cost, plan.unasked[1].cost),
+        (None, Some(0.0))
+    );
     assert_eq!(
         plan.to_string(),
         format!(
@@ -123,11 +157,20 @@ async fn a_known_price_is_predicted() {
     let engine = TestEngine::new().await;
     let id = failed(&engine, edited(), "end").await;
     engine.world.edit("question");
-    engine.sql("UPDATE flow_step_runs SET cost_estimate = 0.25 WHERE tokens_used > 0").await;
+    engine
+        .sql("UPDATE flow_step_runs SET cost_estimate = 0.25 WHERE tokens_used > 0")
+        .await;
     let plan = plan_of(&engine, id).await;
-    assert_eq!((plan.predicted_tokens, plan.predicted_cost), (Some(15), Some(0.25)));
+    assert_eq!(
+        (plan.predicted_tokens, plan.predicted_cost),
+        (Some(15), Some(0.25))
+    );
     assert_eq!(plan.misses[0].predicted_cost, Some(0.25));
-    assert!(plan.to_string().ends_with("will take 15 tokens or more, $0.2500\n"), "{plan}");
+    assert!(
+        plan.to_string()
+            .ends_with("will take 15 tokens or more, $0.2500\n"),
+        "{plan}"
+    );
 }
 
 #[tokio::test]
@@ -136,7 +179,10 @@ async fn a_task_that_has_to_run_takes_no_tokens() {
     let id = failed(&engine, report("rain"), "rain").await;
     let plan = plan_of(&engine, id).await;
     assert_eq!(misses(&plan), [("note", MissReason::FailedBefore)]);
-    assert_eq!((plan.predicted_tokens, plan.predicted_cost), (Some(0), Some(0.0)));
+    assert_eq!(
+        (plan.predicted_tokens, plan.predicted_cost),
+        (Some(0), Some(0.0))
+    );
 }
 
 #[tokio::test]
@@ -146,7 +192,11 @@ async fn another_default_model_is_a_reason() {
     let engine = engine.restarted_with("m9").await;
     let plan = plan_of(&engine, id).await;
     assert_eq!(misses(&plan), [("ask", MissReason::ModelChanged)]);
-    let changes: Vec<_> = plan.misses[0].changes.iter().map(ToString::to_string).collect();
+    let changes: Vec<_> = plan.misses[0]
+        .changes
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     assert_eq!(changes, [r#"request.model: "m1" → "m9""#]);
     assert_eq!(plan.predicted_tokens, Some(15));
 }
@@ -155,11 +205,16 @@ async fn another_default_model_is_a_reason() {
 async fn code_that_is_not_as_it_was_recorded_is_noted_at_the_hit() {
     let engine = TestEngine::new().await;
     let id = failed(&engine, report("rain"), "end of rain").await;
-    engine.sql("UPDATE flow_step_runs SET code_hash = 'other' WHERE step_name = 'note'").await;
+    engine
+        .sql("UPDATE flow_step_runs SET code_hash = 'other' WHERE step_name = 'note'")
+        .await;
     let plan = plan_of(&engine, id).await;
     let notes: Vec<_> = plan.hits.iter().map(|hit| hit.note).collect();
     assert_eq!(notes, [None, Some("code changed")]);
-    assert!(plan.to_string().contains("recorded  note (code changed)\n"), "{plan}");
+    assert!(
+        plan.to_string().contains("recorded  note (code changed)\n"),
+        "{plan}"
+    );
 }
 
 #[tokio::test]
@@ -171,126 +226,8 @@ async fn a_flow_that_would_complete_has_hits_only() {
     let plan = plan_of(&engine, id).await;
     assert_eq!(hits(&plan), ["ask", "note", "conclude"]);
     assert!(plan.misses.is_empty() && plan.unasked.is_empty());
-    assert_eq!((plan.predicted_tokens, plan.predicted_cost), (Some(0), Some(0.0)));
-}
-
-#[flow]
-async fn grumbles() -> Result<()> {
-    ask("anything").await?;
-    Err("it did not like the answer".into())
-}
-
-#[tokio::test]
-async fn a_flow_that_would_fail_by_itself_has_a_plan() {
-    let engine = TestEngine::new().await;
-    let id = engine.execute(grumbles()).await.unwrap_err().run_id().unwrap();
-    let plan = plan_of(&engine, id).await;
-    assert_eq!(hits(&plan), ["ask"]);
-    assert!(plan.misses.is_empty());
-}
-
-#[flow]
-async fn patient() -> Result<()> {
-    ask("first").await?;
-    tokio::time::sleep(Duration::from_millis(400)).await;
-    conclude("end").await?;
-    Ok(())
-}
-
-#[tokio::test]
-async fn a_flow_that_waits_for_a_time_is_waited_for() {
-    let engine = TestEngine::new().await;
-    let id = failed(&engine, patient(), "end").await;
-    let plan = plan_of(&engine, id).await;
-    assert_eq!(hits(&plan), ["ask"]);
-    assert_eq!(misses(&plan), [("conclude", MissReason::FailedBefore)]);
-}
-
-#[flow]
-async fn choosy() -> Result<String> {
-    now().await?;
-    timeout(Duration::from_secs(3600), note("in time")).await??;
-    let (_, first) = race([ask("slow").into_future(), note("fast").into_future()]).await?;
-    Ok(first?)
-}
-
-#[tokio::test]
-async fn a_choice_that_was_not_made_shows_all_of_its_branches() {
-    let engine = TestEngine::new().await;
-    engine.world.hold(&["slow", "fast"]);
-    let both = |seen: &crate::support::Seen| seen.asked.len() + seen.done.len() == 3;
-    let id = interrupted(&engine, choosy(), both).await;
-    let plan = plan_of(&engine, id).await;
-    assert_eq!(hits(&plan), ["note"]);
-    let unfinished = MissReason::NotFinished;
-    assert_eq!(misses(&plan), [("ask", unfinished), ("note", unfinished)]);
-}
-
-#[tokio::test]
-async fn what_a_kill_cut_off_differs_in_nothing() {
-    let engine = TestEngine::new().await;
-    engine.world.hold(&["end of rain"]);
-    let id = interrupted(&engine, report("rain"), |seen| seen.asked.len() == 2).await;
-    engine
-        .sql(
-            "UPDATE flow_runs SET status = 'running', completed_at = NULL; \
-             UPDATE llm_requests SET status = 'sent', completed_at = NULL WHERE status = 'cancelled'; \
-             UPDATE flow_step_runs SET status = 'running', completed_at = NULL, llm_request_id = NULL \
-             WHERE status = 'cancelled'",
-        )
-        .await;
-    let plan = plan_of(&engine, id).await;
-    assert_eq!(misses(&plan), [("conclude", MissReason::NotFinished)]);
-    assert!(plan.misses[0].changes.is_empty(), "{plan}");
-}
-
-#[tokio::test]
-async fn a_run_that_is_executed_has_completed_or_is_not_there_has_no_plan() {
-    let engine = TestEngine::new().await;
-    engine.world.hold(&["end of rain"]);
-    let request = engine.run(report("rain"));
-    let id = request.id();
-    let driver = async {
-        engine.world.until(|seen| seen.asked.len() == 2).await;
-        let error = engine.resume_plan(id).await.unwrap_err();
-        engine.world.hold(&[]);
-        error
-    };
-    let (end, executing) = tokio::join!(request.execute(), driver);
-    end.unwrap();
-    let completed = engine.resume_plan(id).await.unwrap_err();
-    let unknown = engine.resume_plan(Uuid::now_v7()).await.unwrap_err();
-    for (error, says) in [(executing, "executed"), (completed, "completed"), (unknown, "no such run")] {
-        assert_eq!(error.kind(), ErrorKind::NotResumable);
-        assert!(format!("{error:#}").contains(says), "{error:#}");
-    }
-}
-
-#[tokio::test]
-async fn a_run_may_be_planned_twice_at_the_same_time() {
-    let engine = TestEngine::new().await;
-    let id = failed(&engine, report("rain"), "end of rain").await;
-    let (one, other) = tokio::join!(engine.resume_plan(id), engine.resume_plan(id));
-    assert_eq!(hits(&one.unwrap()), hits(&other.unwrap()));
-}
-
-#[flow]
-async fn spawns() -> Result<String> {
-    let task = spawn(ask("spawned"));
-    Ok(task.await??)
-}
-
-#[tokio::test]
-async fn a_plan_leaves_no_task_behind() {
-    let engine = TestEngine::new().await;
-    let id = failed(&engine, spawns(), "spawned").await;
-    let alive = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
-    plan_of(&engine, id).await;
-    let before = alive();
-    for _ in 0..5 {
-        let plan = plan_of(&engine, id).await;
-        assert_eq!(misses(&plan), [("ask", MissReason::FailedBefore)]);
-    }
-    assert!(alive() < before + 5, "{before} tasks, then {}", alive());
-    assert!(engine.delete_run(id).await.unwrap(), "{}", blob(id));
+    assert_eq!(
+        (plan.predicted_tokens, plan.predicted_cost),
+        (Some(0), Some(0.0))
+    );
 }

@@ -4,6 +4,7 @@ use flow_engine::prelude::*;
 use flow_engine::{ErrorKind, Explanation, map};
 use uuid::Uuid;
 
+use crate::plans::failed;
 use crate::support::{TestEngine, World, ask, conclude, note, report};
 
 #[data]
@@ -24,18 +25,12 @@ async fn composed(#[state] world: World) -> Result<String> {
     Ok(written)
 }
 
-/// A run that has failed at its last step.
-async fn failed<C: Call>(engine: &TestEngine, call: C, text: &str) -> Uuid {
-    engine.world.fail(&[text]);
-    let request = engine.run(call);
-    let id = request.id();
-    assert!(request.execute().await.is_err());
-    engine.world.fail(&[]);
-    id
-}
-
 fn lines(explanation: &Explanation) -> Vec<String> {
-    explanation.changes.iter().map(ToString::to_string).collect()
+    explanation
+        .changes
+        .iter()
+        .map(ToString::to_string)
+        .collect()
 }
 
 #[tokio::test]
@@ -64,9 +59,17 @@ async fn after_the_resume_the_same_is_told_of_the_row() {
     let engine = engine.restarted().await;
     let after = engine.why(id, "compose").await.unwrap();
     let rows = engine.rows(id, "compose").await;
-    let [one] = &after[..] else { panic!("{after:#?}") };
-    assert_eq!((one.step_run_id, one.compared_with), (Some(rows[1].id), Some(rows[0].id)));
-    let changes = [r#"inputs.text: "rain" → "snow""#, r#"request.messages[1].content: "rain" → "snow""#];
+    let [one] = &after[..] else {
+        panic!("{after:#?}")
+    };
+    assert_eq!(
+        (one.step_run_id, one.compared_with),
+        (Some(rows[1].id), Some(rows[0].id))
+    );
+    let changes = [
+        r#"inputs.text: "rain" → "snow""#,
+        r#"request.messages[1].content: "rain" → "snow""#,
+    ];
     assert_eq!(lines(one), changes);
     assert_eq!(lines(&before[0]), changes);
     assert_eq!(before[0].reason, one.reason);
@@ -91,7 +94,10 @@ async fn a_parameter_of_the_prompt_is_named() {
         let why = engine.why(id, "compose").await.unwrap();
         assert_eq!(why.len(), 1);
         assert_eq!(why[0].reason, "prompt changed");
-        assert_eq!(lines(&why[0]), ["request.parameters.temperature: 0.1 → 0.5"]);
+        assert_eq!(
+            lines(&why[0]),
+            ["request.parameters.temperature: 0.1 → 0.5"]
+        );
     }
 }
 
@@ -108,13 +114,20 @@ async fn the_model_is_named() {
         assert_eq!(why.len(), 1);
         assert_eq!(why[0].reason, "model changed");
         assert_eq!(lines(&why[0]), [r#"request.model: "m1" → "m9""#]);
-        assert!(engine.why(id, "note").await.unwrap().is_empty(), "a task asks no model");
+        assert!(
+            engine.why(id, "note").await.unwrap().is_empty(),
+            "a task asks no model"
+        );
     }
 }
 
 #[flow]
 async fn questions(#[state] world: World) -> Result<()> {
-    let all = ["q1".to_owned(), world.text("q2", "q2", "q2 again"), "q3".to_owned()];
+    let all = [
+        "q1".to_owned(),
+        world.text("q2", "q2", "q2 again"),
+        "q3".to_owned(),
+    ];
     map(all, 3, ask).await?;
     conclude("end").await?;
     Ok(())
@@ -175,7 +188,10 @@ async fn a_failure_that_ran_again_differs_in_nothing() {
         }
         let why = engine.why(id, "conclude").await.unwrap();
         assert_eq!(why.len(), 1, "{why:#?}");
-        assert_eq!((why[0].reason.as_str(), lines(&why[0])), ("failed before", vec![]));
+        assert_eq!(
+            (why[0].reason.as_str(), lines(&why[0])),
+            ("failed before", vec![])
+        );
         assert!(engine.why(id, "ask").await.unwrap().is_empty());
     }
 }
@@ -185,10 +201,22 @@ async fn a_fork_is_explained_by_the_run_that_it_was_forked_from() {
     let engine = TestEngine::new().await;
     let source = engine.execute(report("rain")).await.unwrap().run_id;
     assert!(engine.why(source, "ask").await.unwrap().is_empty());
-    let fork = engine.fork(source).with_model("m2").execute().await.unwrap().run_id;
+    let fork = engine
+        .fork(source)
+        .with_model("m2")
+        .execute()
+        .await
+        .unwrap()
+        .run_id;
     let why = engine.why(fork, "conclude").await.unwrap();
     assert_eq!(lines(&why[0]), [r#"request.model: "m1" → "m2""#]);
-    let fork = engine.fork(source).from("note").execute().await.unwrap().run_id;
+    let fork = engine
+        .fork(source)
+        .from("note")
+        .execute()
+        .await
+        .unwrap()
+        .run_id;
     let why = engine.why(fork, "note").await.unwrap();
     assert_eq!(why[0].to_string(), "note: left out of the fork");
 }

@@ -8,7 +8,6 @@ use flow_engine_db::{
     BoxFuture, Commit, FlowRun, FlowStepRun, Journal, JournalStep, LlmRequest, RunFilter, RunFork,
     Store, StoreError, Write,
 };
-use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -16,7 +15,7 @@ use super::Engine;
 use super::recovery::{Unfinished, refused, start_of};
 use crate::difference::{Change, changes};
 use crate::error::Error;
-use crate::run::{Claim, Met, MissReason, Missed, Plan, Row, Run, RunOptions, Services};
+use crate::run::{ASIDE, Claim, Met, MissReason, Missed, Plan, Row, Run, RunOptions, Services};
 
 /// What [`Engine::resume`] would do: see [`Engine::resume_plan`]. `{}` prints it.
 #[derive(Debug)]
@@ -118,7 +117,7 @@ impl Engine {
             mut tree,
             ..
         } = unfinished;
-        let plan = Arc::new(Plan::default());
+        let plan = Arc::new(Plan::new());
         tree.plan = Some(Arc::clone(&plan));
         let journal = tree.journal().cloned();
         let services = Services {
@@ -140,7 +139,7 @@ impl Engine {
             _end = start(run) => {}
             () = plan.is_stuck() => {}
         }
-        let Met { hits, misses } = plan.met();
+        let Met { hits, misses } = plan.end();
         let left = journal.map(|journal| journal.left()).unwrap_or_default();
         let mut planned = Vec::with_capacity(misses.len());
         for miss in misses {
@@ -163,7 +162,11 @@ impl Engine {
                 .iter()
                 .try_fold(0.0, |sum, miss| Some(sum + miss.predicted_cost?)),
             misses: planned,
-            unasked: left.iter().map(|row| UnaskedStep::of(&row.step)).collect(),
+            unasked: left
+                .iter()
+                .filter(|row| row.step.kind != ASIDE)
+                .map(|row| UnaskedStep::of(&row.step))
+                .collect(),
         })
     }
 
@@ -196,12 +199,17 @@ impl Engine {
     }
 }
 
-/// What a step read, as one document: `inputs`, and `request` if it asked a model.
-fn read_by(inputs: &impl Serialize, request: Option<&Value>) -> Value {
-    match request {
-        Some(request) => json!({ "inputs": inputs, "request": request }),
-        None => json!({ "inputs": inputs }),
-    }
+/// What a step read: its inputs, and if it asked a model the body of its request.
+type Read<'a> = (&'a Value, Option<&'a Value>);
+
+/// In what a step reads something else than a recorded one did. The request of what was cut off before its end is not
+/// known.
+fn differences(before: Read<'_>, after: Read<'_>) -> Vec<Change> {
+    let document = |(inputs, request): Read<'_>| match (request, before.1.is_some()) {
+        (Some(request), true) => json!({ "inputs": inputs, "request": request }),
+        _ => json!({ "inputs": inputs }),
+    };
+    changes(&document(before), &document(after))
 }
 
 impl Engine {
@@ -211,8 +219,8 @@ impl Engine {
             Some(Row { step, .. }) => {
                 let inputs: Value = serde_json::from_str(&step.inputs).unwrap_or_default();
                 let request = self.request_body(step.llm_request_id).await?;
-                let before = read_by(&inputs, request.as_ref());
-                changes(&before, &read_by(&missed.inputs, missed.request.as_ref()))
+                let now = Value::from(missed.inputs);
+                differences((&inputs, request.as_ref()), (&now, missed.request.as_ref()))
             }
             None => Vec::new(),
         };
@@ -255,10 +263,14 @@ impl Engine {
             };
             let like = steps.iter().find(|other| other.id == like);
             let changes = match like {
-                Some(like) => changes(
-                    &self.read_by_row(like).await?,
-                    &self.read_by_row(row).await?,
-                ),
+                Some(like) => {
+                    let before = self.request_body(like.llm_request_id).await?;
+                    let after = self.request_body(row.llm_request_id).await?;
+                    differences(
+                        (&like.inputs, before.as_ref()),
+                        (&row.inputs, after.as_ref()),
+                    )
+                }
                 None => Vec::new(),
             };
             explained.push(Explanation {
@@ -278,11 +290,6 @@ impl Engine {
             steps.extend(self.services.store.steps(run.id).await?);
         }
         Ok(steps)
-    }
-
-    async fn read_by_row(&self, row: &FlowStepRun) -> Result<Value, Error> {
-        let request = self.request_body(row.llm_request_id).await?;
-        Ok(read_by(&row.inputs, request.as_ref()))
     }
 }
 

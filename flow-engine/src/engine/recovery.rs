@@ -192,7 +192,9 @@ impl Engine {
             ..RunReopen::new(run.id)
         };
         // Awaited: a run that is gone must not be executed.
-        self.services.store.submit(vec![reopen.into()]).await?;
+        let mut writes = tree.take_unwritten();
+        writes.push(reopen.into());
+        self.services.store.submit(writes).await?;
         tree.claim(claim);
         let options = RunOptions {
             id: run.id,

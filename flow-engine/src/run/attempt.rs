@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use flow_engine_db::{JournalStep, NewRequest, RequestFinish, RequestStatus};
+use flow_engine_db::{JournalStep, NewRequest, RequestFinish, RequestStatus, StepStatus};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -103,7 +103,7 @@ impl<'a> Prepared<'a> {
         let response = backend.parse(request.response.as_deref()?).ok()?;
         let answer = self.kind.read(&self.call, &response).await.ok()?;
         let mut step = recorded.clone();
-        if step.status.is_open() {
+        if step.status != StepStatus::Failed && step.status != StepStatus::Completed {
             step.tokens_used =
                 request.input_tokens.unwrap_or(0) + request.output_tokens.unwrap_or(0);
             step.cost_estimate = request.cost_nano_usd.map(usd);

@@ -10,6 +10,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 use tokio::sync::OwnedMutexGuard;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::context::Place;
@@ -20,23 +21,44 @@ use crate::identity::{Hash, Identity};
 use crate::lock::lock;
 use crate::output::OutputOf;
 
+/// How long a call waits for an equal one. Who computes may itself be waiting: a flow that holds two equal calls need not
+/// poll both.
+const PATIENCE: Duration = Duration::from_mins(1);
+
 /// Who computes which result now.
 #[derive(Debug, Default)]
-pub(crate) struct Flights(Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>);
+pub(crate) struct Flights(Mutex<HashMap<String, Weak<Flight>>>);
+
+type Flight = tokio::sync::Mutex<()>;
 
 impl Flights {
-    /// Waits until nobody computes this.
+    /// Waits until nobody computes this, or has done so for too long.
     async fn board(&self, key: &str) -> OwnedMutexGuard<()> {
-        let flight = {
+        loop {
+            let flight = self.flight(key);
+            let waited = timeout(PATIENCE, Arc::clone(&flight).lock_owned()).await;
+            if let Ok(guard) = waited {
+                return guard;
+            }
+            // Those who come now, and those who still wait, wait for the next one.
             let mut flights = lock(&self.0);
-            flights.retain(|_, flight| flight.strong_count() > 0);
-            flights.get(key).and_then(Weak::upgrade).unwrap_or_else(|| {
-                let flight = Arc::default();
-                flights.insert(key.to_owned(), Arc::downgrade(&flight));
-                flight
-            })
-        };
-        flight.lock_owned().await
+            if flights
+                .get(key)
+                .is_some_and(|current| current.as_ptr() == Arc::as_ptr(&flight))
+            {
+                flights.remove(key);
+            }
+        }
+    }
+
+    fn flight(&self, key: &str) -> Arc<Flight> {
+        let mut flights = lock(&self.0);
+        flights.retain(|_, flight| flight.strong_count() > 0);
+        flights.get(key).and_then(Weak::upgrade).unwrap_or_else(|| {
+            let flight = Arc::default();
+            flights.insert(key.to_owned(), Arc::downgrade(&flight));
+            flight
+        })
     }
 }
 

@@ -109,6 +109,7 @@ impl<'a> Entry<'a> {
             inputs: self.inputs,
             prompt_id: self.prompt_id,
             model: self.model.as_deref(),
+            asks_model: self.prompt_id.is_some(),
         }
     }
 

@@ -1,26 +1,27 @@
 //! A dry run: the flow is executed on what its journal holds, and what is not there is noted in place of being run.
 
-use std::convert::Infallible;
-use std::future::pending;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use flow_engine_db::JournalStep;
 use serde_json::{Map, Value};
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::journal::{Miss, MissReason, Row};
+use crate::error::{Error, ErrorKind};
 use crate::lock::lock;
 
 /// How long nothing may be asked of the journal until a flow counts as waiting for what would have to run.
 const QUIET: Duration = Duration::from_millis(100);
 
 /// What a dry run has met so far.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Plan {
     met: Mutex<Met>,
     asked: AtomicUsize,
+    over: watch::Sender<bool>,
 }
 
 #[derive(Debug, Default)]
@@ -49,6 +50,14 @@ pub(crate) struct Missed {
 }
 
 impl Plan {
+    pub(crate) fn new() -> Self {
+        Self {
+            met: Mutex::default(),
+            asked: AtomicUsize::new(0),
+            over: watch::Sender::new(false),
+        }
+    }
+
     pub(super) fn hit(&self, step: &JournalStep, note: Option<&'static str>) {
         self.asked.fetch_add(1, Ordering::Relaxed);
         lock(&self.met).hits.push(Hit {
@@ -58,14 +67,15 @@ impl Plan {
         });
     }
 
-    /// Notes a step that would have to run, and never comes back: what depends on it cannot be known.
+    /// Notes a step that would have to run, and comes back with an error when the dry run is over: what depends on the step
+    /// cannot be known, and what was spawned must come to an end.
     pub(super) async fn missed(
         &self,
         step_name: &'static str,
         miss: Miss,
         inputs: &Map<String, Value>,
         request: Option<&Value>,
-    ) -> Infallible {
+    ) -> Error {
         self.asked.fetch_add(1, Ordering::Relaxed);
         lock(&self.met).misses.push(Missed {
             step_name,
@@ -74,7 +84,9 @@ impl Plan {
             inputs: inputs.clone(),
             request: request.cloned(),
         });
-        pending().await
+        // The sender is in the plan, so it is there.
+        let _ = self.over.subscribe().wait_for(|over| *over).await;
+        Error::new(ErrorKind::OutsideRun, "the dry run is over")
     }
 
     /// Resolves when something would have to run and nothing else has gone on for a while.
@@ -90,7 +102,9 @@ impl Plan {
         }
     }
 
-    pub(crate) fn met(&self) -> Met {
+    /// Ends the dry run: what it has met.
+    pub(crate) fn end(&self) -> Met {
+        self.over.send_replace(true);
         std::mem::take(&mut lock(&self.met))
     }
 }

@@ -55,6 +55,16 @@ impl Spent {
         self.unpriced_requests += other.unpriced_requests;
     }
 
+    /// The sums of a run's row.
+    pub(super) fn progress(self) -> Progress {
+        Progress {
+            total_tokens: bigint(self.tokens),
+            total_cost: usd(self.cost_nano_usd),
+            unpriced_requests: i64::from(self.unpriced_requests),
+            ..Progress::default()
+        }
+    }
+
     /// US dollars; `None` if the price of a part is not known.
     pub(super) fn cost_usd(self) -> Option<f64> {
         (self.unpriced_requests == 0).then(|| usd(self.cost_nano_usd))
@@ -107,9 +117,7 @@ impl Counters {
             current_step: self.open.last().map(|(_, name)| (*name).to_owned()),
             step_progress: self.finished,
             progress_percentage: percentage,
-            total_tokens: bigint(self.spent.tokens),
-            total_cost: usd(self.spent.cost_nano_usd),
-            unpriced_requests: i64::from(self.spent.unpriced_requests),
+            ..self.spent.progress()
         }
     }
 }

@@ -83,6 +83,10 @@ pub(super) async fn find<T>(
     let again = prepared.read_again(&place.run, &row.step).await;
     match again.and_then(|(step, json)| Some((step, output.read_back(json).ok()?))) {
         Some((step, recorded)) => Ok(returned(place, entry, &step, taken, recorded)),
+        None if taken == Taken::Answer && row.step.status != StepStatus::Failed => {
+            journal.give_back(&row);
+            Err(None)
+        }
         None => Err(Some(row)),
     }
 }

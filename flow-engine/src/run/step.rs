@@ -17,7 +17,7 @@ use super::flow::{live, panicked};
 use super::progress::Counted;
 use super::recall::{find, recall};
 use super::record::StepRecord;
-use super::{Run, StepResult};
+use super::{MissReason, Run, StepResult};
 use crate::call::{Step, Work};
 use crate::error::Error;
 use crate::output::{OutputOf, Recorded};
@@ -115,7 +115,8 @@ pub(super) async fn journaled<T: Send + 'static>(
         Ok(recalled) => return recalled.map_err(located),
         Err(miss) => miss,
     };
-    let flight = match entry.cache_key(place) {
+    let is_left_out = miss.reason == MissReason::LeftOut;
+    let flight = match entry.cache_key(place).filter(|_| !is_left_out) {
         Some((key, lifetime)) => match cached(place, &entry, &key, lifetime, &output).await {
             Ok(Ok(recalled)) => return recalled.map_err(located),
             Ok(Err(flight)) => Some(flight),
@@ -125,7 +126,8 @@ pub(super) async fn journaled<T: Send + 'static>(
     };
     if let (Some(plan), Counted::Step) = (&run.tree.plan, entry.counted) {
         let request = prepared.map(Prepared::body);
-        match plan.missed(entry.name, miss, entry.inputs, request).await {}
+        let over = plan.missed(entry.name, miss, entry.inputs, request).await;
+        return Err(located(over));
     }
     let record = StepRecord::start(place, &entry, &miss).map_err(located)?;
     let content = async {

@@ -3,7 +3,10 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, LazyLock, Mutex};
 
-use flow_engine_db::{FlowRun, LlmRequest, NewFork, RequestStatus};
+use flow_engine_db::{
+    FlowRun, LlmRequest, NewFork, Progress, RequestStatus, RunProgress, StepFinish, StepStatus,
+    Write,
+};
 use uuid::Uuid;
 
 use super::journal::{Journal, Origin, Row};
@@ -29,6 +32,8 @@ struct Earlier {
     root: Option<FlowRun>,
     journal: Arc<Journal>,
     beginnings: HashMap<Uuid, Beginning>,
+    /// What a killed process could not write any more.
+    unwritten: Vec<Write>,
 }
 
 /// In what a fork differs from the run that it was forked from.
@@ -76,6 +81,7 @@ impl Tree {
         variation: Variation,
     ) -> Self {
         let beginnings = beginnings(&recorded);
+        let unwritten = unwritten(&recorded, &beginnings);
         let mut answers: HashMap<Uuid, Uuid> = recorded
             .open_requests
             .iter()
@@ -114,10 +120,19 @@ impl Tree {
                 root: roots.into_iter().next(),
                 journal: Arc::new(Journal::new(rows, below, replay_failures)),
                 beginnings,
+                unwritten,
             }),
             variation,
             ..Self::default()
         }
+    }
+
+    /// What has to be written before the root run is opened again.
+    pub(crate) fn take_unwritten(&mut self) -> Vec<Write> {
+        self.earlier
+            .as_mut()
+            .map(|earlier| std::mem::take(&mut earlier.unwritten))
+            .unwrap_or_default()
     }
 
     /// Keeps the right to execute the root run until it has ended.
@@ -187,6 +202,47 @@ fn beginnings(recorded: &flow_engine_db::Journal) -> HashMap<Uuid, Beginning> {
         }
     }
     all
+}
+
+/// The ends of steps that were cut off after they had sent a request, and the sums of the runs that paid for them.
+fn unwritten(
+    recorded: &flow_engine_db::Journal,
+    beginnings: &HashMap<Uuid, Beginning>,
+) -> Vec<Write> {
+    let mut steps: HashMap<Uuid, (Spent, Uuid)> = HashMap::new();
+    for request in &recorded.open_requests {
+        let (spent, last) = steps.entry(request.step_run_id).or_default();
+        spent.add(spent_on(request));
+        *last = request.id;
+    }
+    if steps.is_empty() {
+        return Vec::new();
+    }
+    let ends = steps.into_iter().map(|(step, (spent, last))| {
+        StepFinish {
+            tokens_used: i64::try_from(spent.tokens).unwrap_or(i64::MAX),
+            cost_estimate: spent.cost_usd(),
+            llm_request_id: Some(last),
+            ..StepFinish::new(step, StepStatus::Cancelled)
+        }
+        .into()
+    });
+    let open = recorded.runs.iter().filter(|run| run.status.is_open());
+    let sums = open.filter_map(|run| {
+        let sum = beginnings.get(&run.id)?.spent;
+        let progress = RunProgress {
+            id: run.id,
+            progress: Progress {
+                current_step: run.current_step.clone(),
+                step_progress: run.step_progress,
+                progress_percentage: run.progress_percentage,
+                ..sum.progress()
+            },
+            last_heartbeat: run.last_heartbeat.unwrap_or(run.created_at),
+        };
+        Some(progress.into())
+    });
+    ends.chain(sums).collect()
 }
 
 fn spent_on(request: &LlmRequest) -> Spent {

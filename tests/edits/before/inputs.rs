@@ -1,1 +1,288 @@
-pub(crate) fn add(_: &mut crate::Start) {}
+//! Input types, before.
+
+use std::collections::HashMap;
+
+use flow_engine::prelude::*;
+
+use crate::Start;
+use crate::steps::{finish, opening};
+
+pub(crate) fn add(start: &mut Start) {
+    start.add(field_added());
+    start.add(field_renamed());
+    start.add(field_renamed_in_rust());
+    start.add(fields_reordered());
+    start.add(printed_fields_reordered());
+    start.add(printed_map());
+    start.add(field_skipped());
+    start.add(option_left_out());
+    start.add(number_widened());
+    start.add(number_made_float());
+    start.add(step_input_added());
+    start.add(step_inputs_reordered());
+    start.add(step_input_renamed());
+    start.add(flow_input_removed("rain", "dry"));
+    start.add(flow_input_added("rain"));
+    start.add(flow_input_required("rain"));
+    start.add(flow_input_of_another_type("4"));
+    start.add(flow_input_that_still_fits(4));
+    start.add(flow_struct_with_another_field(Parcel {
+        weight: 2,
+        to: "Oslo".to_owned(),
+    }));
+}
+
+#[data]
+struct Added {
+    name: String,
+}
+
+#[step]
+async fn describe_added(of: Added) -> String {
+    of.name
+}
+
+#[step(prompt = "../prompts_before/name.md")]
+async fn ask_added(of: Added) -> String;
+
+#[flow]
+async fn field_added() -> Result<String> {
+    let of = Added {
+        name: "Ann".to_owned(),
+    };
+    let asked = ask_added(of.clone()).await?;
+    let described = describe_added(of).await?;
+    Ok(finish(format!("{asked} {described}")).await?)
+}
+
+#[data]
+struct Renamed {
+    name: String,
+}
+
+#[step]
+async fn describe_renamed(of: Renamed) -> String {
+    of.name
+}
+
+#[flow]
+async fn field_renamed() -> Result<String> {
+    let of = Renamed {
+        name: "Ann".to_owned(),
+    };
+    Ok(finish(describe_renamed(of).await?).await?)
+}
+
+#[data]
+struct RenamedInRust {
+    name: String,
+}
+
+#[step]
+async fn describe_renamed_in_rust(of: RenamedInRust) -> String {
+    of.name.clone()
+}
+
+#[flow]
+async fn field_renamed_in_rust() -> Result<String> {
+    let of = RenamedInRust {
+        name: "Ann".to_owned(),
+    };
+    Ok(finish(describe_renamed_in_rust(of).await?).await?)
+}
+
+#[data]
+struct Reordered {
+    name: String,
+    age: u8,
+    also: Option<Box<Reordered>>,
+}
+
+#[step]
+async fn describe_reordered(of: Reordered) -> String {
+    format!("{} {}", of.name, of.age)
+}
+
+#[step(prompt = "../prompts_before/name.md")]
+async fn ask_reordered(of: Reordered) -> String;
+
+#[flow]
+async fn fields_reordered() -> Result<String> {
+    let of = |also| Reordered {
+        name: "Ann".to_owned(),
+        age: 4,
+        also,
+    };
+    let of = of(Some(Box::new(of(None))));
+    let asked = ask_reordered(of.clone()).await?;
+    Ok(finish(asked + &describe_reordered(of).await?).await?)
+}
+
+#[data]
+struct Printed {
+    name: String,
+    age: u8,
+}
+
+#[step(prompt = "../prompts_before/all.md")]
+async fn print_all(of: Printed) -> String;
+
+#[flow]
+async fn printed_fields_reordered() -> Result<String> {
+    let of = Printed {
+        name: "Ann".to_owned(),
+        age: 4,
+    };
+    Ok(finish(print_all(of).await?).await?)
+}
+
+#[step(prompt = "../prompts_before/all.md")]
+async fn print_map(of: HashMap<String, u8>) -> String;
+
+#[step]
+async fn read_map(of: HashMap<String, u8>) -> usize {
+    of.len()
+}
+
+#[flow]
+async fn printed_map() -> Result<String> {
+    let of: HashMap<_, _> = ('a'..='j').map(|c| (c.to_string(), 1)).collect();
+    let count = read_map(of.clone()).await?;
+    let _printed = print_map(of).await?;
+    Ok(finish(count.to_string()).await?)
+}
+
+#[data]
+struct Skipped {
+    name: String,
+    cached: String,
+}
+
+#[step]
+async fn describe_skipped(of: Skipped) -> String {
+    of.name
+}
+
+#[flow]
+async fn field_skipped() -> Result<String> {
+    let of = Skipped {
+        name: "Ann".to_owned(),
+        cached: "something".to_owned(),
+    };
+    Ok(finish(describe_skipped(of).await?).await?)
+}
+
+#[data]
+struct LeftOut {
+    name: String,
+}
+
+#[step]
+async fn describe_left_out(of: LeftOut) -> String {
+    of.name
+}
+
+#[flow]
+async fn option_left_out() -> Result<String> {
+    let of = LeftOut {
+        name: "Ann".to_owned(),
+    };
+    Ok(finish(describe_left_out(of).await?).await?)
+}
+
+#[step]
+async fn show_number(number: u8) -> String {
+    format!("{number}")
+}
+
+#[flow]
+async fn number_widened() -> Result<String> {
+    Ok(finish(show_number(3).await?).await?)
+}
+
+#[step]
+async fn show_float(number: u8) -> String {
+    format!("{number}")
+}
+
+#[flow]
+async fn number_made_float() -> Result<String> {
+    Ok(finish(show_float(3).await?).await?)
+}
+
+#[step]
+async fn greet(name: String) -> String {
+    name
+}
+
+#[step(prompt = "../prompts/text.md")]
+async fn ask_unused(text: String) -> String;
+
+#[step(prompt = "../prompts/text.md")]
+async fn ask_used(text: String) -> String;
+
+#[flow]
+async fn step_input_added() -> Result<String> {
+    let unused = ask_unused("rain").await?;
+    let used = ask_used("rain").await?;
+    let greeting = greet("Ann").await?;
+    Ok(finish(format!("{unused} {used} {greeting}")).await?)
+}
+
+#[step]
+async fn join(left: String, right: String) -> String {
+    left + &right
+}
+
+#[flow]
+async fn step_inputs_reordered() -> Result<String> {
+    Ok(finish(join("a", "b").await?).await?)
+}
+
+#[step]
+async fn say(text: String) -> String {
+    text
+}
+
+#[flow]
+async fn step_input_renamed() -> Result<String> {
+    Ok(finish(say("rain").await?).await?)
+}
+
+#[flow]
+async fn flow_input_removed(text: String, tone: String) -> Result<String> {
+    assert_eq!(tone, "dry");
+    Ok(finish(opening(text).await?).await?)
+}
+
+#[flow]
+async fn flow_input_added(text: String) -> Result<String> {
+    Ok(finish(opening(text).await?).await?)
+}
+
+#[flow]
+async fn flow_input_required(text: String) -> Result<String> {
+    Ok(finish(opening(text).await?).await?)
+}
+
+#[flow]
+async fn flow_input_of_another_type(count: String) -> Result<String> {
+    Ok(finish(opening(count).await?).await?)
+}
+
+#[flow]
+async fn flow_input_that_still_fits(count: u8) -> Result<String> {
+    Ok(finish(opening(count.to_string()).await?).await?)
+}
+
+#[data]
+struct Parcel {
+    weight: u8,
+    to: String,
+}
+
+#[flow]
+async fn flow_struct_with_another_field(parcel: Parcel) -> Result<String> {
+    assert_eq!(parcel.weight, 2);
+    Ok(finish(opening(parcel.to).await?).await?)
+}

@@ -43,6 +43,7 @@ pub(crate) struct Wanted<'a> {
     pub(crate) inputs: &'a Map<String, Value>,
     pub(crate) prompt_id: Option<&'a str>,
     pub(crate) model: Option<&'a str>,
+    pub(crate) asks_model: bool,
 }
 
 /// What the journal has for a call.
@@ -52,8 +53,8 @@ pub(crate) enum Found {
     Same(Arc<Row>),
     /// Its completion for another output schema: the raw answer may still do.
     OtherSchema(Arc<Row>),
-    /// An answer that was paid for and is no completion: it did not fit another output schema, or the process was killed
-    /// before it was read.
+    /// A step without an output whose model may have answered: the answer did not fit another output schema, or the step
+    /// was cut off before it was read.
     Answer(Arc<Row>),
 }
 
@@ -96,10 +97,9 @@ impl Journal {
         let mut by_content: HashMap<String, Vec<usize>> = HashMap::new();
         let mut answered: HashMap<String, Vec<usize>> = HashMap::new();
         for (place, row) in rows.iter().enumerate() {
-            let ended_well =
-                !matches!(row.step.status, StepStatus::Failed) && !row.step.status.is_open();
+            let has_output = row.step.status == StepStatus::Completed;
             if let (Some(content), Some(_), false) =
-                (&row.step.content_hash, row.step.llm_request_id, ended_well)
+                (&row.step.content_hash, row.step.llm_request_id, has_output)
             {
                 answered.entry(content.clone()).or_default().push(place);
             }
@@ -183,6 +183,17 @@ impl Journal {
         })?;
         state.taken.insert(place);
         Some(Arc::clone(&self.rows[place]))
+    }
+
+    /// Gives back a [`Found::Answer`] that is none.
+    pub(crate) fn give_back(&self, row: &Row) {
+        let place = self
+            .rows
+            .iter()
+            .position(|other| other.step.id == row.step.id);
+        if let Some(place) = place {
+            lock(&self.state).taken.remove(&place);
+        }
     }
 
     /// Takes the sub-run that an earlier execution recorded in this scope.

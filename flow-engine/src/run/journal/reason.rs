@@ -34,6 +34,8 @@ pub enum MissReason {
     ModelChanged,
     /// The output type is another one, and what was recorded does not fit it.
     OutputSchemaChanged,
+    /// It asked a model and is a task now, or the other way round.
+    KindChanged,
     /// The step's `version` is another one.
     VersionChanged,
 }
@@ -50,6 +52,7 @@ impl MissReason {
             Self::PromptChanged => "prompt changed",
             Self::ModelChanged => "model changed",
             Self::OutputSchemaChanged => "output schema changed",
+            Self::KindChanged => "kind changed",
             Self::VersionChanged => "version changed",
         }
     }
@@ -165,6 +168,9 @@ impl Journal {
 
 fn same_inputs(row: &Row, wanted: &Wanted<'_>) -> MissReason {
     let recorded = &row.step;
+    if wanted.asks_model != recorded.schema_hash.is_some() {
+        return MissReason::KindChanged;
+    }
     // The request of a step that was taken over is gone with the run that sent it.
     let differs = |recorded: Option<&str>, now| recorded.is_some() && recorded != now;
     if differs(recorded.prompt_id.as_deref(), wanted.prompt_id) {
