@@ -144,6 +144,80 @@ async fn single_steps_leaves_a_run_for_each_step() {
     );
 }
 
+#[tokio::test]
+async fn newsletter_goes_on_after_a_crash_and_asks_only_for_the_rest() {
+    let program = env!("CARGO_BIN_EXE_newsletter");
+    let (calm, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let undisturbed = run(program, calm.path(), &[]);
+    assert!(undisturbed.status.success(), "{}", text(&undisturbed.stderr));
+    let (_, runs) = history(calm.path()).await;
+    let whole = &runs[0];
+
+    let died = run(program, folder.path(), &["--crash-after", "3"]);
+    assert!(!died.status.success(), "{}", text(&died.stdout));
+    let (engine, runs) = history(folder.path()).await;
+    let crashed = &runs[0];
+    assert_eq!(crashed.status, RunStatus::Running);
+    let first = engine.requests_of(crashed.id).await.unwrap();
+    assert_eq!(first.len(), 3);
+    let steps = engine.steps_of(crashed.id).await.unwrap();
+    let dated = steps
+        .iter()
+        .find(|step| step.step_name == "flow_engine::now");
+    engine.close().await;
+
+    let resumed = run(program, folder.path(), &[]);
+    let printed = text(&resumed.stdout);
+    assert!(resumed.status.success(), "{}", text(&resumed.stderr));
+    let (engine, runs) = history(folder.path()).await;
+    let [done] = runs.as_slice() else {
+        panic!("{} runs", runs.len())
+    };
+    assert_eq!((done.id, done.status), (crashed.id, RunStatus::Completed));
+    let all = engine.requests_of(done.id).await.unwrap();
+    let teasers = all.len() - 1;
+    assert_eq!(all[..3], first);
+    for (place, request) in all.iter().enumerate() {
+        assert!(
+            all[..place]
+                .iter()
+                .all(|earlier| earlier.request != request.request),
+            "asked twice: {request:?}"
+        );
+    }
+
+    let (ours, theirs) = (
+        done.outputs.as_ref().unwrap(),
+        whole.outputs.as_ref().unwrap(),
+    );
+    assert_eq!(ours["subject"], theirs["subject"]);
+    assert_eq!(ours["teasers"], theirs["teasers"]);
+    assert_eq!(ours["teasers"].as_array().unwrap().len(), teasers);
+    assert_eq!(Some(&ours["dated"]), dated.unwrap().outputs.as_ref());
+    assert_eq!(done.total_tokens, whole.total_tokens);
+    let newsletter = |printed: &str| {
+        let (subject, rest) = printed.split_once(" UTC\n").unwrap();
+        let (teasers, _) = rest.split_once("\ntokens ").unwrap();
+        (subject.lines().nth_back(1).map(str::to_owned), teasers.to_owned())
+    };
+    assert_eq!(newsletter(&printed), newsletter(&text(&undisturbed.stdout)));
+    assert_eq!(printed.matches("recorded  write_teaser\n").count(), 3);
+    for line in [
+        format!(
+            "resumed run {}: 3 model steps were recorded, {} ran\n",
+            done.id,
+            all.len() - 3
+        ),
+        format!(
+            "tokens paid now: {}, in all: {}\n",
+            done.total_tokens - crashed.total_tokens,
+            done.total_tokens
+        ),
+    ] {
+        assert!(printed.contains(&line), "{line} is not in {printed}");
+    }
+}
+
 /// Runs the example on an article that cannot be used; the one line it says.
 fn refused(folder: &Path, article: &str) -> String {
     let output = run(env!("CARGO_BIN_EXE_article_processing"), folder, &[article]);

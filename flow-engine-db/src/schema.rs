@@ -72,6 +72,7 @@ diesel::table! {
         compared_with -> Nullable<Id>,
         origin_run_id -> Nullable<Id>,
         cache_key -> Nullable<Text>,
+        previous_key -> Nullable<Text>,
     }
 }
 
@@ -119,6 +120,7 @@ diesel::table! {
         forked_from -> Id,
         from_step -> Nullable<Text>,
         model -> Nullable<Text>,
+        inherited_model -> Nullable<Text>,
     }
 }
 

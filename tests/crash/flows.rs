@@ -94,7 +94,7 @@ async fn leaf(text: String) -> Result<String> {
 
 #[flow]
 async fn branch(topic: String) -> Result<String> {
-    let leaves = map(["x", "y", "x"], 2, |item| leaf(item)).await?;
+    let leaves = map(["x", "x"], 2, leaf).await?;
     let asked = ask(format!("branch {topic}")).await?;
     Ok(format!("{asked}{}", leaves.concat()))
 }

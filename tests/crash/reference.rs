@@ -77,6 +77,7 @@ impl Reference {
         nothing_is_open(name, last);
         sums_are_right(name, last);
         times_are_one(name, last);
+        answers_are_taken_once(name, last);
         for life in lives {
             self.check_life(name, life);
             kept(name, &life.left, last);
@@ -183,6 +184,16 @@ fn times_are_one(name: &str, disk: &Disk) {
             .any(|now| now.outputs.as_ref() == Some(&stamp.inputs["at"]));
         assert!(known, "{name}: {stamp:?}");
     }
+}
+
+/// Equal calls are equal draws, and each has one of its own.
+fn answers_are_taken_once(name: &str, disk: &Disk) {
+    let completed = disk.ended(&[StepStatus::Completed]);
+    let mut answers: Vec<_> = completed.filter_map(|step| step.llm_request_id).collect();
+    let count = answers.len();
+    answers.sort_unstable();
+    answers.dedup();
+    assert_eq!(count, answers.len(), "{name}: an answer was taken twice");
 }
 
 /// A row that has completed stays as it is.

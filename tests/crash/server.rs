@@ -17,8 +17,8 @@ use tokio::net::TcpListener;
 /// How often each question was asked.
 pub(crate) type Counts = BTreeMap<String, usize>;
 
-/// One for each life of a program: its story, and which of its lives.
-type Life = (String, usize);
+/// One process: its story, and which of its lives it is.
+type Life = (usize, usize);
 
 #[derive(Debug, Clone)]
 pub(crate) struct Server {
@@ -41,17 +41,14 @@ impl Server {
     }
 
     /// What one life of a program takes for its model.
-    pub(crate) fn base_url(&self, story: &str, life: usize) -> String {
+    pub(crate) fn base_url(&self, story: usize, life: usize) -> String {
         format!("http://{}/{story}/{life}", self.address)
     }
 
     /// What one life of a program has asked.
-    pub(crate) fn asked(&self, story: &str, life: usize) -> Counts {
+    pub(crate) fn asked(&self, story: usize, life: usize) -> Counts {
         let asked = self.asked.lock().unwrap();
-        asked
-            .get(&(story.to_owned(), life))
-            .cloned()
-            .unwrap_or_default()
+        asked.get(&(story, life)).cloned().unwrap_or_default()
     }
 }
 

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -25,6 +26,25 @@ pub(crate) type Doom = (&'static str, u64);
 pub(crate) struct World {
     server: Server,
     folder: TempDir,
+    stories: AtomicUsize,
+}
+
+/// What is to happen to a flow.
+#[derive(Debug, Clone)]
+pub(crate) struct Plot {
+    pub(crate) flow: &'static str,
+    /// How many processes come to their end first.
+    pub(crate) undisturbed: usize,
+    /// Then one for each of these, until one of them comes to its end; then a last one that nobody kills.
+    pub(crate) dooms: Vec<Doom>,
+    pub(crate) resume: Resume,
+}
+
+/// How a run is taken up again.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Resume {
+    ById,
+    AllInterrupted,
 }
 
 /// One process.
@@ -39,21 +59,14 @@ pub(crate) struct Life {
     pub(crate) left: Disk,
 }
 
-/// What came of a story.
+/// What came of a plot.
 #[derive(Debug)]
 pub(crate) struct Story {
-    pub(crate) name: String,
+    pub(crate) plot: Plot,
     pub(crate) lives: Vec<Life>,
-    /// What the last process said.
+    /// What the last process said, and how often it wrote.
     pub(crate) end: Value,
     pub(crate) writes: u64,
-}
-
-/// How a run is taken up again.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Resume {
-    ById,
-    AllInterrupted,
 }
 
 enum End {
@@ -72,72 +85,56 @@ impl World {
         Self {
             server: Server::start().await,
             folder,
+            stories: AtomicUsize::default(),
         }
     }
 
-    /// Executes a flow, with a process for each of `dooms`, then with as many as it takes.
-    pub(crate) async fn tell(&self, flow: &str, dooms: &[Doom], resume: Resume) -> Story {
-        self.tell_on(flow, &[], dooms, resume).await
-    }
-
-    /// The same, after a life for each of `before` that nobody kills.
-    pub(crate) async fn tell_on(
-        &self,
-        flow: &str,
-        before: &[()],
-        dooms: &[Doom],
-        resume: Resume,
-    ) -> Story {
-        let names = dooms
-            .iter()
-            .map(|(moment, write)| format!("-{moment}-{write}"));
-        let name = format!("{flow}{}-{resume:?}", names.collect::<String>());
-        let database = self.folder.path().join(&name);
+    pub(crate) async fn tell(&self, plot: Plot) -> Story {
+        let number = self.stories.fetch_add(1, Ordering::Relaxed);
+        let database = self.folder.path().join(number.to_string());
         fs::copy(self.folder.path().join("empty"), &database).unwrap();
-        let undisturbed = before.iter().map(|()| None);
-        let dooms = undisturbed.chain(dooms.iter().copied().map(Some));
+        let undisturbed = std::iter::repeat_n(None, plot.undisturbed);
+        let dooms = undisturbed.chain(plot.dooms.iter().copied().map(Some));
         let mut lives: Vec<Life> = Vec::new();
-        for (number, doom) in dooms.chain([None]).enumerate() {
-            let found = lives
-                .last()
-                .map(|life| life.left.clone())
-                .unwrap_or_default();
-            let task = match (found.root(), resume) {
-                (None, _) => vec![flow.to_owned(), "-".to_owned()],
-                (Some(root), Resume::ById) => vec!["resume".to_owned(), root.id.to_string()],
-                (Some(_), Resume::AllInterrupted) => vec!["resume".to_owned(), "-".to_owned()],
+        for (life, doom) in dooms.chain([None]).enumerate() {
+            let found = lives.last().map(|life| life.left.clone());
+            let found = found.unwrap_or_default();
+            let task = match (found.root(), plot.resume) {
+                (None, _) => [plot.flow.to_owned(), "-".to_owned()],
+                (Some(root), Resume::ById) => ["resume".to_owned(), root.id.to_string()],
+                (Some(_), Resume::AllInterrupted) => ["resume".to_owned(), "-".to_owned()],
             };
-            let end = self.live(&name, number, &database, &task, doom).await;
-            let left = Disk::read(&database).await;
+            let url = self.server.base_url(number, life);
+            let end = self.live(&plot, &url, &database, &task, doom).await;
             lives.push(Life {
                 doom,
                 was_killed: matches!(end, End::Killed),
                 asked: Counts::new(),
                 found,
-                left,
+                left: Disk::read(&database).await,
             });
-            match end {
-                End::Said(said) if number >= before.len() => {
-                    for (number, life) in lives.iter_mut().enumerate() {
-                        life.asked = self.server.asked(&name, number);
-                    }
-                    return Story {
-                        name,
-                        lives,
-                        end: said["end"].clone(),
-                        writes: said["writes"].as_u64().unwrap(),
-                    };
-                }
-                _ => {}
+            let End::Said(said) = end else { continue };
+            if life < plot.undisturbed {
+                continue;
             }
+            // Only now: a killed process's last request may still have been on its way when it died.
+            for (number_of_life, life) in lives.iter_mut().enumerate() {
+                life.asked = self.server.asked(number, number_of_life);
+            }
+            return Story {
+                plot,
+                lives,
+                end: said["end"].clone(),
+                writes: said["writes"].as_u64().unwrap(),
+            };
         }
-        unreachable!("{name}: nobody killed the last life")
+        unreachable!("nobody killed the last life of {plot:?}")
     }
 
     async fn live(
         &self,
-        story: &str,
-        life: usize,
+        plot: &Plot,
+        model: &str,
         database: &Path,
         task: &[String],
         doom: Option<Doom>,
@@ -146,10 +143,13 @@ impl World {
         let mut command = Command::new(env!("CARGO_BIN_EXE_crashing"));
         command
             .env_clear()
-            .env("OPENAI_BASE_URL", self.server.base_url(story, life))
+            .env("OPENAI_BASE_URL", model)
             .env("OPENAI_API_KEY", "none")
             // Reading the machine's certificates would be most of what a program does.
-            .env("SSL_CERT_FILE", concat!(env!("CARGO_MANIFEST_DIR"), "/crash/nobody.pem"))
+            .env(
+                "SSL_CERT_FILE",
+                concat!(env!("CARGO_MANIFEST_DIR"), "/crash/nobody.pem"),
+            )
             .env("SSL_CERT_DIR", self.folder.path().join("no certificates"))
             .arg(url(database))
             .args(task)
@@ -161,13 +161,13 @@ impl World {
             .kill_on_drop(true);
         let output = tokio::time::timeout(Duration::from_secs(120), command.output())
             .await
-            .unwrap_or_else(|_| panic!("{story}: life {life} has no end"))
+            .unwrap_or_else(|_| panic!("no end under {doom:?} in {plot:?}"))
             .unwrap();
         match (output.status.signal(), doom) {
             (Some(9), Some(_)) => return End::Killed,
             _ if output.status.success() => {}
             _ => panic!(
-                "{story}: life {life} ended with {}: {}",
+                "{} under {doom:?} in {plot:?}: {}",
                 output.status,
                 String::from_utf8_lossy(&output.stderr)
             ),

@@ -9,6 +9,10 @@
 
 #[path = "before/calls.rs"]
 mod calls;
+#[path = "before/failures.rs"]
+mod failures;
+#[path = "before/flow_inputs.rs"]
+mod flow_inputs;
 #[path = "before/inputs.rs"]
 mod inputs;
 mod model;
@@ -19,13 +23,15 @@ mod outputs;
 #[path = "before/prompts.rs"]
 mod prompts;
 mod steps;
+#[path = "before/task_outputs.rs"]
+mod task_outputs;
 #[path = "before/tasks.rs"]
 mod tasks;
 
 use std::time::Duration;
 
 use flow_engine::prelude::*;
-use flow_engine::{BoxFuture, StepStatus, Uuid};
+use flow_engine::{BoxFuture, RunFilter, StepStatus, Uuid};
 use futures::FutureExt;
 
 use steps::Fate;
@@ -55,11 +61,7 @@ async fn main() {
         .collect::<Vec<_>>()
         .try_into()
         .unwrap();
-    let fate = match end.as_str() {
-        "failed" => Fate::Fails,
-        "interrupted" | "killed" => Fate::NeverEnds,
-        _ => Fate::Works,
-    };
+    let fate = Fate::of_a_run_that_is(&end);
     let builder = Engine::builder()
         .backend(model::model(outputs::ANSWERS))
         .model("test-model")
@@ -76,7 +78,10 @@ async fn main() {
         names::add,
         prompts::add,
         inputs::add,
+        flow_inputs::add,
         outputs::add,
+        task_outputs::add,
+        failures::add,
         tasks::add,
     ] {
         add(&mut start);
@@ -85,19 +90,22 @@ async fn main() {
     println!("{run}");
     tokio::select! {
         works = execution => assert!(!works && fate == Fate::Fails, "the last step ends the run"),
-        () = last_step_runs(&engine, run), if fate == Fate::NeverEnds => if end == "killed" {
+        () = last_step_runs(&engine), if fate == Fate::NeverEnds => if end == "killed" {
             std::process::abort();
         }
     }
     engine.close().await;
 }
 
-async fn last_step_runs(engine: &Engine, run: Uuid) {
+/// Waits for the last step, which may be in a sub-flow.
+async fn last_step_runs(engine: &Engine) {
     loop {
-        let steps = engine.steps_of(run).await.unwrap();
-        let last = steps.iter().find(|step| step.step_name == "finish");
-        if last.is_some_and(|step| step.status == StepStatus::Running) {
-            return;
+        for run in engine.runs(RunFilter::default()).await.unwrap() {
+            let steps = engine.steps_of(run.id).await.unwrap();
+            let last = steps.iter().find(|step| step.step_name == "finish");
+            if last.is_some_and(|step| step.status == StepStatus::Running) {
+                return;
+            }
         }
         tokio::time::sleep(Duration::from_millis(2)).await;
     }

@@ -85,17 +85,17 @@ impl Case {
         expected.push(finish(&before, end, output));
         let context = format!("{} {end:?}", self.flow);
         self.check_plan(&edited, &before, &expected, &context).await;
-        let edited = match end {
-            End::Failed => fail_again(edited, &expected, &context).await,
-            End::Interrupted | End::Killed => edited,
+        let (edited, steps) = match end {
+            End::Failed => fail_again(edited, &mut expected, &context).await,
+            End::Interrupted | End::Killed => (edited, None),
         };
-        if end == End::Failed {
-            expected.push("finish: failed before".to_owned());
-        }
         let done = edited.resume(edited.run).await.expect(&context);
         assert_eq!(done.output_content, output, "{context}");
         assert_eq!(edited.sent(), sent(&expected), "{context}");
         self.check_rows(&edited, &before, &expected, &context).await;
+        if let (Some(steps), [run]) = (steps, &*edited.rows().await.runs) {
+            assert_eq!(run.step_progress, steps, "{context}: hits count as well");
+        }
     }
 
     /// Checks the plan, that `why` says the same, and that neither did anything.
@@ -136,7 +136,15 @@ impl Case {
     async fn check_rows(&self, edited: &Edited, before: &Rows, expected: &[String], context: &str) {
         let run = edited.row().await;
         assert_eq!(run.status, RunStatus::Completed, "{context}");
+        assert_eq!(run.current_step, None, "{context}");
         let after = edited.rows().await;
+        for row in &after.runs {
+            let ended = row.completed_at.is_some();
+            assert!(ended, "{context}: {} is {}", row.flow_name, row.status);
+        }
+        for step in &after.steps {
+            assert!(!step.status.is_open(), "{context}: {}", step.step_name);
+        }
         let tokens = i64::try_from(TOKENS.0 + TOKENS.1).unwrap();
         let paid = tokens * i64::try_from(after.requests.len()).unwrap();
         assert_eq!(
@@ -157,8 +165,11 @@ impl Case {
         assert_eq!(notes, noted.iter().collect::<Vec<_>>(), "{context}");
 
         let mut reasons = Vec::new();
-        let known = |step: &&FlowStepRun| before.steps.iter().all(|known| known.id != step.id);
-        for step in after.steps.iter().filter(known) {
+        // A time or a number that the engine drew is no step of the flow.
+        let is_new = |step: &&FlowStepRun| {
+            step.kind != "engine" && before.steps.iter().all(|known| known.id != step.id)
+        };
+        for step in after.steps.iter().filter(is_new) {
             let reason = step.miss_reason.as_deref().unwrap_or("no reason");
             let all = edited.why(edited.run, &step.step_name).await.unwrap();
             let why = all.iter().find(|why| why.step_run_id == Some(step.id));
@@ -169,11 +180,22 @@ impl Case {
             reasons.push(shown(&step.step_name, reason, changes));
         }
         assert_eq!(reasons, expected, "{context}");
+        for hit in self.hits.iter().filter_map(|hit| hit.split(' ').next()) {
+            if !expected.iter().any(|ran| ran.starts_with(hit)) {
+                let why = edited.why(edited.run, hit).await.unwrap();
+                assert_eq!(why, [], "{context}: {hit} was executed once");
+            }
+        }
     }
 }
 
-/// The edit is there and the last step still fails: what ran after the edit is recorded then, and not paid again.
-async fn fail_again(edited: Edited, expected: &[String], context: &str) -> Edited {
+/// The edit is there and the last step still fails: what ran after the edit is recorded then, and not paid again. Also gives how
+/// many steps the flow has now.
+async fn fail_again(
+    edited: Edited,
+    expected: &mut Vec<String>,
+    context: &str,
+) -> (Edited, Option<i32>) {
     let edited = edited.restarted(Fate::Fails).await;
     let error = edited.resume(edited.run).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Failed, "{context}: {error:#}");
@@ -184,7 +206,8 @@ async fn fail_again(edited: Edited, expected: &[String], context: &str) -> Edite
     let misses: Vec<_> = plan.misses.iter().map(shown_miss).collect();
     assert_eq!(misses, ["finish: failed before"], "{context}: paid once");
     assert_eq!(edited.sent(), sent_so_far, "{context}");
-    edited
+    expected.push("finish: failed before".to_owned());
+    (edited, i32::try_from(plan.hits.len() + 1).ok())
 }
 
 /// What is said of the last step, which did not end well before.

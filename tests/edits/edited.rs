@@ -139,9 +139,9 @@ impl Left {
         let told = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.success(), self.end != End::Killed, "{told}");
         let id = String::from_utf8(output.stdout).unwrap();
-        let model = model(ANSWERS);
+        let (model, fate) = (model(ANSWERS), Fate::of_a_run_that_is("completed"));
         Edited {
-            engine: open(self.folder.path(), &model, default_model, Fate::Works).await,
+            engine: open(self.folder.path(), &model, default_model, fate).await,
             model,
             default_model,
             folder: self.folder,

@@ -13,6 +13,7 @@ mod case;
 mod edited;
 mod model;
 mod of_calls;
+mod of_failures;
 mod of_inputs;
 mod of_names;
 mod of_outputs;

@@ -1,13 +1,16 @@
 //! The model of both programs: its answers depend on the request only.
 
 use flow_engine::Engine;
-use flow_engine::llm::{LlmResponse, MockBackend};
+use flow_engine::llm::{LlmError, LlmErrorKind, LlmResponse, MockBackend};
 
 /// What each answer is counted as.
 pub(crate) const TOKENS: (u64, u64) = (10, 5);
 
 /// A step's answer, as text.
 pub(crate) type Answer = (&'static str, &'static str);
+
+/// A step whose answer this is gets none.
+pub(crate) const DOWN: &str = "(the server is down)";
 
 /// Answers a step with what is given for it, and else with the last message in brackets.
 pub(crate) fn model(answers: &[Answer]) -> MockBackend {
@@ -20,6 +23,9 @@ pub(crate) fn model(answers: &[Answer]) -> MockBackend {
             mock.on(step.name(), move |request| {
                 let asked = request.messages.last().map_or("", |last| &last.content);
                 let answer = given.map_or_else(|| format!("[{}]", asked.trim()), str::to_owned);
+                if answer == DOWN {
+                    return Err(LlmError::new(LlmErrorKind::Transient, "the server is down"));
+                }
                 Ok(LlmResponse::text(answer).with_usage(TOKENS.0, TOKENS.1))
             })
         })

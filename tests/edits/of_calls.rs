@@ -22,6 +22,14 @@ async fn a_step_inserted_beside_others_is_all_that_a_plan_has_to_run() {
 }
 
 #[tokio::test]
+async fn a_drawn_value_stays_what_it_was_when_others_are_drawn_before_it() {
+    case("values_inserted")
+        .hits(&["opening"])
+        .gives("done")
+        .await;
+}
+
+#[tokio::test]
 async fn a_removed_step_is_not_asked_for_and_the_rest_is_recorded() {
     case("removed")
         .hits(&["opening", "closing"])

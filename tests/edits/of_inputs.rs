@@ -2,7 +2,7 @@
 
 use flow_engine::ErrorKind;
 
-use crate::after::inputs::{flow_input_of_another_type, flow_input_required};
+use crate::after::flow_inputs::{flow_input_of_another_type, flow_input_required};
 use crate::case::case;
 use crate::edited::{Edited, End};
 use crate::steps::Fate;
@@ -60,6 +60,11 @@ async fn a_map_is_the_same_input_in_every_process_also_where_a_prompt_prints_it(
 }
 
 #[tokio::test]
+async fn a_set_is_the_same_input_in_every_process() {
+    case("set_of_texts").hits(&["read_set"]).gives("10").await;
+}
+
+#[tokio::test]
 async fn a_field_that_is_skipped_is_no_input() {
     case("field_skipped")
         .runs(&["describe_skipped: input content changed (inputs.of.cached)"])
@@ -100,6 +105,23 @@ async fn a_new_input_with_a_default_counts_where_it_is_read() {
         .runs(&["greet: input content changed (inputs.word)"])
         .unasked(&["greet"])
         .gives("[rain] [rain] Hi, Ann")
+        .await;
+}
+
+#[tokio::test]
+async fn another_default_is_another_input_where_it_was_taken() {
+    case("default_of_a_step_changed")
+        .runs(&["tell: input content changed (inputs.tone)"])
+        .unasked(&["tell"])
+        .gives("rain, wet")
+        .await;
+}
+
+#[tokio::test]
+async fn the_default_that_a_flow_was_started_with_stays_its_input() {
+    case("default_of_a_flow_changed")
+        .hits(&["opening"])
+        .gives("[dry]")
         .await;
 }
 

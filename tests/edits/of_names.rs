@@ -76,6 +76,14 @@ async fn the_steps_of_a_renamed_sub_flow_are_recorded() {
 }
 
 #[tokio::test]
+async fn a_sub_flow_that_was_renamed_while_it_ran_is_not_left_open() {
+    case("sub_flow_renamed_half_way")
+        .hits(&["closing", "opening"])
+        .gives("[[snow]]")
+        .await;
+}
+
+#[tokio::test]
 async fn the_version_of_a_flow_is_not_that_of_its_steps() {
     case("flow_of_another_version")
         .hits(&["opening"])

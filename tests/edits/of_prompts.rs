@@ -120,3 +120,11 @@ async fn of_a_prompt_and_an_input_that_both_changed_the_changes_say_both() {
         .gives("[Say it much better: snow]")
         .await;
 }
+
+#[tokio::test]
+async fn the_documentation_of_a_step_and_its_inputs_is_not_read_by_the_model() {
+    case("documented_anew")
+        .hits(&["document"])
+        .gives("[rain]")
+        .await;
+}

@@ -19,6 +19,17 @@ pub(crate) enum Fate {
     NeverEnds,
 }
 
+impl Fate {
+    /// What lets a run end as this word says.
+    pub(crate) fn of_a_run_that_is(end: &str) -> Self {
+        match end {
+            "failed" => Self::Fails,
+            "interrupted" | "killed" => Self::NeverEnds,
+            _ => Self::Works,
+        }
+    }
+}
+
 #[step]
 pub(crate) async fn finish(text: String, #[state] fate: Fate) -> Result<String> {
     match fate {

@@ -91,7 +91,11 @@ impl Lab {
     }
 
     /// Executes a call until `when` is there, and drops it then: the run's id.
-    pub(crate) async fn interrupted<C: Call<Executed: Debug>>(&self, call: C, when: impl Future) -> Uuid {
+    pub(crate) async fn interrupted<C: Call<Executed: Debug>>(
+        &self,
+        call: C,
+        when: impl Future,
+    ) -> Uuid {
         let request = self.run(call);
         let id = request.id();
         self.dropped_when(id, request.execute(), when).await;

@@ -6,10 +6,14 @@
 )]
 
 mod choices;
+mod endings;
 mod fan_out;
 mod lab;
+mod maps;
 mod moves;
 mod resume;
 mod rules;
 mod support;
 mod sweep;
+mod totals;
+mod values;

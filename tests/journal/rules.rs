@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use flow_engine::prelude::*;
 use flow_engine::{Error, StepStatus, map, timeout};
-use futures::stream::FuturesUnordered;
 use futures::StreamExt;
+use futures::stream::FuturesUnordered;
 
 use crate::lab::{Lab, note, noted, questions, refine};
 use crate::support::ask;
@@ -132,20 +132,25 @@ async fn n_best(count: u32, limit: usize, is_numbered: bool) -> Result<Vec<Strin
     Ok(map(0..count, limit, branch).await?)
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn draws_of_equal_calls_are_never_lost_wherever_a_run_is_interrupted() {
     loses_nothing(|| n_best(4, 10, false), 12, 8).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn draws_of_equal_calls_stay_with_the_branch_whose_next_step_used_them() {
     loses_nothing(|| n_best(4, 10, true), 12, 8).await;
     loses_nothing(|| n_best(4, 2, true), 12, 8).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn draws_of_equal_calls_are_never_lost_at_whatever_poll_a_run_is_dropped() {
     loses_nothing_at_any_poll(|| n_best(3, 10, true), 9).await;
+}
+
+#[tokio::test]
+async fn on_one_thread_too_runs_and_resumes_may_be_dropped_at_any_poll() {
+    loses_nothing_at_any_poll(|| n_best(2, 10, true), 6).await;
 }
 
 /// Draws of equal sub-flow calls.
@@ -161,7 +166,7 @@ async fn equal_sub_flows(count: usize) -> Result<Vec<String>> {
     Ok(futures::future::try_join_all(draws).await?)
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn equal_sub_flow_calls_lose_nothing() {
     loses_nothing(|| equal_sub_flows(3), 9, 6).await;
     loses_nothing_at_any_poll(|| equal_sub_flows(2), 6).await;
@@ -201,7 +206,7 @@ async fn all_at_once() -> Result<usize> {
     Ok([joined, all, unordered, spawned].concat().len())
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn every_way_to_do_things_at_the_same_time_loses_nothing() {
     loses_nothing(all_at_once, 19, 19).await;
 }
@@ -219,7 +224,7 @@ async fn with_a_task_that_asks() -> Result<String> {
     Ok(asks_inside(first).await?)
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn steps_inside_of_a_task_are_not_run_again_when_the_task_is() {
     loses_nothing(with_a_task_that_asks, 6, 4).await;
 }

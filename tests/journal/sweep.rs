@@ -7,7 +7,11 @@ use crate::lab::{Lab, polled};
 /// Executes a call again and again, each time interrupted at another request, in an order of answers that differs, and
 /// resumes it in so many rounds. In the end the flow has what an undisturbed run records, and not one step more: what was
 /// recorded and not used would have been executed once more.
-pub(crate) async fn loses_nothing<C: Call<Executed: std::fmt::Debug>>(call: impl Fn() -> C, steps: usize, requests: usize) {
+pub(crate) async fn loses_nothing<C: Call<Executed: std::fmt::Debug>>(
+    call: impl Fn() -> C,
+    steps: usize,
+    requests: usize,
+) {
     for seed in 0..3 {
         for first in 0..requests {
             let lab = Lab::new().await;
@@ -56,7 +60,10 @@ pub(crate) async fn loses_nothing<C: Call<Executed: std::fmt::Debug>>(call: impl
 }
 
 /// The same at any poll, not only at requests.
-pub(crate) async fn loses_nothing_at_any_poll<C: Call<Executed: std::fmt::Debug>>(call: impl Fn() -> C, steps: usize) {
+pub(crate) async fn loses_nothing_at_any_poll<C: Call<Executed: std::fmt::Debug>>(
+    call: impl Fn() -> C,
+    steps: usize,
+) {
     for polls in 0.. {
         let lab = Lab::new().await;
         let request = lab.run(call());

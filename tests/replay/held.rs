@@ -36,7 +36,10 @@ impl Started {
     pub(crate) async fn cut(self) {
         self.task.abort();
         let ended = self.task.await;
-        assert!(ended.is_err_and(|error| error.is_cancelled()), "it had not ended");
+        assert!(
+            ended.is_err_and(|error| error.is_cancelled()),
+            "it had not ended"
+        );
     }
 }
 

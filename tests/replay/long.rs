@@ -40,7 +40,15 @@ async fn asks_in_order(steps: usize) -> Result<String> {
     for number in 0..steps {
         answer = match number % 10 {
             9 => inquire("again").await?,
-            _ => inquire(format!("{number} after {answer}").chars().take(40).collect::<String>()).await?,
+            _ => {
+                inquire(
+                    format!("{number} after {answer}")
+                        .chars()
+                        .take(40)
+                        .collect::<String>(),
+                )
+                .await?
+            }
         };
     }
     Ok(inquire("the last").await?)
@@ -56,7 +64,11 @@ where
     held.model.hold_back_only("the last");
     let run = held.start(flow);
     held.asked("the last").await;
-    println!("{name}: {steps} steps executed in {:?}, {}", began.elapsed(), memory());
+    println!(
+        "{name}: {steps} steps executed in {:?}, {}",
+        began.elapsed(),
+        memory()
+    );
     let id = run.id();
     held.stop(run).await;
     let before = held.model.counts();
@@ -65,8 +77,16 @@ where
     let began = Instant::now();
     let run = held.resume(id);
     held.asked("the last").await;
-    println!("{name}: resumed up to its last step in {:?}, {}", began.elapsed(), memory());
-    assert_eq!(held.sent().len(), steps + 2, "only what was in flight is asked again");
+    println!(
+        "{name}: resumed up to its last step in {:?}, {}",
+        began.elapsed(),
+        memory()
+    );
+    assert_eq!(
+        held.sent().len(),
+        steps + 2,
+        "only what was in flight is asked again"
+    );
     held.answer("the last").await;
     held.finished(run).await;
     assert_eq!(held.model.counts().answered, steps as u64 + 1);
@@ -117,7 +137,10 @@ async fn many_interrupted_runs_are_all_completed_and_nothing_is_paid_twice() {
     join_all(runs.into_iter().map(|run| run.cut())).await;
     held.reopened().await;
     let before = held.model.counts();
-    assert_eq!((before.answered, before.dropped), (4 * RUNS as u64, RUNS as u64));
+    assert_eq!(
+        (before.answered, before.dropped),
+        (4 * RUNS as u64, RUNS as u64)
+    );
 
     held.model.hold_back(false);
     let began = Instant::now();
@@ -125,9 +148,16 @@ async fn many_interrupted_runs_are_all_completed_and_nothing_is_paid_twice() {
     println!("{RUNS} runs resumed in {:?}", began.elapsed());
     assert_eq!(resumed.len(), RUNS);
     assert!(resumed.iter().all(|run| run.result.is_ok()));
-    assert!(resumed.is_sorted_by_key(|run| run.run_id), "the oldest first");
+    assert!(
+        resumed.is_sorted_by_key(|run| run.run_id),
+        "the oldest first"
+    );
     let after = held.model.counts();
-    assert_eq!(after.sent, before.sent + RUNS as u64, "only the last step of each");
+    assert_eq!(
+        after.sent,
+        before.sent + RUNS as u64,
+        "only the last step of each"
+    );
     assert!(held.engine.resume_interrupted().await.unwrap().is_empty());
 
     let completed = RunFilter {
@@ -144,7 +174,10 @@ async fn many_interrupted_runs_are_all_completed_and_nothing_is_paid_twice() {
             let ledger = Ledger::of(engine, id).await;
             ledger.assert_nothing_is_open();
             ledger.assert_sums();
-            assert_eq!((ledger.outputs("inquire").len(), ledger.requests.len()), (5, 6));
+            assert_eq!(
+                (ledger.outputs("inquire").len(), ledger.requests.len()),
+                (5, 6)
+            );
         })
         .await;
 }

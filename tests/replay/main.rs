@@ -5,6 +5,7 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod dropped_reads;
 mod found;
 mod generate;
 mod held;

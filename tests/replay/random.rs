@@ -24,7 +24,9 @@ fn cases(cases: u32) -> ProptestConfig {
     ProptestConfig {
         cases: given("PROPTEST_CASES").map_or(cases, |cases: u64| u32::try_from(cases).unwrap()),
         rng_seed: RngSeed::Fixed(given("PROPTEST_RNG_SEED").unwrap_or(1)),
-        failure_persistence: Some(Box::new(FileFailurePersistence::Direct("replay/regressions.txt"))),
+        failure_persistence: Some(Box::new(FileFailurePersistence::Direct(
+            "replay/regressions.txt",
+        ))),
         max_shrink_time: 120_000,
         ..ProptestConfig::default()
     }

@@ -4,7 +4,7 @@ use flow_engine::prelude::*;
 use flow_engine::{Error, RunStatus, StepResult};
 use uuid::Uuid;
 
-use crate::support::{TestEngine, World, ask, conclude, interrupted, note};
+use crate::support::{TestEngine, World, ask, conclude, interrupted, interrupted_fork, note};
 
 /// A task whose results are shared.
 #[step(cache = "7d")]
@@ -259,6 +259,21 @@ async fn a_fork_from_a_step_runs_it_again_although_its_result_is_shared() {
         ["x"],
         "`from` says: whatever is recorded of it"
     );
+    assert_eq!(engine.world.asked(), ["q @ m1", "end @ m1"]);
+}
+
+#[tokio::test]
+async fn a_fork_from_a_step_runs_it_again_also_when_it_is_resumed() {
+    let engine = TestEngine::new().await;
+    let source = engine.execute(reads()).await.unwrap().run_id;
+    engine.world.forget();
+    engine.world.hold(&["x"]);
+    let fork = engine.fork(source).from("fetch");
+    let id = interrupted_fork(&engine, fork, |seen| seen.done.len() == 1).await;
+    engine.world.hold(&[]);
+    engine.world.forget();
+    engine.resume(id).await.unwrap();
+    assert_eq!(engine.world.done(), ["x"]);
     assert_eq!(engine.world.asked(), ["q @ m1", "end @ m1"]);
 }
 

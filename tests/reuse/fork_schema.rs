@@ -73,6 +73,8 @@ async fn what_a_fork_read_again_under_another_schema_is_what_it_keeps() {
     assert_eq!(row.hit_note.as_deref(), Some("output schema changed"));
     engine.world.hold(&[]);
     let engine = engine.restarted().await;
+    let plan = engine.resume_plan(id).await.unwrap();
+    assert!(plan.unasked.is_empty(), "it was taken over: {plan}");
     let done = engine.resume(id).await.unwrap();
     // "how many words by m1 #1" has 6 words
     assert_eq!(

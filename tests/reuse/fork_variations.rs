@@ -213,23 +213,3 @@ async fn a_race_before_the_step_is_shared_by_a_fork_with_a_model() {
         "the loser of a race that is shared is not asked"
     );
 }
-
-#[tokio::test]
-async fn a_fork_of_a_fork_with_a_model_shares_what_the_model_gave() {
-    let engine = TestEngine::new().await;
-    let source = engine.execute(report("rain")).await.unwrap().run_id;
-    let first = engine
-        .fork(source)
-        .with_model("m2")
-        .execute()
-        .await
-        .unwrap();
-    engine.world.forget();
-    let second = engine.fork(first.run_id).execute().await.unwrap();
-    assert!(
-        engine.world.asked().is_empty(),
-        "paid again: {:?}",
-        engine.world.asked()
-    );
-    assert_eq!(second.output_content, first.output_content);
-}

@@ -12,6 +12,7 @@ mod fork_resume;
 mod fork_schema;
 mod fork_variations;
 mod forks;
+mod forks_of_forks;
 mod plans;
 mod plans_of_odd_flows;
 mod support;

@@ -4,7 +4,7 @@
 //! `cargo run --bin newsletter` goes on where that was, or begins a new run if there is nothing to go on with.
 
 use std::collections::HashMap;
-use std::future::{IntoFuture, pending};
+use std::future::pending;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -25,11 +25,12 @@ struct Newsletter {
     teasers: Vec<String>,
 }
 
-/// Split an article into its sections.
+/// Split an article into its sections. Its first paragraph is its title.
 #[step]
 async fn split(article: String) -> Vec<String> {
     article
         .split("\n\n")
+        .skip(1)
         .map(|section| section.trim().to_owned())
         .collect()
 }
@@ -63,7 +64,9 @@ static CRASH_AFTER: AtomicUsize = AtomicUsize::new(usize::MAX);
 
 /// Awaits a step, and dies if it is the last one before the crash. Those after it do not begin, so that the crash meets
 /// none at work: then it would be asked, and paid, twice.
-async fn until_crash<S: Step>(step: S) -> Result<S::Output> {
+async fn until_crash<T>(
+    step: impl IntoFuture<Output = Result<T, flow_engine::Error>>,
+) -> Result<T> {
     static BEGUN: AtomicUsize = AtomicUsize::new(0);
     static DONE: AtomicUsize = AtomicUsize::new(0);
     let crash_after = CRASH_AFTER.load(Ordering::Relaxed);

@@ -14,4 +14,6 @@ pub struct RunFork {
     pub from_step: Option<String>,
     /// The model that it asked in place of the recorded ones, if one was named.
     pub model: Option<String>,
+    /// The model that the run asks because the fork that it was forked from did.
+    pub inherited_model: Option<String>,
 }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::{FlowRun, LlmRequest, StepStatus};
+use crate::{FlowRun, LlmRequest, RequestStatus, StepStatus};
 
 /// A tree of runs with its step runs, as of one moment.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -65,6 +65,8 @@ pub struct JournalStep {
     pub code_hash: Option<String>,
     /// The sub-flow call or branch it started in.
     pub scope: Option<String>,
+    /// The `call_key` of the step that returned before this call was made, where it was made.
+    pub previous_key: Option<String>,
     /// What a replay noted when it took this recorded completion: `code changed`, ….
     pub hit_note: Option<String>,
     /// The run that recorded this output first, if it was not this one.
@@ -75,6 +77,8 @@ pub struct JournalStep {
     pub provider: Option<String>,
     /// The model that was asked for it.
     pub model: Option<String>,
+    /// What became of the request for it.
+    pub request_status: Option<RequestStatus>,
 }
 
 #[cfg(feature = "sqlite")]
@@ -117,6 +121,7 @@ mod row {
         schema_hash: Option<String>,
         code_hash: Option<String>,
         scope: Option<String>,
+        previous_key: Option<String>,
         hit_note: Option<String>,
         origin_run_id: Option<Id>,
         #[diesel(select_expression = llm_requests::prompt_id.nullable())]
@@ -125,24 +130,36 @@ mod row {
         provider: Option<String>,
         #[diesel(select_expression = llm_requests::model.nullable())]
         model: Option<String>,
+        #[diesel(select_expression = llm_requests::status.nullable())]
+        request_status: Option<String>,
     }
 
     impl JournalRow {
         pub(crate) fn into_record(self) -> Result<JournalStep, StoreError> {
+            let id = self.id.0;
+            let unreadable = |table, column| {
+                move |source: UnknownText| StoreError::Unreadable {
+                    table,
+                    column,
+                    id,
+                    source: source.into(),
+                }
+            };
             Ok(JournalStep {
-                id: self.id.0,
+                id,
                 flow_run_id: self.flow_run_id.0,
-                llm_request_id: self.llm_request_id.map(|id| id.0),
+                llm_request_id: self.llm_request_id.map(|stored| stored.0),
                 step_name: self.step_name,
                 step_order: self.step_order,
-                status: self.status.parse().map_err(|source: UnknownText| {
-                    StoreError::Unreadable {
-                        table: "flow_step_runs",
-                        column: "status",
-                        id: self.id.0,
-                        source: source.into(),
-                    }
-                })?,
+                status: self
+                    .status
+                    .parse()
+                    .map_err(unreadable("flow_step_runs", "status"))?,
+                request_status: self
+                    .request_status
+                    .map(|status| status.parse())
+                    .transpose()
+                    .map_err(unreadable("llm_requests", "status"))?,
                 inputs: self.inputs.0,
                 outputs: self.outputs.map(|json| json.0),
                 step_metadata: self.step_metadata.map(|json| json.0),
@@ -158,6 +175,7 @@ mod row {
                 schema_hash: self.schema_hash,
                 code_hash: self.code_hash,
                 scope: self.scope,
+                previous_key: self.previous_key,
                 hit_note: self.hit_note,
                 origin_run_id: self.origin_run_id.map(|id| id.0),
                 prompt_id: self.prompt_id,

@@ -66,5 +66,7 @@ record! {
         pub origin_run_id: Option<Uuid>,
         /// What identifies this call among all runs, if its output may be taken from the cache.
         pub cache_key: Option<String>,
+        /// The `call_key` of the step that returned before this call was made, where it was made.
+        pub previous_key: Option<String>,
     }
 }

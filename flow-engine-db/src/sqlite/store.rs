@@ -22,8 +22,33 @@ use crate::{
 #[derive(Debug)]
 struct SqliteStore {
     location: String,
-    readers: Readers,
+    readers: Arc<Readers>,
     writer: Arc<Writer>,
+}
+
+impl SqliteStore {
+    /// Reads in a task of its own. Who waits may go away at any moment, and a connection must not be given up in the middle of
+    /// a read: diesel-async would block the thread, or panic on a runtime that has only one.
+    fn read<T, F>(
+        &self,
+        action: &'static str,
+        read: impl FnOnce(Arc<Readers>) -> F + Send + 'static,
+    ) -> BoxFuture<'static, Result<T, StoreError>>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, StoreError>> + Send + 'static,
+    {
+        let readers = Arc::clone(&self.readers);
+        Box::pin(async move {
+            let read = tokio::spawn(async move { read(readers).await }).await;
+            read.unwrap_or_else(|ended| {
+                Err(StoreError::Query {
+                    action,
+                    source: ended.into(),
+                })
+            })
+        })
+    }
 }
 
 /// Opens the file, or creates it, and brings its tables up to date.
@@ -61,7 +86,7 @@ fn open_blocking(path: &Path) -> Result<Arc<dyn Store>, StoreError> {
         .map_err(|error| cannot("the thread that writes it cannot be started", error.into()))?;
     Ok(Arc::new(SqliteStore {
         location,
-        readers,
+        readers: Arc::new(readers),
         writer: Arc::new(writer),
     }))
 }
@@ -79,27 +104,39 @@ impl Store for SqliteStore {
     }
 
     fn run(&self, id: Uuid) -> BoxFuture<'_, Result<Option<FlowRun>, StoreError>> {
-        Box::pin(self.readers.run(id))
+        self.read("read a flow run", move |readers| async move {
+            readers.run(id).await
+        })
     }
 
     fn runs(&self, filter: RunFilter) -> BoxFuture<'_, Result<Vec<FlowRun>, StoreError>> {
-        Box::pin(self.readers.runs(filter))
+        self.read("list flow runs", move |readers| async move {
+            readers.runs(filter).await
+        })
     }
 
     fn steps(&self, run_id: Uuid) -> BoxFuture<'_, Result<Vec<FlowStepRun>, StoreError>> {
-        Box::pin(self.readers.steps(run_id))
+        self.read("read step runs", move |readers| async move {
+            readers.steps(run_id).await
+        })
     }
 
     fn requests(&self, run_id: Uuid) -> BoxFuture<'_, Result<Vec<LlmRequest>, StoreError>> {
-        Box::pin(self.readers.requests(run_id))
+        self.read("read llm requests", move |readers| async move {
+            readers.requests(run_id).await
+        })
     }
 
     fn request(&self, id: Uuid) -> BoxFuture<'_, Result<Option<LlmRequest>, StoreError>> {
-        Box::pin(self.readers.request(id))
+        self.read("read an llm request", move |readers| async move {
+            readers.request(id).await
+        })
     }
 
     fn journal(&self, root_run_id: Uuid) -> BoxFuture<'_, Result<Journal, StoreError>> {
-        Box::pin(self.readers.journal(root_run_id))
+        self.read("read a journal", move |readers| async move {
+            readers.journal(root_run_id).await
+        })
     }
 
     fn cached_step(
@@ -107,11 +144,16 @@ impl Store for SqliteStore {
         cache_key: &str,
         since: DateTime<Utc>,
     ) -> BoxFuture<'_, Result<Option<JournalStep>, StoreError>> {
-        Box::pin(self.readers.cached_step(cache_key.to_owned(), since))
+        let key = cache_key.to_owned();
+        self.read("look up a shared result", move |readers| async move {
+            readers.cached_step(key, since).await
+        })
     }
 
     fn fork(&self, run_id: Uuid) -> BoxFuture<'_, Result<Option<RunFork>, StoreError>> {
-        Box::pin(self.readers.fork(run_id))
+        self.read("read a fork", move |readers| async move {
+            readers.fork(run_id).await
+        })
     }
 
     fn delete_run(&self, id: Uuid) -> BoxFuture<'_, Result<bool, StoreError>> {

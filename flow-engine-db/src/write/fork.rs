@@ -16,4 +16,6 @@ pub struct NewFork {
     pub from_step: Option<String>,
     /// The model that it asks in place of the recorded ones, if one was named.
     pub model: Option<String>,
+    /// The model that it asks because the fork that it is forked from did.
+    pub inherited_model: Option<String>,
 }

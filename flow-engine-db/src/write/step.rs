@@ -47,6 +47,8 @@ pub struct NewStep {
     pub origin_run_id: Option<Uuid>,
     /// What identifies this call among all runs, if its output may be taken from the cache.
     pub cache_key: Option<String>,
+    /// The `call_key` of the step that returned before this call was made, where it was made.
+    pub previous_key: Option<String>,
 }
 
 impl NewStep {
@@ -71,6 +73,7 @@ impl NewStep {
             compared_with: None,
             origin_run_id: None,
             cache_key: None,
+            previous_key: None,
         }
     }
 }

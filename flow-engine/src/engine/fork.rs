@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use flow_engine_db::{JournalStep, NewFork, RunFork, StepStatus};
+use chrono::DateTime;
+use flow_engine_db::{JournalStep, NewFork, StepStatus};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde_json::{Map, Value};
@@ -12,7 +13,7 @@ use super::Engine;
 use super::recovery::{not_linked, refused};
 use crate::definition::find;
 use crate::error::Error;
-use crate::run::{Claim, FlowResult, Origin, Row, Run, RunOptions, Tree, Variation};
+use crate::run::{Claim, FlowResult, Origin, Row, Run, RunOptions, Tree, Variation, model_asked};
 
 /// A run that is to begin with what another one recorded: [`Engine::fork`] makes it.
 #[derive(Debug)]
@@ -48,16 +49,13 @@ impl Engine {
             return Ok((Vec::new(), Variation::default()));
         };
         let recorded = store.journal(fork.forked_from).await?;
-        let origin = store.fork(fork.forked_from).await?;
-        let steps = recorded.steps;
         let shared = shared(
-            steps,
+            recorded.steps,
             fork.from_step.as_deref(),
             fork.model.as_deref(),
-            origin,
         );
         let variation = Variation {
-            model: fork.model,
+            model: fork.model.or(fork.inherited_model),
             row: None,
         };
         Ok((shared, variation))
@@ -126,24 +124,19 @@ impl ForkRequest {
         };
         let start = launch(inputs)?;
         let (user_id, metadata) = (source.user_id, source.flow_metadata.clone());
-        let origin = store.fork(forked_from).await?;
         // A fork of a fork goes on with its model.
-        let model = model.or_else(|| origin.as_ref()?.model.clone());
-        let shared = shared(
-            recorded.steps,
-            from_step.as_deref(),
-            model.as_deref(),
-            origin,
-        );
-        let row = NewFork {
-            run_id: id,
-            forked_from,
-            from_step,
-            model: model.clone(),
-        };
+        let origin = store.fork(forked_from).await?;
+        let inherited_model = origin.and_then(|origin| origin.model.or(origin.inherited_model));
+        let shared = shared(recorded.steps, from_step.as_deref(), model.as_deref());
         let variation = Variation {
-            model,
-            row: Some(row),
+            model: model.clone().or_else(|| inherited_model.clone()),
+            row: Some(NewFork {
+                run_id: id,
+                forked_from,
+                from_step,
+                model,
+                inherited_model,
+            }),
         };
         let options = RunOptions {
             id,
@@ -159,31 +152,23 @@ impl ForkRequest {
 
 /// The successes of a run, of which a fork leaves out those in which it is to differ: from a step on, that step and what
 /// could depend on it because it started after its end; with a model and no such step, what another model gave.
-fn shared(
-    steps: Vec<JournalStep>,
-    from_step: Option<&str>,
-    model: Option<&str>,
-    origin: Option<RunFork>,
-) -> Vec<Row> {
+fn shared(steps: Vec<JournalStep>, from_step: Option<&str>, model: Option<&str>) -> Vec<Row> {
     let is_named = |step: &JournalStep| Some(step.step_name.as_str()) == from_step;
-    let first_end = steps
+    let named: Vec<JournalStep> = steps
         .iter()
         .filter(|step| is_named(step))
-        .map(|step| step.completed_at.unwrap_or(step.created_at))
-        .min();
-    // What a fork took over with its model stays as it is in a fork of it.
-    let origin_model = origin.and_then(|origin| origin.model);
-    let other_model =
-        model.filter(|model| from_step.is_none() && origin_model.as_deref() != Some(model));
+        .cloned()
+        .collect();
+    let other_model = model.filter(|_| from_step.is_none());
     steps
         .into_iter()
         .filter(|step| step.status == StepStatus::Completed)
         .map(|step| {
-            let after = first_end.is_some_and(|end| step.created_at >= end);
-            let asked_another = other_model.is_some()
-                && step.model.is_some()
-                && step.model.as_deref() != other_model;
-            let origin = if is_named(&step) || after || asked_another {
+            let differs = match other_model {
+                Some(wanted) => model_asked(&step).is_some_and(|asked| asked != wanted),
+                None => is_named(&step) || named.iter().any(|named| is_after(&step, named)),
+            };
+            let origin = if differs {
                 Origin::LeftOut
             } else {
                 Origin::Shared
@@ -191,4 +176,26 @@ fn shared(
             Row { step, origin }
         })
         .collect()
+}
+
+/// Whether a step started after the end of another one.
+fn is_after(step: &JournalStep, other: &JournalStep) -> bool {
+    let taken_over = |step: &JournalStep| {
+        // A copy keeps the times of its original; its id was made when it was taken over.
+        let (seconds, nanos) = step.id.get_timestamp()?.to_unix();
+        DateTime::from_timestamp(i64::try_from(seconds).ok()?, nanos)
+    };
+    let times = |step: &JournalStep| {
+        (
+            step.created_at,
+            step.completed_at.unwrap_or(step.created_at),
+        )
+    };
+    let is_copy = |step: &JournalStep| step.origin_run_id.is_some();
+    let (start, end) = match (is_copy(step), is_copy(other)) {
+        (true, false) => (taken_over(step), Some(times(other).1)),
+        (false, true) => (Some(times(step).0), taken_over(other)),
+        _ => (Some(times(step).0), Some(times(other).1)),
+    };
+    start >= end
 }

@@ -60,8 +60,7 @@ impl Engine {
             let claim = Claim::of(run_id)?;
             let unfinished = engine.unfinished(run_id).await?;
             let start = start_of(&unfinished)?;
-            let run = engine.reopen(claim, unfinished, None).await?;
-            start(run).await
+            start(engine.reopened(claim, unfinished, None)).await
         }
         .boxed()
     }
@@ -87,8 +86,8 @@ impl Engine {
                 ));
             }
             let inputs = inputs::text(&call.to_inputs()?)?;
-            let run = engine.reopen(claim, unfinished, Some(inputs)).await?;
-            call.start(run).await
+            call.start(engine.reopened(claim, unfinished, Some(inputs)))
+                .await
         }
         .boxed()
     }
@@ -173,13 +172,8 @@ impl Engine {
         })
     }
 
-    /// Opens the row of a run again, so that it may be executed.
-    async fn reopen(
-        &self,
-        claim: Claim,
-        unfinished: Unfinished,
-        inputs: Option<String>,
-    ) -> Result<Arc<Run>, Error> {
+    /// The run, ready to go on: its row is opened again when it starts.
+    fn reopened(&self, claim: Claim, unfinished: Unfinished, inputs: Option<String>) -> Arc<Run> {
         let Unfinished {
             run,
             definition,
@@ -191,10 +185,7 @@ impl Engine {
             retire_failed: run.status == RunStatus::Failed,
             ..RunReopen::new(run.id)
         };
-        // Awaited: a run that is gone must not be executed.
-        let mut writes = tree.take_unwritten();
-        writes.push(reopen.into());
-        self.services.store.submit(writes).await?;
+        tree.reopen(reopen);
         tree.claim(claim);
         let options = RunOptions {
             id: run.id,
@@ -202,11 +193,7 @@ impl Engine {
             metadata: run.flow_metadata,
             tree,
         };
-        Ok(Arc::new(Run::root(
-            Arc::clone(&self.services),
-            definition,
-            options,
-        )))
+        Arc::new(Run::root(Arc::clone(&self.services), definition, options))
     }
 }
 

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::progress::{Spent, usd};
+use super::recall::who_answered;
 use super::record::StepRecord;
 use super::{Run, Services};
 use crate::definition::{Definition, WorkKind};
@@ -108,9 +109,9 @@ impl<'a> Prepared<'a> {
                 request.input_tokens.unwrap_or(0) + request.output_tokens.unwrap_or(0);
             step.cost_estimate = request.cost_nano_usd.map(usd);
             step.execution_time_ms = request.latency_ms;
-            let model = request.model_served.as_ref().unwrap_or(&request.model);
-            step.step_metadata =
-                Some(json!({ "provider": request.provider, "model": model }).to_string());
+            let served = request.model_served.as_ref().unwrap_or(&request.model);
+            let who = who_answered(Some(&request.provider), Some(served), Some(&request.model));
+            step.step_metadata = Some(Value::from(who).to_string());
         }
         Some((step, answer.to_string()))
     }
@@ -182,6 +183,7 @@ impl<'a> Attempt<'a> {
             asked.last_request = Some(id);
             asked.provider = Some(backend.provider().to_owned());
             asked.model = Some(request.model.clone());
+            asked.requested = Some(request.model.clone());
         });
         Ok(Self {
             step,

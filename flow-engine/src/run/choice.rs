@@ -14,23 +14,24 @@ use futures::poll;
 use serde_json::{Map, Value, json};
 use tokio::sync::watch;
 
-use super::context::Place;
+use super::context::{PLACE, Place};
 use super::entry::Entry;
 use super::journal::Miss;
 use super::recall::recall;
 use super::record::record_aside;
+use super::scope::Inside;
 use crate::error::{Error, ErrorKind};
 use crate::identity::Identity;
 use crate::lock::lock;
 use crate::output::{OutputType, output};
 
 tokio::task_local! {
-    static GATE: Arc<Gate>;
+    pub(super) static GATE: Arc<Gate>;
 }
 
 /// Holds the first call of a branch until it is known whether the branch is to go on.
 #[derive(Debug)]
-struct Gate {
+pub(super) struct Gate {
     first: Mutex<Option<String>>,
     open: watch::Sender<bool>,
 }
@@ -70,12 +71,27 @@ struct Branch<'a, T> {
 }
 
 impl<'a, T> Branch<'a, T> {
-    fn new(future: impl IntoFuture<Output = T, IntoFuture: Send + 'a>) -> Self {
+    /// In a scope of its own: what a branch records before it is given up is not what comes after it asks for.
+    fn new(
+        name: &str,
+        place: &Place,
+        future: impl IntoFuture<Output = T, IntoFuture: Send + 'a>,
+    ) -> Self {
         let gate = Gate::new();
-        let future = GATE.scope(Arc::clone(&gate), future.into_future());
+        let here = Place {
+            scope: place.scope.inner(name, None),
+            previous: None,
+            ..place.clone()
+        };
+        let inside = Inside::new(place.run.journal().cloned(), Arc::clone(&here.scope));
+        let future = PLACE.sync_scope(here.clone(), || future.into_future());
+        let future = GATE.scope(Arc::clone(&gate), PLACE.scope(here, future));
         Self {
             gate,
-            future: Box::pin(future),
+            future: Box::pin(async move {
+                let _inside = inside;
+                future.await
+            }),
         }
     }
 
@@ -100,7 +116,10 @@ where
     I: IntoIterator<Item: IntoFuture<Output = T, IntoFuture: Send>>,
 {
     let place = Place::current("race")?;
-    let mut branches: Vec<_> = futures.into_iter().map(Branch::new).collect();
+    let mut branches: Vec<_> = futures
+        .into_iter()
+        .map(|future| Branch::new("race", &place, future))
+        .collect();
     for (index, branch) in branches.iter_mut().enumerate() {
         if let Poll::Ready(output) = poll!(branch.future.as_mut()) {
             // It waited for nothing: so it will on a replay.
@@ -149,7 +168,7 @@ where
     F: IntoFuture<IntoFuture: Send>,
 {
     let place = Place::current("timeout")?;
-    let mut branch = Branch::new(future);
+    let mut branch = Branch::new("timeout", &place, future);
     if let Poll::Ready(output) = poll!(branch.future.as_mut()) {
         return Ok(output);
     }
@@ -198,7 +217,11 @@ impl Choice {
     async fn recall<T: OutputType>(&self, place: &Place) -> Result<Result<T, Miss>, Error> {
         let entry = self.entry();
         pass_gate(entry.identity).await;
-        match recall(place, &entry, None, &output::<T>()).await {
+        let recalled = recall(place, &entry, None, &output::<T>()).await;
+        if let Some(identity) = entry.identity {
+            place.scope.returned(identity.key.to_string());
+        }
+        match recalled {
             Ok(outcome) => Ok(Ok(outcome?.output.output_content)),
             Err(miss) => Ok(Err(miss)),
         }

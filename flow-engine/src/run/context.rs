@@ -30,6 +30,8 @@ static INSTALLED: RwLock<Weak<Services>> = RwLock::new(Weak::new());
 pub struct Place {
     pub(super) run: Arc<Run>,
     pub(super) scope: Arc<Scope>,
+    /// The key of the step that returned before a call was made here.
+    pub(super) previous: Option<Arc<str>>,
     pub(super) step: Option<(Uuid, &'static str)>,
 }
 
@@ -39,15 +41,23 @@ impl Place {
         Self {
             run,
             scope: Arc::default(),
+            previous: None,
             step: None,
         }
+    }
+
+    /// Where the current task is, if it is in a run.
+    pub(super) fn here() -> Option<Self> {
+        let place = PLACE.try_with(Clone::clone).ok()?;
+        let previous = place.scope.last();
+        Some(Self { previous, ..place })
     }
 
     /// Where the current task is, for what only makes sense inside of a run.
     #[track_caller]
     pub(super) fn current(what: &str) -> Result<Self, Error> {
         let at = Location::caller();
-        PLACE.try_with(Clone::clone).map_err(|_| outside(what, at))
+        Self::here().ok_or_else(|| outside(what, at))
     }
 }
 
@@ -125,19 +135,19 @@ impl Current {
 /// Never starts a run, installed engine or not: a task that has lost its run would start one in secret.
 #[track_caller]
 pub fn awaited<C: Call>(call: C) -> BoxFuture<'static, Result<C::Output, Error>> {
-    match PLACE.try_with(Clone::clone) {
-        Ok(place) => call
+    match Place::here() {
+        Some(place) => call
             .in_run(place)
             .map(|executed| executed.map(Executed::into_output))
             .boxed(),
-        Err(_) => ready(Err(outside(C::definition().name(), Location::caller()))).boxed(),
+        None => ready(Err(outside(C::definition().name(), Location::caller()))).boxed(),
     }
 }
 
 /// `.execute()` on a call: a part of the current run, or a run of its own on the installed engine.
 #[track_caller]
 pub fn execute<C: Call>(call: C) -> BoxFuture<'static, Result<C::Executed, Error>> {
-    if let Ok(place) = PLACE.try_with(Clone::clone) {
+    if let Some(place) = Place::here() {
         return call.in_run(place);
     }
     match installed() {

@@ -50,26 +50,38 @@ impl<'a> Entry<'a> {
         inputs: &'a Map<String, Value>,
         task: &Result<Task<'_, T>, Error>,
     ) -> Self {
-        let (name, version) = (definition.name(), definition.version());
-        let entry = Self {
-            code: definition.code,
-            kind: definition.kind(),
-            counted: Counted::Step,
-            cache: definition.cache.map(Duration::from_secs),
-            ..Self::aside(name, version, inputs)
-        };
+        let entry = Self::of(definition, inputs);
         match task {
             Ok(Task::Run(_)) => entry,
-            Ok(Task::Ask(prepared)) => Self {
-                identity: Some(prepared.identity(name, version)),
-                prompt_id: Some(prepared.prompt_id()),
-                model: Some(prepared.model().to_owned()),
-                ..entry
-            },
+            Ok(Task::Ask(prepared)) => Self::asking(definition, inputs, prepared),
             Err(_) => Self {
                 identity: None,
                 ..entry
             },
+        }
+    }
+
+    /// A step that asks a model.
+    pub(super) fn asking(
+        definition: &'static Definition,
+        inputs: &'a Map<String, Value>,
+        prepared: &Prepared<'_>,
+    ) -> Self {
+        Self {
+            identity: Some(prepared.identity(definition.name(), definition.version())),
+            prompt_id: Some(prepared.prompt_id()),
+            model: Some(prepared.model().to_owned()),
+            ..Self::of(definition, inputs)
+        }
+    }
+
+    fn of(definition: &'static Definition, inputs: &'a Map<String, Value>) -> Self {
+        Self {
+            code: definition.code,
+            kind: definition.kind(),
+            counted: Counted::Step,
+            cache: definition.cache.map(Duration::from_secs),
+            ..Self::aside(definition.name(), definition.version(), inputs)
         }
     }
 
@@ -101,7 +113,7 @@ impl<'a> Entry<'a> {
     }
 
     /// What the journal is asked with.
-    pub(super) fn wanted(&self, identity: Identity) -> Wanted<'_> {
+    pub(super) fn wanted<'w>(&'w self, identity: Identity, place: &'w Place) -> Wanted<'w> {
         Wanted {
             name: self.name,
             version: self.version,
@@ -110,6 +122,8 @@ impl<'a> Entry<'a> {
             prompt_id: self.prompt_id,
             model: self.model.as_deref(),
             asks_model: self.prompt_id.is_some(),
+            scope: place.scope.path(),
+            previous: place.previous.as_deref(),
         }
     }
 
@@ -125,6 +139,7 @@ impl<'a> Entry<'a> {
             schema_hash: self.identity.and_then(|identity| identity.schema).map(hex),
             code_hash: self.code.map(str::to_owned),
             scope: place.scope.stored(),
+            previous_key: place.previous.as_deref().map(str::to_owned),
             cache_key: self.cache_key(place).map(|(key, _)| key),
             ..NewStep::new(id, place.run.id, self.name, order)
         }

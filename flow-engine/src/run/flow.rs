@@ -47,8 +47,15 @@ pub fn flow_in_run<F: Flow>(
         let content = Hash::of_object("inputs", &inputs);
         let scope = place.scope.inner(definition.name(), Some(content));
         let run = Arc::new(Run::child(place.run, definition, &scope));
-        let step = None;
-        flow_at(Place { run, scope, step }, call, inputs).await
+        let inside = Place {
+            run,
+            scope: Arc::clone(&scope),
+            previous: None,
+            step: None,
+        };
+        let end = flow_at(inside, call, inputs).await;
+        place.scope.returned(scope.path());
+        end
     }
     .boxed()
 }
@@ -84,7 +91,14 @@ pub(super) async fn live<T: 'static>(
     content: BoxFuture<'static, Result<Recorded<T>, Error>>,
 ) -> Result<(T, Metadata), Error> {
     let run = Arc::clone(&place.run);
-    let record = RunRecord::start(&place, inputs)?;
+    let mut record = RunRecord::start(&place, inputs)?;
+    if let Some(opened) = record.opened.take()
+        && let Err(error) = opened.await
+    {
+        // It was deleted meanwhile: nothing can be recorded of it.
+        run.abandon();
+        return Err(Error::from(error).in_flow(run.definition.name(), run.id));
+    }
     let _inside = Inside::new(run.journal().cloned(), Arc::clone(&place.scope));
     let content = PLACE.scope(place, AssertUnwindSafe(content).catch_unwind());
     let outcome = Guarded {
@@ -150,6 +164,8 @@ impl<T> Future for Guarded<T> {
 struct RunRecord {
     run: Arc<Run>,
     started: Instant,
+    /// The commit that opens the row of an earlier execution again.
+    opened: Option<Commit>,
     /// Given back when the last row is written, or queued.
     _claim: Option<Claim>,
 }
@@ -173,9 +189,9 @@ impl RunRecord {
             }
             .into())
         };
+        let mut opened = None;
         match (&run.parent, &run.earlier) {
-            // A root that was executed before was opened again before it came here.
-            (None, Some(_)) => {}
+            (None, Some(_)) => opened = Some(run.services.store.submit(run.tree.opening())),
             (Some(parent), Some(_)) => parent.reentered(run.id, definition.name())?,
             // Not awaited: a run that never reached the disk is a run that never started.
             (Some(parent), None) => {
@@ -195,6 +211,7 @@ impl RunRecord {
         Ok(Self {
             run,
             started: Instant::now(),
+            opened,
             _claim: claim,
         })
     }
@@ -262,7 +279,8 @@ impl Drop for RunRecord {
         if self.run.is_finished() {
             return;
         }
-        let status = if self.run.is_root_dropping() {
+        // No flow drops a root.
+        let status = if self.run.parent.is_none() || self.run.is_root_dropping() {
             RunStatus::Interrupted
         } else {
             RunStatus::Cancelled

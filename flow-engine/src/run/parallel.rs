@@ -1,10 +1,13 @@
 //! Steps at the same time: branches over items, and tasks that keep their run.
 
+use std::sync::Arc;
+
 use futures::StreamExt;
 use futures::stream;
 use serde::Serialize;
 use tokio::task::JoinHandle;
 
+use super::choice::GATE;
 use super::context::{PLACE, Place};
 use super::scope::{Inside, content_of};
 use crate::error::Error;
@@ -48,25 +51,27 @@ where
             let scope = place.scope.inner("map", content_of(&item));
             let here = Place {
                 scope: scope.clone(),
+                previous: None,
                 ..place.clone()
             };
             let inside = Inside::new(place.run.journal().cloned(), scope);
             (item, here, inside)
         })
         .collect();
-    let ends: Vec<Result<T, E>> = stream::iter(branches)
-        .map(|(item, here, inside)| {
+    let mut ends: Vec<(usize, Result<T, E>)> = stream::iter(branches.into_iter().enumerate())
+        .map(|(index, (item, here, inside))| {
             let future = PLACE.sync_scope(here.clone(), || branch(item).into_future());
             async move {
                 let _inside = inside;
-                PLACE.scope(here, future).await
+                (index, PLACE.scope(here, future).await)
             }
         })
-        // In the order of the items.
-        .buffered(limit.max(1))
+        .buffer_unordered(limit.max(1))
         .collect()
         .await;
-    ends.into_iter().collect()
+    ends.sort_unstable_by_key(|(index, _)| *index);
+    let ends = ends.into_iter().map(|(_, end)| end);
+    ends.collect()
 }
 
 /// Runs a future in a task of its own, inside of the current run. Outside of a run it is `tokio::spawn`.
@@ -87,11 +92,13 @@ where
 /// [`spawn`] makes. Outside of a run it is the future as it is.
 pub fn in_current_run<F: IntoFuture>(future: F) -> impl Future<Output = F::Output> + use<F> {
     let place = PLACE.try_with(Clone::clone).ok();
+    let gate = GATE.try_with(Arc::clone).ok();
     let future = future.into_future();
     async move {
-        match place {
-            Some(place) => PLACE.scope(place, future).await,
-            None => future.await,
+        match (place, gate) {
+            (Some(place), Some(gate)) => PLACE.scope(place, GATE.scope(gate, future)).await,
+            (Some(place), None) => PLACE.scope(place, future).await,
+            (None, _) => future.await,
         }
     }
 }

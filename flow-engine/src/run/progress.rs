@@ -22,6 +22,8 @@ struct Counters {
     total_steps: Option<i32>,
     step_rows: i32,
     finished: i32,
+    /// How many had finished in an earlier execution: a replay does not fall behind that.
+    finished_before: i32,
     /// What runs now, oldest first.
     open: Vec<(Uuid, &'static str)>,
     /// What was paid for, in earlier executions too.
@@ -37,6 +39,7 @@ struct Counters {
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Beginning {
     pub(super) step_rows: i32,
+    pub(super) finished: i32,
     pub(super) spent: Spent,
 }
 
@@ -97,6 +100,7 @@ impl Tally {
         Self(Mutex::new(Counters {
             total_steps,
             step_rows: beginning.step_rows,
+            finished_before: beginning.finished,
             spent: beginning.spent,
             dormant,
             ..Counters::default()
@@ -106,16 +110,19 @@ impl Tally {
 
 impl Counters {
     fn progress(&self, completed: bool) -> Progress {
+        let finished = if completed {
+            self.finished
+        } else {
+            self.finished.max(self.finished_before)
+        };
         let percentage = match self.total_steps {
             _ if completed => 100.0,
-            Some(total) if total > 0 => {
-                (f64::from(self.finished) / f64::from(total) * 100.0).min(100.0)
-            }
+            Some(total) if total > 0 => (f64::from(finished) / f64::from(total) * 100.0).min(100.0),
             _ => 0.0,
         };
         Progress {
             current_step: self.open.last().map(|(_, name)| (*name).to_owned()),
-            step_progress: self.finished,
+            step_progress: finished,
             progress_percentage: percentage,
             ..self.spent.progress()
         }
@@ -242,6 +249,11 @@ impl Run {
             None => self.services.store.submit(writes),
         };
         (commit, spent)
+    }
+
+    /// Nothing more is written of this run.
+    pub(super) fn abandon(&self) {
+        lock(&self.tally.0).closed = true;
     }
 
     /// Whether the run's last row is queued.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::Utc;
 use flow_engine_db::{HitNote, JournalStep, NewStep, StepFinish, StepStatus, Write};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::attempt::Prepared;
@@ -23,6 +23,8 @@ use crate::output::{OutputOf, Recorded};
 struct Kept {
     provider: Option<String>,
     model: Option<String>,
+    /// The model that was asked, where another one served.
+    asked: Option<String>,
     error: Option<ErrorRecord>,
 }
 
@@ -38,11 +40,14 @@ pub(super) async fn recall<T>(
     };
     match find(place, entry, prepared, output).await {
         Ok(recalled) => Ok(recalled),
-        Err(Some(unreadable)) => Err(Miss {
-            reason: MissReason::OutputSchemaChanged,
-            compared_with: Some(unreadable),
-        }),
-        Err(None) => Err(journal.explain(&entry.wanted(identity), place.scope.path())),
+        Err(Some(unreadable)) => {
+            journal.unused(&unreadable);
+            Err(Miss {
+                reason: MissReason::OutputSchemaChanged,
+                compared_with: Some(unreadable),
+            })
+        }
+        Err(None) => Err(journal.explain(&entry.wanted(identity, place))),
     }
 }
 
@@ -59,7 +64,7 @@ pub(super) async fn find<T>(
     let (Some(journal), Some(identity)) = (place.run.journal(), entry.identity) else {
         return Err(None);
     };
-    let found = journal.take(&entry.wanted(identity), place.scope.path());
+    let found = journal.take(&entry.wanted(identity, place)).await;
     let (row, taken) = match found.ok_or(None)? {
         Found::Same(row) if row.step.status == StepStatus::Failed => {
             return Ok(Err(recorded_error(place, &row.step, entry.counted)));
@@ -176,6 +181,11 @@ fn copied(
         Taken::Own | Taken::Answer => None,
         Taken::Shared | Taken::Cached => Some(step.origin_run_id.unwrap_or(step.flow_run_id)),
     };
+    let Metadata {
+        provider, model, ..
+    } = metadata(step);
+    let asked = model_asked(step);
+    let who = who_answered(provider.as_deref(), model.as_deref(), asked.as_deref());
     let now = Utc::now();
     let (created_at, completed_at) = match taken {
         // In a fork of this fork it is known what came after it.
@@ -195,7 +205,7 @@ fn copied(
             completed_at,
             execution_time_ms: step.execution_time_ms,
             outputs: Some(json.to_owned()),
-            step_metadata: asked_of(&metadata(step)),
+            step_metadata: (!who.is_empty()).then(|| Value::from(who).to_string()),
             tokens_used: step.tokens_used,
             cost_estimate: step.cost_estimate,
             llm_request_id: step.llm_request_id,
@@ -234,9 +244,26 @@ fn kept(step: &JournalStep) -> Kept {
 }
 
 /// Who answered, as a step's row keeps it.
-fn asked_of(metadata: &Metadata) -> Option<String> {
-    let model = metadata.model.as_ref()?;
-    Some(json!({ "provider": metadata.provider, "model": model }).to_string())
+pub(super) fn who_answered(
+    provider: Option<&str>,
+    model: Option<&str>,
+    asked: Option<&str>,
+) -> Map<String, Value> {
+    let mut who = Map::new();
+    if let Some(model) = model {
+        who.insert("provider".to_owned(), provider.into());
+        who.insert("model".to_owned(), model.into());
+        if let Some(asked) = asked.filter(|asked| *asked != model) {
+            who.insert("asked".to_owned(), asked.into());
+        }
+    }
+    who
+}
+
+/// The model that a step asked. Its request is gone with the run that sent it.
+pub(crate) fn model_asked(step: &JournalStep) -> Option<String> {
+    let kept = kept(step);
+    step.model.clone().or(kept.asked).or(kept.model)
 }
 
 pub(crate) fn metadata(step: &JournalStep) -> Metadata {

@@ -5,13 +5,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use flow_engine_db::{Commit, NewStep, StepFinish, StepStatus, Write};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::context::Place;
 use super::entry::Entry;
 use super::journal::Miss;
 use super::progress::{Counted, Spent};
+use super::recall::who_answered;
 use super::{Metadata, Run};
 use crate::error::Error;
 use crate::inputs;
@@ -34,6 +35,8 @@ pub(super) struct Asked {
     pub(super) last_request: Option<Uuid>,
     pub(super) provider: Option<String>,
     pub(super) model: Option<String>,
+    /// The model that was asked, whichever answered.
+    pub(super) requested: Option<String>,
 }
 
 impl StepRecord {
@@ -87,11 +90,11 @@ impl StepRecord {
         self.finished.store(true, Ordering::Release);
         let metadata = self.metadata();
         let asked = self.asked(|asked| asked.clone());
-        let mut step_metadata = Map::new();
-        if let Some(model) = &metadata.model {
-            step_metadata.insert("provider".to_owned(), json!(metadata.provider));
-            step_metadata.insert("model".to_owned(), json!(model));
-        }
+        let mut step_metadata = who_answered(
+            metadata.provider.as_deref(),
+            metadata.model.as_deref(),
+            asked.requested.as_deref(),
+        );
         if let Some(error) = error {
             step_metadata.insert("error".to_owned(), json!(error.record()));
         }

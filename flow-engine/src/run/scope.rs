@@ -17,6 +17,8 @@ use crate::lock::lock;
 pub(super) struct Scope {
     path: String,
     labels: Mutex<HashMap<String, u32>>,
+    /// The key of the step that returned last.
+    last: Mutex<Option<Arc<str>>>,
 }
 
 impl Scope {
@@ -27,6 +29,16 @@ impl Scope {
     /// The path as a row keeps it: none for the root.
     pub(super) fn stored(&self) -> Option<String> {
         (!self.path.is_empty()).then(|| self.path.clone())
+    }
+
+    /// The key of the step that returned last in here. What called it goes on at once, up to its next call: so it is what
+    /// that call comes after, also where several do so in turns.
+    pub(super) fn last(&self) -> Option<Arc<str>> {
+        lock(&self.last).clone()
+    }
+
+    pub(super) fn returned(&self, key: impl Into<Arc<str>>) {
+        *lock(&self.last) = Some(key.into());
     }
 
     /// The scope of a call of `name` with this content inside of this one.
@@ -51,7 +63,7 @@ impl Scope {
         };
         Arc::new(Self {
             path,
-            labels: Mutex::default(),
+            ..Self::default()
         })
     }
 }

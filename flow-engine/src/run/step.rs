@@ -15,10 +15,11 @@ use super::context::{PLACE, Place};
 use super::entry::{Entry, Task};
 use super::flow::{live, panicked};
 use super::progress::Counted;
-use super::recall::{find, recall};
+use super::recall::{Recalled, find, recall};
 use super::record::StepRecord;
-use super::{MissReason, Run, StepResult};
+use super::{Run, StepResult};
 use crate::call::{Step, Work};
+use crate::definition::Definition;
 use crate::error::Error;
 use crate::output::{OutputOf, Recorded};
 
@@ -73,28 +74,64 @@ async fn recorded<S: Step>(
         Ok(Work::Body(body)) => Ok(Task::Run(body)),
         Err(error) => Err(error),
     };
-    if let (Ok(Task::Ask(_)), Some(_)) = (&work, model) {
-        // What a fork shares was asked of the model of then.
-        let shared = prepare(None);
-        let entry = Entry::new(definition, &inputs, &shared);
-        pass_gate(entry.identity).await;
-        if let Ok(Task::Ask(prepared)) = &shared
-            && let Ok(recalled) = find(&place, &entry, Some(prepared), &S::OUTPUT).await
-        {
-            return recalled;
+    if let (Ok(Task::Ask(_)), Some(_)) = (&work, model)
+        && let Some(recalled) = shared(&place, definition, &inputs, &S::OUTPUT).await
+    {
+        return recalled;
+    }
+    let entry = Entry::new(definition, &inputs, &work);
+    journaled(&place, entry, S::OUTPUT, work).await
+}
+
+/// Recalls a step of a fork that asks another model: what it shares was asked of the models of then.
+async fn shared<T>(
+    place: &Place,
+    definition: &'static Definition,
+    inputs: &Map<String, Value>,
+    output: &OutputOf<T>,
+) -> Option<Recalled<T>> {
+    let run = &place.run;
+    let journal = run.journal()?;
+    let is_shared = |prepared: &Prepared<'_>| {
+        journal.has(prepared.identity(definition.name(), definition.version()))
+    };
+    let models = run.tree.shared_models().map(Some).chain([None]);
+    let mut last = None;
+    for model in models {
+        // The last one is that of a run without a model of its own.
+        let Ok(prepared) = Prepared::new(run, definition, inputs, model) else {
+            continue;
+        };
+        let found = is_shared(&prepared);
+        last = Some(prepared);
+        if found {
+            break;
         }
     }
-    journaled(
-        &place,
-        Entry::new(definition, &inputs, &work),
-        S::OUTPUT,
-        work,
-    )
-    .await
+    let prepared = last?;
+    let entry = Entry::asking(definition, inputs, &prepared);
+    pass_gate(entry.identity).await;
+    let recalled = find(place, &entry, Some(&prepared), output).await.ok()?;
+    place.scope.returned(entry.identity?.key.to_string());
+    Some(recalled)
 }
 
 /// Recalls a step, or does its work and records it.
 pub(super) async fn journaled<T: Send + 'static>(
+    place: &Place,
+    entry: Entry<'_>,
+    output: OutputOf<T>,
+    task: Result<Task<'_, T>, Error>,
+) -> Result<Recorded<StepResult<T>>, Error> {
+    let key = entry.identity.map(|identity| identity.key.to_string());
+    let end = recalled_or_run(place, entry, output, task).await;
+    if let Some(key) = key {
+        place.scope.returned(key);
+    }
+    end
+}
+
+async fn recalled_or_run<T: Send + 'static>(
     place: &Place,
     entry: Entry<'_>,
     output: OutputOf<T>,
@@ -115,7 +152,10 @@ pub(super) async fn journaled<T: Send + 'static>(
         Ok(recalled) => return recalled.map_err(located),
         Err(miss) => miss,
     };
-    let is_left_out = miss.reason == MissReason::LeftOut;
+    let is_left_out = match (run.journal(), entry.identity) {
+        (Some(journal), Some(identity)) => journal.leaves_out(entry.name, identity),
+        _ => false,
+    };
     let flight = match entry.cache_key(place).filter(|_| !is_left_out) {
         Some((key, lifetime)) => match cached(place, &entry, &key, lifetime, &output).await {
             Ok(Ok(recalled)) => return recalled.map_err(located),

@@ -1,17 +1,18 @@
 //! What all runs of one root share: the lock on their counters, and what earlier executions recorded.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, LazyLock, Mutex};
 
 use flow_engine_db::{
-    FlowRun, LlmRequest, NewFork, Progress, RequestStatus, RunProgress, StepFinish, StepStatus,
-    Write,
+    FlowRun, JournalStep, LlmRequest, NewFork, Progress, RequestStatus, RunProgress, RunReopen,
+    StepFinish, StepStatus, Write,
 };
 use uuid::Uuid;
 
 use super::journal::{Journal, Origin, Row};
 use super::plan::Plan;
 use super::progress::{Beginning, Spent, nano_usd};
+use super::recall::model_asked;
 use crate::error::{Error, ErrorKind};
 use crate::lock::lock;
 
@@ -32,8 +33,10 @@ struct Earlier {
     root: Option<FlowRun>,
     journal: Arc<Journal>,
     beginnings: HashMap<Uuid, Beginning>,
-    /// What a killed process could not write any more.
+    /// What a killed process could not write any more, and what opens the root's row again.
     unwritten: Vec<Write>,
+    /// The models that were asked for what this run shares.
+    models: BTreeSet<String>,
 }
 
 /// In what a fork differs from the run that it was forked from.
@@ -88,24 +91,28 @@ impl Tree {
             .filter(|request| request.status == RequestStatus::Succeeded)
             .map(|request| (request.step_run_id, request.id))
             .collect();
-        // What an earlier execution took over has a row of its own by now.
-        let mut copied: HashMap<String, usize> = HashMap::new();
+        // What an earlier execution took over has a row of its own by now: of the same step and content, while the schema
+        // may be another.
+        let content =
+            |step: &JournalStep| Some((step.step_name.clone(), step.content_hash.clone()?));
+        let mut copied: HashMap<(String, String), usize> = HashMap::new();
         let mut rows: Vec<Row> = Vec::with_capacity(recorded.steps.len() + shared.len());
+        let mut models = BTreeSet::new();
         for mut step in recorded.steps {
-            if let (Some(key), Some(_)) = (&step.call_key, step.origin_run_id) {
-                *copied.entry(key.clone()).or_default() += 1;
+            if let (Some(content), Some(_)) = (content(&step), step.origin_run_id) {
+                *copied.entry(content).or_default() += 1;
+                models.extend(model_asked(&step));
             }
-            step.llm_request_id = step.llm_request_id.or_else(|| answers.remove(&step.id));
+            if let (None, Some(answer)) = (step.llm_request_id, answers.remove(&step.id)) {
+                step.llm_request_id = Some(answer);
+                step.request_status = Some(RequestStatus::Succeeded);
+            }
             let origin = Origin::Own;
             rows.push(Row { step, origin });
         }
         rows.extend(shared.into_iter().filter(|row| {
-            let count = row
-                .step
-                .call_key
-                .as_ref()
-                .and_then(|key| copied.get_mut(key));
-            match count {
+            models.extend(model_asked(&row.step));
+            match content(&row.step).and_then(|content| copied.get_mut(&content)) {
                 Some(count) if *count > 0 => {
                     *count -= 1;
                     false
@@ -121,17 +128,32 @@ impl Tree {
                 journal: Arc::new(Journal::new(rows, below, replay_failures)),
                 beginnings,
                 unwritten,
+                models,
             }),
             variation,
             ..Self::default()
         }
     }
 
-    /// What has to be written before the root run is opened again.
-    pub(crate) fn take_unwritten(&mut self) -> Vec<Write> {
+    /// The models that were asked for what this run shares.
+    pub(super) fn shared_models(&self) -> impl Iterator<Item = &str> {
         self.earlier
-            .as_mut()
-            .map(|earlier| std::mem::take(&mut earlier.unwritten))
+            .iter()
+            .flat_map(|earlier| earlier.models.iter().map(String::as_str))
+    }
+
+    /// Lets the root run's row be opened again when it starts.
+    pub(crate) fn reopen(&mut self, reopen: RunReopen) {
+        if let Some(earlier) = &mut self.earlier {
+            earlier.unwritten.push(reopen.into());
+        }
+    }
+
+    /// What is written when the root run starts.
+    pub(super) fn opening(&self) -> Vec<Write> {
+        self.earlier
+            .as_ref()
+            .map(|earlier| earlier.unwritten.clone())
             .unwrap_or_default()
     }
 
@@ -181,6 +203,7 @@ fn beginnings(recorded: &flow_engine_db::Journal) -> HashMap<Uuid, Beginning> {
             };
             let beginning = Beginning {
                 step_rows: 0,
+                finished: run.step_progress,
                 spent,
             };
             (run.id, beginning)

@@ -1,7 +1,7 @@
 //! What a flow calls, after.
 
-use flow_engine::map;
 use flow_engine::prelude::*;
+use flow_engine::{map, now, random, uuid};
 
 use crate::steps::{closing, finish, middle, opening};
 
@@ -18,6 +18,15 @@ async fn inserted_beside() -> Result<String> {
     let (between, first, last) =
         tokio::try_join!(middle("hail"), opening("rain"), closing("snow"))?;
     Ok(finish(format!("{first} {between} {last}")).await?)
+}
+
+#[flow]
+async fn values_inserted() -> Result<String> {
+    let (_time, _chance) = tokio::try_join!(now(), random())?;
+    let id = uuid().await?;
+    assert_ne!(id, uuid().await?);
+    let _opened = opening(id.to_string()).await?;
+    Ok(finish("done").await?)
 }
 
 #[flow]

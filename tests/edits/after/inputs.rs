@@ -1,6 +1,6 @@
-//! Input types, after.
+//! Inputs of steps, after.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use flow_engine::prelude::*;
 
@@ -130,6 +130,18 @@ async fn printed_map() -> Result<String> {
     Ok(finish(count.to_string()).await?)
 }
 
+#[step]
+async fn read_set(of: HashSet<String>) -> usize {
+    of.len()
+}
+
+#[flow]
+async fn set_of_texts() -> Result<String> {
+    let of: HashSet<_> = ('a'..='j').map(String::from).collect();
+    let count = read_set(of).await?;
+    Ok(finish(count.to_string()).await?)
+}
+
 #[data]
 struct Skipped {
     name: String,
@@ -139,6 +151,7 @@ struct Skipped {
 
 #[step]
 async fn describe_skipped(of: Skipped) -> String {
+    assert_ne!(of.name, of.cached);
     of.name
 }
 
@@ -212,6 +225,21 @@ async fn step_input_added() -> Result<String> {
 }
 
 #[step]
+async fn tell(text: String, #[input(default = "wet")] tone: String) -> String {
+    format!("{text}, {tone}")
+}
+
+#[flow]
+async fn default_of_a_step_changed() -> Result<String> {
+    Ok(finish(tell("rain").await?).await?)
+}
+
+#[flow]
+async fn default_of_a_flow_changed(#[input(default = "wet")] tone: String) -> Result<String> {
+    Ok(finish(opening(tone).await?).await?)
+}
+
+#[step]
 async fn join(right: String, left: String) -> String {
     left + &right
 }
@@ -229,47 +257,4 @@ async fn say(words: String) -> String {
 #[flow]
 async fn step_input_renamed() -> Result<String> {
     Ok(finish(say("rain").await?).await?)
-}
-
-#[flow]
-async fn flow_input_removed(text: String) -> Result<String> {
-    Ok(finish(opening(text).await?).await?)
-}
-
-#[flow]
-async fn flow_input_added(
-    text: String,
-    #[input(default = "dry")] tone: String,
-    note: Option<String>,
-) -> Result<String> {
-    assert_eq!((tone.as_str(), note), ("dry", None));
-    Ok(finish(opening(text).await?).await?)
-}
-
-#[flow]
-pub(crate) async fn flow_input_required(text: String, tone: String) -> Result<String> {
-    Ok(finish(opening(text).await? + &tone).await?)
-}
-
-#[flow]
-pub(crate) async fn flow_input_of_another_type(count: u8) -> Result<String> {
-    Ok(finish(opening(count.to_string()).await?).await?)
-}
-
-#[flow]
-async fn flow_input_that_still_fits(count: u64) -> Result<String> {
-    Ok(finish(opening(count.to_string()).await?).await?)
-}
-
-#[data]
-struct Parcel {
-    to: String,
-    #[serde(default)]
-    from: String,
-}
-
-#[flow]
-async fn flow_struct_with_another_field(parcel: Parcel) -> Result<String> {
-    assert_eq!(parcel.from, "");
-    Ok(finish(opening(parcel.to).await?).await?)
 }

@@ -65,3 +65,14 @@ async fn sub_flow_renamed() -> Result<String> {
 async fn flow_of_another_version() -> Result<String> {
     Ok(finish(opening("rain").await?).await?)
 }
+
+#[flow]
+async fn new_half(text: String) -> Result<String> {
+    Ok(finish(opening(text).await?).await?)
+}
+
+#[flow]
+async fn sub_flow_renamed_half_way() -> Result<String> {
+    let first = closing("snow").await?;
+    Ok(new_half(first).await?)
+}

@@ -110,3 +110,15 @@ async fn reword_other(text: String) -> String;
 async fn reworded_for_another_input() -> Result<String> {
     Ok(finish(reword_other("snow").await?).await?)
 }
+
+/// Document, and well.
+#[step(prompt = "../prompts/text.md")]
+async fn document(
+    /// What to document
+    text: String,
+) -> String;
+
+#[flow]
+async fn documented_anew() -> Result<String> {
+    Ok(finish(document("rain").await?).await?)
+}

@@ -1,7 +1,7 @@
 //! What a flow calls, before.
 
-use flow_engine::map;
 use flow_engine::prelude::*;
+use flow_engine::{map, uuid};
 
 use crate::Start;
 use crate::steps::{closing, finish, middle, opening};
@@ -9,6 +9,7 @@ use crate::steps::{closing, finish, middle, opening};
 pub(crate) fn add(start: &mut Start) {
     start.add(inserted());
     start.add(inserted_beside());
+    start.add(values_inserted());
     start.add(removed());
     start.add(reordered());
     start.add(made_parallel());
@@ -33,6 +34,13 @@ async fn inserted() -> Result<String> {
 async fn inserted_beside() -> Result<String> {
     let (first, last) = tokio::try_join!(opening("rain"), closing("snow"))?;
     Ok(finish(format!("{first} {last}")).await?)
+}
+
+#[flow]
+async fn values_inserted() -> Result<String> {
+    let id = uuid().await?;
+    let _opened = opening(id.to_string()).await?;
+    Ok(finish("done").await?)
 }
 
 #[flow]

@@ -1,6 +1,6 @@
-//! Input types, before.
+//! Inputs of steps, before.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use flow_engine::prelude::*;
 
@@ -14,22 +14,16 @@ pub(crate) fn add(start: &mut Start) {
     start.add(fields_reordered());
     start.add(printed_fields_reordered());
     start.add(printed_map());
+    start.add(set_of_texts());
     start.add(field_skipped());
     start.add(option_left_out());
     start.add(number_widened());
     start.add(number_made_float());
     start.add(step_input_added());
+    start.add(default_of_a_step_changed());
+    start.add(default_of_a_flow_changed());
     start.add(step_inputs_reordered());
     start.add(step_input_renamed());
-    start.add(flow_input_removed("rain", "dry"));
-    start.add(flow_input_added("rain"));
-    start.add(flow_input_required("rain"));
-    start.add(flow_input_of_another_type("4"));
-    start.add(flow_input_that_still_fits(4));
-    start.add(flow_struct_with_another_field(Parcel {
-        weight: 2,
-        to: "Oslo".to_owned(),
-    }));
 }
 
 #[data]
@@ -152,6 +146,18 @@ async fn printed_map() -> Result<String> {
     Ok(finish(count.to_string()).await?)
 }
 
+#[step]
+async fn read_set(of: HashSet<String>) -> usize {
+    of.len()
+}
+
+#[flow]
+async fn set_of_texts() -> Result<String> {
+    let of: HashSet<_> = ('a'..='j').map(String::from).collect();
+    let count = read_set(of).await?;
+    Ok(finish(count.to_string()).await?)
+}
+
 #[data]
 struct Skipped {
     name: String,
@@ -160,6 +166,7 @@ struct Skipped {
 
 #[step]
 async fn describe_skipped(of: Skipped) -> String {
+    assert_ne!(of.name, of.cached);
     of.name
 }
 
@@ -230,6 +237,21 @@ async fn step_input_added() -> Result<String> {
 }
 
 #[step]
+async fn tell(text: String, #[input(default = "dry")] tone: String) -> String {
+    format!("{text}, {tone}")
+}
+
+#[flow]
+async fn default_of_a_step_changed() -> Result<String> {
+    Ok(finish(tell("rain").await?).await?)
+}
+
+#[flow]
+async fn default_of_a_flow_changed(#[input(default = "dry")] tone: String) -> Result<String> {
+    Ok(finish(opening(tone).await?).await?)
+}
+
+#[step]
 async fn join(left: String, right: String) -> String {
     left + &right
 }
@@ -247,42 +269,4 @@ async fn say(text: String) -> String {
 #[flow]
 async fn step_input_renamed() -> Result<String> {
     Ok(finish(say("rain").await?).await?)
-}
-
-#[flow]
-async fn flow_input_removed(text: String, tone: String) -> Result<String> {
-    assert_eq!(tone, "dry");
-    Ok(finish(opening(text).await?).await?)
-}
-
-#[flow]
-async fn flow_input_added(text: String) -> Result<String> {
-    Ok(finish(opening(text).await?).await?)
-}
-
-#[flow]
-async fn flow_input_required(text: String) -> Result<String> {
-    Ok(finish(opening(text).await?).await?)
-}
-
-#[flow]
-async fn flow_input_of_another_type(count: String) -> Result<String> {
-    Ok(finish(opening(count).await?).await?)
-}
-
-#[flow]
-async fn flow_input_that_still_fits(count: u8) -> Result<String> {
-    Ok(finish(opening(count.to_string()).await?).await?)
-}
-
-#[data]
-struct Parcel {
-    weight: u8,
-    to: String,
-}
-
-#[flow]
-async fn flow_struct_with_another_field(parcel: Parcel) -> Result<String> {
-    assert_eq!(parcel.weight, 2);
-    Ok(finish(opening(parcel.to).await?).await?)
 }

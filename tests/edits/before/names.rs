@@ -13,6 +13,7 @@ pub(crate) fn add(start: &mut Start) {
     start.add(flow_renamed());
     start.add(sub_flow_renamed_by_name());
     start.add(sub_flow_renamed());
+    start.add(sub_flow_renamed_half_way());
     start.add(flow_of_another_version());
 }
 
@@ -76,4 +77,15 @@ async fn sub_flow_renamed() -> Result<String> {
 #[flow]
 async fn flow_of_another_version() -> Result<String> {
     Ok(finish(opening("rain").await?).await?)
+}
+
+#[flow]
+async fn old_half(text: String) -> Result<String> {
+    Ok(finish(opening(text).await?).await?)
+}
+
+#[flow]
+async fn sub_flow_renamed_half_way() -> Result<String> {
+    let first = closing("snow").await?;
+    Ok(old_half(first).await?)
 }

@@ -1,9 +1,9 @@
-//! Output types, before.
+//! Output types of model steps, before.
 
 use flow_engine::prelude::*;
 
 use crate::Start;
-use crate::model::Answer;
+use crate::model::{Answer, DOWN};
 use crate::steps::{closing, finish};
 
 pub(crate) const ANSWERS: &[Answer] = &[
@@ -23,6 +23,9 @@ pub(crate) const ANSWERS: &[Answer] = &[
     ("write_json", r#"{"stars": 4}"#),
     ("write_words", "four stars"),
     ("write_struct", r#"{"stars": 4}"#),
+    ("try_it", DOWN),
+    ("try_reworded", DOWN),
+    ("try_typed", DOWN),
     ("rate_badly", r#"{"stars": "four"}"#),
     ("rate_in_part", r#"{"stars": 4}"#),
 ];
@@ -43,11 +46,7 @@ pub(crate) fn add(start: &mut Start) {
     start.add(text_made_struct());
     start.add(words_made_struct());
     start.add(struct_made_text());
-    start.add(handled_answer_fits_now());
     start.add(sub_flow_output_changed());
-    start.add(task_output_compatible());
-    start.add(task_output_lost_a_field());
-    start.add(task_output_incompatible());
 }
 
 #[data]
@@ -245,23 +244,6 @@ async fn struct_made_text() -> Result<String> {
 }
 
 #[data]
-struct Badly {
-    stars: u8,
-}
-
-#[step(prompt = "../prompts/text.md")]
-async fn rate_badly(text: String) -> Badly;
-
-#[flow]
-async fn handled_answer_fits_now() -> Result<String> {
-    let stars = match rate_badly("rain").await {
-        Ok(rating) => rating.stars.to_string(),
-        Err(_) => "no".to_owned(),
-    };
-    Ok(finish(format!("{stars} stars")).await?)
-}
-
-#[data]
 struct InPart {
     stars: u8,
 }
@@ -278,56 +260,4 @@ async fn rating_part(text: String) -> Result<InPart> {
 async fn sub_flow_output_changed() -> Result<String> {
     let rating = rating_part("rain").await?;
     Ok(finish(closing(format!("{}", rating.stars)).await?).await?)
-}
-
-#[data]
-#[derive(Default)]
-struct Measured {
-    length: usize,
-}
-
-#[step]
-async fn measure(text: String) -> Measured {
-    serde_json::from_str(&text).unwrap()
-}
-
-#[flow]
-async fn task_output_compatible() -> Result<String> {
-    let measured = measure(r#"{"length": 4, "unit": "m"}"#).await?;
-    Ok(finish(format!("{}", measured.length)).await?)
-}
-
-#[data]
-#[derive(Default)]
-struct MeasuredLess {
-    length: usize,
-    unit: String,
-}
-
-#[step]
-async fn measure_less(text: String) -> MeasuredLess {
-    serde_json::from_str(&text).unwrap()
-}
-
-#[flow]
-async fn task_output_lost_a_field() -> Result<String> {
-    let measured = measure_less(r#"{"length": 4, "unit": "m"}"#).await?;
-    Ok(finish(format!("{}", measured.length)).await?)
-}
-
-#[data]
-#[derive(Default)]
-struct MeasuredOther {
-    length: usize,
-}
-
-#[step]
-async fn measure_other(text: String) -> MeasuredOther {
-    serde_json::from_str(&text).unwrap()
-}
-
-#[flow]
-async fn task_output_incompatible() -> Result<String> {
-    let measured = measure_other(r#"{"length": 4}"#).await?;
-    Ok(finish(format!("{}", measured.length)).await?)
 }

@@ -18,6 +18,7 @@ pub(crate) fn add(start: &mut Start) {
     start.add(attribute_of_another_model());
     start.add(model_said_in_front_matter_too());
     start.add(engine_of_another_model());
+    start.add(documented_anew());
     start.add(reworded_for_another_input());
 }
 
@@ -126,4 +127,16 @@ async fn reword_other(text: String) -> String;
 #[flow]
 async fn reworded_for_another_input() -> Result<String> {
     Ok(finish(reword_other("rain").await?).await?)
+}
+
+/// Document.
+#[step(prompt = "../prompts/text.md")]
+async fn document(
+    /// The text
+    text: String,
+) -> String;
+
+#[flow]
+async fn documented_anew() -> Result<String> {
+    Ok(finish(document("rain").await?).await?)
 }

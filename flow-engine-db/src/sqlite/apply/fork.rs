@@ -12,6 +12,7 @@ pub(super) fn insert(connection: &mut SqliteConnection, fork: &NewFork) -> Query
             dsl::forked_from.eq(Id(fork.forked_from)),
             dsl::from_step.eq(fork.from_step.as_deref()),
             dsl::model.eq(fork.model.as_deref()),
+            dsl::inherited_model.eq(fork.inherited_model.as_deref()),
         ))
         .on_conflict(dsl::run_id)
         .do_nothing()

@@ -66,6 +66,7 @@ fn insert_row(
                 dsl::compared_with.eq(step.compared_with.map(Id)),
                 dsl::origin_run_id.eq(step.origin_run_id.map(Id)),
                 dsl::cache_key.eq(step.cache_key.as_deref()),
+                dsl::previous_key.eq(step.previous_key.as_deref()),
             ),
         ))
         .on_conflict(dsl::id)

@@ -125,17 +125,22 @@ fn read_cached_step(
 }
 
 fn read_fork(connection: &mut SqliteConnection, run: Uuid) -> QueryResult<Option<RunFork>> {
-    let row: Option<(Id, Id, Option<String>, Option<String>)> = flow_forks::table
+    let row: Option<ForkRow> = flow_forks::table
         .find(Id(run))
         .first(connection)
         .optional()?;
-    Ok(row.map(|(run_id, forked_from, from_step, model)| RunFork {
-        run_id: run_id.0,
-        forked_from: forked_from.0,
-        from_step,
-        model,
-    }))
+    Ok(row.map(
+        |(run_id, forked_from, from_step, model, inherited_model)| RunFork {
+            run_id: run_id.0,
+            forked_from: forked_from.0,
+            from_step,
+            model,
+            inherited_model,
+        },
+    ))
 }
+
+type ForkRow = (Id, Id, Option<String>, Option<String>, Option<String>);
 
 #[cfg(test)]
 mod tests {

@@ -11,6 +11,7 @@ fn fork(run: Uuid, origin: Uuid) -> NewFork {
         forked_from: origin,
         from_step: Some("summarize".to_owned()),
         model: Some("gpt-5".to_owned()),
+        inherited_model: Some("gpt-4".to_owned()),
     }
 }
 
@@ -32,6 +33,7 @@ pub(crate) async fn where_a_run_was_forked_from_is_read_back(db: Fresh) {
     let options = NewFork {
         from_step: None,
         model: None,
+        inherited_model: None,
         ..fork(plain, origin)
     };
     store.submit(vec![options.into()]).await.unwrap();
@@ -40,6 +42,7 @@ pub(crate) async fn where_a_run_was_forked_from_is_read_back(db: Fresh) {
     assert_eq!((read.run_id, read.forked_from), (run, origin));
     assert_eq!(read.from_step.as_deref(), Some("summarize"));
     assert_eq!(read.model.as_deref(), Some("gpt-5"));
+    assert_eq!(read.inherited_model.as_deref(), Some("gpt-4"));
     let read = store.fork(plain).await.unwrap().unwrap();
     assert_eq!(
         (read.run_id, read.from_step, read.model),

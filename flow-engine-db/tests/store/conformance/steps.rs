@@ -23,6 +23,7 @@ fn full(run: Uuid, request: Option<Uuid>) -> (NewStep, StepFinish, Value) {
         compared_with: Some(Uuid::from_u128(7)),
         origin_run_id: Some(Uuid::from_u128(8)),
         cache_key: Some("ee".to_owned()),
+        previous_key: Some("ff".to_owned()),
         ..rows::step(run, 5)
     };
     let finish = StepFinish {
@@ -64,6 +65,7 @@ fn full(run: Uuid, request: Option<Uuid>) -> (NewStep, StepFinish, Value) {
         "compared_with": Uuid::from_u128(7),
         "origin_run_id": Uuid::from_u128(8),
         "cache_key": "ee",
+        "previous_key": "ff",
     });
     (new, finish, read)
 }

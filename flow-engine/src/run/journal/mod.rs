@@ -4,14 +4,16 @@ mod multiset;
 mod reason;
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use flow_engine_db::{FlowRun, JournalStep, StepStatus};
+use flow_engine_db::{FlowRun, JournalStep, RequestStatus, StepStatus};
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
 use crate::identity::{ALGORITHM, Hash, Identity};
 use crate::lock::lock;
-use multiset::Multiset;
+use multiset::{At, Multiset};
 pub(crate) use reason::Miss;
 pub use reason::MissReason;
 use reason::Unanswered;
@@ -44,6 +46,18 @@ pub(crate) struct Wanted<'a> {
     pub(crate) prompt_id: Option<&'a str>,
     pub(crate) model: Option<&'a str>,
     pub(crate) asks_model: bool,
+    pub(crate) scope: &'a str,
+    /// The key of the step that returned before, in that scope.
+    pub(crate) previous: Option<&'a str>,
+}
+
+impl Wanted<'_> {
+    fn at(&self) -> At<'_> {
+        At {
+            scope: self.scope,
+            previous: self.previous,
+        }
+    }
 }
 
 /// What the journal has for a call.
@@ -69,8 +83,15 @@ pub(crate) struct Journal {
     by_content: HashMap<String, Vec<usize>>,
     /// Steps without an output whose model has answered, by what they read.
     answered: HashMap<String, Vec<usize>>,
+    /// What a fork runs again: name and content.
+    left_out: HashSet<(String, String)>,
     state: Mutex<State>,
+    /// Counts what changes the answers to others: completions taken, scopes entered and left.
+    asked: AtomicUsize,
 }
+
+/// For how many turns of the executor nothing may be asked for until all count as having asked.
+const CALM: u32 = 16;
 
 #[derive(Debug, Default)]
 struct State {
@@ -96,12 +117,19 @@ impl Journal {
         let mut completions = HashSet::new();
         let mut by_content: HashMap<String, Vec<usize>> = HashMap::new();
         let mut answered: HashMap<String, Vec<usize>> = HashMap::new();
+        let mut left_out = HashSet::new();
+        let read: HashSet<Uuid> = rows
+            .iter()
+            .filter(|row| row.step.status == StepStatus::Completed)
+            .filter_map(|row| row.step.llm_request_id)
+            .collect();
         for (place, row) in rows.iter().enumerate() {
-            let has_output = row.step.status == StepStatus::Completed;
-            if let (Some(content), Some(_), false) =
-                (&row.step.content_hash, row.step.llm_request_id, has_output)
-            {
-                answered.entry(content.clone()).or_default().push(place);
+            if let Some(content) = row.step.content_hash.clone() {
+                if row.origin == Origin::LeftOut {
+                    left_out.insert((row.step.step_name.clone(), content));
+                } else if holds_an_answer(&row.step, &read) {
+                    answered.entry(content).or_default().push(place);
+                }
             }
             let is_completion = match row.step.status {
                 _ if row.origin == Origin::LeftOut => false,
@@ -116,7 +144,11 @@ impl Journal {
             ) else {
                 continue;
             };
-            state.completions.insert(place, key, scope_of(row));
+            let at = At {
+                scope: scope_of(row),
+                previous: row.step.previous_key.as_deref(),
+            };
+            state.completions.insert(place, key, at);
             completions.insert(place);
             let succeeded = row.step.status == StepStatus::Completed;
             if let (Some(content), true) = (&row.step.content_hash, succeeded) {
@@ -128,30 +160,81 @@ impl Journal {
             completions,
             by_content,
             answered,
+            left_out,
             state: Mutex::new(state),
+            asked: AtomicUsize::new(0),
         }
     }
 
     /// Takes what is recorded for a call.
-    pub(crate) fn take(&self, wanted: &Wanted<'_>, scope: &str) -> Option<Found> {
-        let mut state = lock(&self.state);
+    ///
+    /// What was called elsewhere is taken only when all who are ready have asked: a replay comes to its calls in another
+    /// order, and who recorded something should get it.
+    pub(crate) async fn take(&self, wanted: &Wanted<'_>) -> Option<Found> {
         let key = wanted.identity.key.to_string();
-        self.take_key(&mut state, &key, scope)
+        let at = wanted.at();
+        if let Some(row) = self.take_key(&mut lock(&self.state), |all| all.take_exactly(&key, at)) {
+            return Some(Found::Same(row));
+        }
+        let content = wanted.identity.content.to_string();
+        let may_find = lock(&self.state).completions.has(&key)
+            || self.by_content.contains_key(&content)
+            || self.answered.contains_key(&content);
+        if !may_find {
+            return None;
+        }
+        self.all_have_asked().await;
+        let mut state = lock(&self.state);
+        self.take_key(&mut state, |all| all.take(&key, at))
             .map(Found::Same)
             .or_else(|| {
-                let row = self.take_content(&mut state, wanted, scope)?;
+                let row = self.take_content(&mut state, wanted, &content)?;
                 Some(Found::OtherSchema(row))
             })
-            .or_else(|| Some(Found::Answer(self.take_answer(&mut state, wanted, &key)?)))
+            .or_else(|| {
+                let row = self.take_answer(&mut state, wanted, &key, &content)?;
+                Some(Found::Answer(row))
+            })
     }
 
-    /// Says why nothing is recorded for a call.
-    pub(crate) fn explain(&self, wanted: &Wanted<'_>, scope: &str) -> Miss {
-        self.explain_in(&mut lock(&self.state), wanted, scope)
+    /// Whether a completion of this very call is left.
+    pub(crate) fn has(&self, identity: Identity) -> bool {
+        lock(&self.state).completions.has(&identity.key.to_string())
     }
 
-    fn take_key(&self, state: &mut State, key: &str, scope: &str) -> Option<Arc<Row>> {
-        let place = state.completions.take(key, scope)?;
+    /// Whether a fork is to run this call again, whatever is recorded of it.
+    pub(crate) fn leaves_out(&self, name: &str, identity: Identity) -> bool {
+        self.left_out
+            .contains(&(name.to_owned(), identity.content.to_string()))
+    }
+
+    /// Waits until nothing more is asked for: hits take no time, so that everyone who can go on has come to a call that is
+    /// not recorded.
+    async fn all_have_asked(&self) {
+        let mut calm = 0;
+        let mut asked = self.asked.load(Ordering::Relaxed);
+        while calm < CALM {
+            tokio::task::yield_now().await;
+            let now = self.asked.load(Ordering::Relaxed);
+            calm = if now == asked { calm + 1 } else { 0 };
+            asked = now;
+        }
+    }
+
+    /// Says why nothing is recorded for a call, which is then executed.
+    pub(crate) fn explain(&self, wanted: &Wanted<'_>) -> Miss {
+        let mut state = lock(&self.state);
+        state.completions.goes_on(wanted.scope);
+        self.explain_in(&mut state, wanted)
+    }
+
+    fn take_key(
+        &self,
+        state: &mut State,
+        take: impl FnOnce(&mut Multiset) -> Option<usize>,
+    ) -> Option<Arc<Row>> {
+        let place = take(&mut state.completions)?;
+        self.asked.fetch_add(1, Ordering::Relaxed);
         state.taken.insert(place);
         Some(Arc::clone(&self.rows[place]))
     }
@@ -160,18 +243,27 @@ impl Journal {
         &self,
         state: &mut State,
         wanted: &Wanted<'_>,
-        scope: &str,
+        content: &str,
     ) -> Option<Arc<Row>> {
-        let equal = self.by_content.get(&wanted.identity.content.to_string())?;
-        equal
+        self.by_content
+            .get(content)?
             .iter()
             .map(|place| &self.rows[*place].step)
             .filter(|step| differs_in_schema_only(step, wanted))
-            .find_map(|step| self.take_key(state, step.call_key.as_deref()?, scope))
+            .find_map(|step| {
+                let key = step.call_key.as_deref()?;
+                self.take_key(state, |all| all.take(key, wanted.at()))
+            })
     }
 
-    fn take_answer(&self, state: &mut State, wanted: &Wanted<'_>, key: &str) -> Option<Arc<Row>> {
-        let equal = self.answered.get(&wanted.identity.content.to_string())?;
+    fn take_answer(
+        &self,
+        state: &mut State,
+        wanted: &Wanted<'_>,
+        key: &str,
+        content: &str,
+    ) -> Option<Arc<Row>> {
+        let equal = self.answered.get(content)?;
         let place = equal.iter().copied().find(|place| {
             let step = &self.rows[*place].step;
             // An answer that failed would fail the same way.
@@ -187,13 +279,24 @@ impl Journal {
 
     /// Gives back a [`Found::Answer`] that is none.
     pub(crate) fn give_back(&self, row: &Row) {
-        let place = self
-            .rows
-            .iter()
-            .position(|other| other.step.id == row.step.id);
-        if let Some(place) = place {
+        if let Some(place) = self.place_of(row) {
             lock(&self.state).taken.remove(&place);
         }
+    }
+
+    /// Counts a step as not used, since what it holds cannot be read: it explains why a call has to run.
+    pub(crate) fn unused(&self, row: &Row) {
+        if let Some(place) = self.place_of(row) {
+            let mut state = lock(&self.state);
+            state.taken.remove(&place);
+            state.unanswered.explains(place);
+        }
+    }
+
+    fn place_of(&self, row: &Row) -> Option<usize> {
+        self.rows
+            .iter()
+            .position(|other| other.step.id == row.step.id)
     }
 
     /// Takes the sub-run that an earlier execution recorded in this scope.
@@ -202,10 +305,12 @@ impl Journal {
     }
 
     pub(super) fn enter(&self, scope: &str) {
+        self.asked.fetch_add(1, Ordering::Relaxed);
         lock(&self.state).completions.enter(scope);
     }
 
     pub(super) fn leave(&self, scope: &str) {
+        self.asked.fetch_add(1, Ordering::Relaxed);
         lock(&self.state).completions.leave(scope);
     }
 
@@ -218,6 +323,20 @@ impl Journal {
             .map(|place| Arc::clone(&self.rows[place]))
             .collect()
     }
+}
+
+/// Whether a step without an output may have been answered, by a request that no other step has read.
+fn holds_an_answer(step: &JournalStep, read: &HashSet<Uuid>) -> bool {
+    let Some(request) = step.llm_request_id else {
+        return false;
+    };
+    let may_hold = match step.status {
+        StepStatus::Completed => false,
+        StepStatus::Failed => true,
+        // It was cut off.
+        _ => step.request_status == Some(RequestStatus::Succeeded),
+    };
+    may_hold && !read.contains(&request)
 }
 
 fn scope_of(row: &Row) -> &str {

@@ -3,37 +3,55 @@
 //! The completions of a run are a multiset: for each key, those recorded, in the order in which they started. A call takes
 //! the first of its key that no earlier call of this execution took:
 //!
-//! 1. from its own scope (sub-flow call, branch of a `map`);
-//! 2. else from any scope of the run, unless that scope is *held*: this execution is inside of it, in another branch,
-//!    where the completion is about to be asked for.
+//! 1. the one that was called where this call is: in the same scope (sub-flow call, branch), after the same step;
+//! 2. else, once all who are ready to have asked (see [`Journal`](super::Journal)), one from its own scope;
+//! 3. else one from any scope of the run, unless that scope is *held*: another branch is inside of it, and is about to ask
+//!    for what it recorded.
 //!
-//! None left is a miss. Scope is a preference and never a part of the key: code that moves between scopes keeps its results.
-//! Calls of one key are exchangeable, since the key covers all that a step reads; so a miss can cost money, but a hit is
-//! never another call's value.
+//! None left is a miss. Where a call was made is a preference and never a part of the key: code that moves keeps its
+//! results. Calls of one key are exchangeable, since the key covers all that a step reads; so a miss can cost money, but a
+//! hit is never another call's value.
 
 use std::collections::HashMap;
+
+/// Where a call is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct At<'a> {
+    pub(super) scope: &'a str,
+    /// The key of the step that returned before, in that scope.
+    pub(super) previous: Option<&'a str>,
+}
 
 /// The recorded completions of a run, by key. A completion is known by its place in the order of starts.
 #[derive(Debug, Default)]
 pub(super) struct Multiset {
     by_key: HashMap<String, Vec<Completion>>,
-    /// The scopes that this execution is inside of, and how often.
-    held: HashMap<String, usize>,
+    /// The scopes that this execution is inside of.
+    held: HashMap<String, Held>,
 }
 
 #[derive(Debug)]
 struct Completion {
     place: usize,
     scope: String,
+    previous: Option<String>,
     taken: bool,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    times: usize,
+    /// It has come to what is not recorded: so what comes after that in it is not either.
+    is_past: bool,
 }
 
 impl Multiset {
     /// Adds a completion; in start order.
-    pub(super) fn insert(&mut self, place: usize, key: &str, scope: &str) {
+    pub(super) fn insert(&mut self, place: usize, key: &str, at: At<'_>) {
         let completion = Completion {
             place,
-            scope: scope.to_owned(),
+            scope: at.scope.to_owned(),
+            previous: at.previous.map(str::to_owned),
             taken: false,
         };
         self.by_key
@@ -42,32 +60,64 @@ impl Multiset {
             .push(completion);
     }
 
-    /// Takes the completion that a call of `key` in `scope` gets.
-    pub(super) fn take(&mut self, key: &str, scope: &str) -> Option<usize> {
-        let Self { by_key, held } = self;
-        let completions = by_key.get_mut(key)?;
-        let own = completions
-            .iter()
-            .position(|completion| !completion.taken && completion.scope == scope);
-        let found = own.or_else(|| {
-            completions.iter().position(|completion| {
-                !completion.taken && !is_held(held, &completion.scope, scope)
+    /// Whether a call of `key` could get anything.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.by_key
+            .get(key)
+            .is_some_and(|completions| completions.iter().any(|completion| !completion.taken))
+    }
+
+    /// Takes the completion that was called where this call is.
+    pub(super) fn take_exactly(&mut self, key: &str, at: At<'_>) -> Option<usize> {
+        self.take_if(key, |_, completion| {
+            completion.scope == at.scope && completion.previous.as_deref() == at.previous
+        })
+    }
+
+    /// Takes the completion that is left for a call, when nobody else is about to ask.
+    pub(super) fn take(&mut self, key: &str, at: At<'_>) -> Option<usize> {
+        self.take_exactly(key, at)
+            .or_else(|| self.take_if(key, |_, completion| completion.scope == at.scope))
+            .or_else(|| {
+                self.take_if(key, |held, completion| {
+                    !is_held(held, &completion.scope, at.scope)
+                })
             })
-        })?;
-        completions[found].taken = true;
-        Some(completions[found].place)
+    }
+
+    fn take_if(
+        &mut self,
+        key: &str,
+        fits: impl Fn(&HashMap<String, Held>, &Completion) -> bool,
+    ) -> Option<usize> {
+        let Self { by_key, held } = self;
+        let completion = by_key
+            .get_mut(key)?
+            .iter_mut()
+            .find(|completion| !completion.taken && fits(held, completion))?;
+        completion.taken = true;
+        Some(completion.place)
     }
 
     /// This execution goes into a scope.
     pub(super) fn enter(&mut self, scope: &str) {
-        *self.held.entry(scope.to_owned()).or_default() += 1;
+        self.held.entry(scope.to_owned()).or_default().times += 1;
+    }
+
+    /// It executes something in a scope that is not recorded.
+    pub(super) fn goes_on(&mut self, scope: &str) {
+        for outer in and_outer(scope) {
+            if let Some(held) = self.held.get_mut(outer) {
+                held.is_past = true;
+            }
+        }
     }
 
     /// It has left the scope: what is left in it is free.
     pub(super) fn leave(&mut self, scope: &str) {
-        if let Some(count) = self.held.get_mut(scope) {
-            *count -= 1;
-            if *count == 0 {
+        if let Some(held) = self.held.get_mut(scope) {
+            held.times -= 1;
+            if held.times == 0 {
                 self.held.remove(scope);
             }
         }
@@ -79,9 +129,13 @@ impl Multiset {
     }
 }
 
-fn is_held(held: &HashMap<String, usize>, scope: &str, asking: &str) -> bool {
-    // What the asking call is inside of itself keeps nothing from it.
-    and_outer(scope).any(|outer| !is_within(asking, outer) && held.contains_key(outer))
+fn is_held(held: &HashMap<String, Held>, scope: &str, asking: &str) -> bool {
+    and_outer(scope).any(|outer| {
+        // What the asking call is inside of keeps nothing from it, and no more does its twin: which of two equal scopes
+        // is counted first is chance.
+        !and_outer(asking).any(|inside| uncounted(inside) == uncounted(outer))
+            && held.get(outer).is_some_and(|held| !held.is_past)
+    })
 }
 
 /// A scope and those around it, innermost first: `a/b`, `a`.
@@ -92,51 +146,82 @@ fn and_outer(scope: &str) -> impl Iterator<Item = &str> {
     .filter(|scope| !scope.is_empty())
 }
 
-fn is_within(scope: &str, outer: &str) -> bool {
-    scope
-        .strip_prefix(outer)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+/// A scope without the count that tells it from its equals: `map(1)` for `map(1)#2`.
+fn uncounted(scope: &str) -> &str {
+    match scope.rsplit_once('#') {
+        Some((equal, count)) if count.bytes().all(|digit| digit.is_ascii_digit()) => equal,
+        _ => scope,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Completions as `(key, scope)`, in start order.
-    fn recorded(completions: &[(&str, &str)]) -> Multiset {
+    fn at(scope: &str) -> At<'_> {
+        At {
+            scope,
+            previous: None,
+        }
+    }
+
+    fn after<'a>(scope: &'a str, previous: &'a str) -> At<'a> {
+        At {
+            scope,
+            previous: Some(previous),
+        }
+    }
+
+    /// Completions as `(key, where)`, in start order.
+    fn recorded(completions: &[(&str, At<'_>)]) -> Multiset {
         let mut multiset = Multiset::default();
-        for (place, (key, scope)) in completions.iter().enumerate() {
-            multiset.insert(place, key, scope);
+        for (place, (key, at)) in completions.iter().enumerate() {
+            multiset.insert(place, key, *at);
         }
         multiset
     }
 
     #[test]
     fn a_call_takes_the_completion_of_its_key_once() {
-        let mut journal = recorded(&[("k", "")]);
-        assert_eq!(journal.take("k", ""), Some(0));
-        assert_eq!(journal.take("k", ""), None, "none is left: a miss");
-        assert_eq!(journal.take("other", ""), None);
+        let mut journal = recorded(&[("k", at(""))]);
+        assert!(journal.has("k") && !journal.has("other"));
+        assert_eq!(journal.take("k", at("")), Some(0));
+        assert_eq!(journal.take("k", at("")), None, "none is left: a miss");
+        assert!(!journal.has("k"));
     }
 
     #[test]
     fn equal_calls_take_equal_completions_in_start_order() {
-        let mut journal = recorded(&[("k", ""), ("other", ""), ("k", "")]);
+        let mut journal = recorded(&[("k", at("")), ("other", at("")), ("k", at(""))]);
         assert_eq!(
-            [journal.take("k", ""), journal.take("k", "")],
+            [journal.take("k", at("")), journal.take("k", at(""))],
             [Some(0), Some(2)]
         );
     }
 
     #[test]
-    fn a_call_prefers_what_its_own_scope_recorded() {
-        let mut journal = recorded(&[("k", "a"), ("k", "b")]);
-        assert_eq!(journal.take("k", "b"), Some(1));
-        assert_eq!(journal.take("k", "a"), Some(0));
+    fn a_call_takes_what_was_called_where_it_is() {
+        let draws = [("k", after("", "b")), ("k", after("", "a")), ("k", at("s"))];
+        let mut journal = recorded(&draws);
+        assert_eq!(journal.take_exactly("k", after("", "a")), Some(1));
+        assert_eq!(journal.take_exactly("k", at("s")), Some(2));
+        assert_eq!(journal.take_exactly("k", after("", "c")), None);
+        assert_eq!(
+            journal.take("k", after("", "c")),
+            Some(0),
+            "what is left, when all who are ready have asked"
+        );
     }
 
     #[test]
-    fn scope_is_a_preference_a_call_that_moved_keeps_its_result() {
+    fn a_call_prefers_what_its_own_scope_recorded() {
+        let mut journal = recorded(&[("k", at("a")), ("k", after("b", "x"))]);
+        assert_eq!(journal.take("k", at("b")), Some(1));
+        assert_eq!(journal.take("k", at("a")), Some(0));
+    }
+
+    #[test]
+    fn where_is_a_preference_a_call_that_moved_keeps_its_result() {
         for (from, to) in [
             ("", "map(1)"),
             ("map(1)", ""),
@@ -144,9 +229,9 @@ mod tests {
             ("a/b", "a"),
             ("a", "a/b"),
         ] {
-            let mut journal = recorded(&[("k", from)]);
+            let mut journal = recorded(&[("k", after(from, "x"))]);
             assert_eq!(
-                journal.take("k", to),
+                journal.take("k", after(to, "y")),
                 Some(0),
                 "from scope {from:?} to {to:?}"
             );
@@ -155,14 +240,18 @@ mod tests {
 
     #[test]
     fn a_scope_that_another_branch_is_in_keeps_its_completions() {
-        let mut journal = recorded(&[("k", "a"), ("k", "a/deep")]);
+        let mut journal = recorded(&[("k", at("a")), ("k", at("a/deep"))]);
         journal.enter("a");
         journal.enter("b");
-        assert_eq!(journal.take("k", "b"), None, "`a` is about to ask for them");
-        assert_eq!(journal.take("k", ""), None);
-        assert_eq!(journal.take("k", "a"), Some(0));
         assert_eq!(
-            journal.take("k", "a"),
+            journal.take("k", at("b")),
+            None,
+            "`a` is about to ask for them"
+        );
+        assert_eq!(journal.take("k", at("")), None);
+        assert_eq!(journal.take("k", at("a")), Some(0));
+        assert_eq!(
+            journal.take("k", at("a")),
             Some(1),
             "what is below belongs to who is above"
         );
@@ -170,27 +259,51 @@ mod tests {
 
     #[test]
     fn a_scope_that_was_left_gives_what_it_did_not_use() {
-        let mut journal = recorded(&[("k", "a")]);
+        let mut journal = recorded(&[("k", at("a"))]);
         journal.enter("a");
         journal.enter("a");
         journal.leave("a");
         assert_eq!(
-            journal.take("k", "b"),
+            journal.take("k", at("b")),
             None,
             "entered twice, it was left once"
         );
         journal.leave("a");
-        assert_eq!(journal.take("k", "b"), Some(0));
+        assert_eq!(journal.take("k", at("b")), Some(0));
     }
 
     #[test]
-    fn what_is_around_a_call_keeps_nothing_from_it() {
-        let mut journal = recorded(&[("k", "outer"), ("k", "outer")]);
-        journal.enter("outer");
-        journal.enter("outer/map(1)");
-        assert_eq!(journal.take("k", "outer/map(1)"), Some(0));
+    fn a_scope_that_is_past_what_it_recorded_keeps_nothing() {
+        let mut journal = recorded(&[("k", at("a")), ("k", at("a/b")), ("k", at("c"))]);
+        for scope in ["a", "a/b", "c"] {
+            journal.enter(scope);
+        }
+        journal.goes_on("a/b");
         assert_eq!(
-            journal.take("k", "outer2"),
+            [journal.take("k", at("x")), journal.take("k", at("x"))],
+            [Some(0), Some(1)]
+        );
+        assert_eq!(journal.take("k", at("x")), None, "`c` still asks");
+    }
+
+    #[test]
+    fn what_is_around_a_call_keeps_nothing_from_it_and_its_twin_neither() {
+        let mut journal = recorded(&[
+            ("k", at("outer")),
+            ("k", at("map(1)#2")),
+            ("k", at("outer")),
+        ]);
+        for scope in ["outer", "outer/map(1)", "map(1)", "map(1)#2"] {
+            journal.enter(scope);
+        }
+        assert_eq!(journal.take("k", at("outer/map(1)")), Some(0));
+        assert_eq!(
+            journal.take("k", at("map(1)")),
+            Some(1),
+            "which of two equal branches is the second is chance"
+        );
+        assert_eq!(
+            journal.take("k", at("outer2")),
             None,
             "a longer name is not inside"
         );

@@ -91,6 +91,10 @@ pub(super) struct Unanswered {
 }
 
 impl Unanswered {
+    pub(super) fn explains(&mut self, place: usize) {
+        self.used.insert(place);
+    }
+
     fn index(&mut self, rows: &[Arc<Row>]) {
         if std::mem::replace(&mut self.indexed, true) {
             return;
@@ -118,7 +122,7 @@ impl Unanswered {
 impl Journal {
     /// Finds the recorded step that is most like a call that missed: with the same content, else the same inputs, else
     /// the first of its name where the call is made.
-    pub(super) fn explain_in(&self, state: &mut State, wanted: &Wanted<'_>, scope: &str) -> Miss {
+    pub(super) fn explain_in(&self, state: &mut State, wanted: &Wanted<'_>) -> Miss {
         state.unanswered.index(&self.rows);
         let all = &state.unanswered;
         let name = wanted.name.to_owned();
@@ -128,7 +132,7 @@ impl Journal {
             places?.iter().copied().find(|place| {
                 !state.taken.contains(place)
                     && !all.used.contains(place)
-                    && (!near || is_near(state, scope_of(&self.rows[*place]), scope))
+                    && (!near || is_near(state, scope_of(&self.rows[*place]), wanted.scope))
             })
         };
         let found = first(all.by_content.get(&content), false)
@@ -144,7 +148,7 @@ impl Journal {
         let Some((place, reason)) = found else {
             return Miss::first_time();
         };
-        state.unanswered.used.insert(place);
+        state.unanswered.explains(place);
         Miss {
             reason,
             compared_with: Some(Arc::clone(&self.rows[place])),
