@@ -149,7 +149,11 @@ async fn newsletter_goes_on_after_a_crash_and_asks_only_for_the_rest() {
     let program = env!("CARGO_BIN_EXE_newsletter");
     let (calm, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let undisturbed = run(program, calm.path(), &[]);
-    assert!(undisturbed.status.success(), "{}", text(&undisturbed.stderr));
+    assert!(
+        undisturbed.status.success(),
+        "{}",
+        text(&undisturbed.stderr)
+    );
     let (_, runs) = history(calm.path()).await;
     let whole = &runs[0];
 
@@ -198,7 +202,10 @@ async fn newsletter_goes_on_after_a_crash_and_asks_only_for_the_rest() {
     let newsletter = |printed: &str| {
         let (subject, rest) = printed.split_once(" UTC\n").unwrap();
         let (teasers, _) = rest.split_once("\ntokens ").unwrap();
-        (subject.lines().nth_back(1).map(str::to_owned), teasers.to_owned())
+        (
+            subject.lines().nth_back(1).map(str::to_owned),
+            teasers.to_owned(),
+        )
     };
     assert_eq!(newsletter(&printed), newsletter(&text(&undisturbed.stdout)));
     assert_eq!(printed.matches("recorded  write_teaser\n").count(), 3);

@@ -49,9 +49,8 @@ impl Reference {
 
     /// Holds a story to everything that is promised.
     pub(crate) fn check(&self, story: &Story) -> Cost {
-        let Story {
-            name, lives, end, ..
-        } = story;
+        let Story { lives, end, .. } = story;
+        let name = &format!("{:?}", story.plot);
         let last = &lives.last().unwrap().left;
         let found = &lives.last().unwrap().found;
         if found
@@ -78,11 +77,17 @@ impl Reference {
         sums_are_right(name, last);
         times_are_one(name, last);
         answers_are_taken_once(name, last);
+        rows_are_in_order(name, last);
         for life in lives {
             self.check_life(name, life);
             kept(name, &life.left, last);
         }
         self.cost(lives)
+    }
+
+    /// How many steps of the root run were finished.
+    pub(crate) fn progress(&self) -> i32 {
+        self.disk.root().unwrap().step_progress
     }
 
     /// What a life could not find in its journal.
@@ -194,6 +199,15 @@ fn answers_are_taken_once(name: &str, disk: &Disk) {
     answers.sort_unstable();
     answers.dedup();
     assert_eq!(count, answers.len(), "{name}: an answer was taken twice");
+}
+
+/// Rows are numbered on, and no code has changed.
+fn rows_are_in_order(name: &str, disk: &Disk) {
+    let mut numbers = BTreeSet::new();
+    for step in &disk.steps {
+        let is_new = numbers.insert((step.flow_run_id, step.step_order));
+        assert!(is_new && step.hit_note.is_none(), "{name}: {step:?}");
+    }
 }
 
 /// A row that has completed stays as it is.

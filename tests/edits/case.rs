@@ -160,9 +160,9 @@ impl Case {
             }
             assert_eq!(&now, recorded, "{context}: what is recorded stays");
         }
-        let notes = self.hits.iter().chain(self.later_notes);
-        let notes: Vec<_> = notes.filter(|hit| hit.contains('(')).collect();
-        assert_eq!(notes, noted.iter().collect::<Vec<_>>(), "{context}");
+        let hits = self.hits.iter().chain(self.later_notes);
+        let with_note: Vec<_> = hits.filter(|hit| hit.contains('(')).collect();
+        assert_eq!(with_note, noted.iter().collect::<Vec<_>>(), "{context}");
 
         let mut reasons = Vec::new();
         // A time or a number that the engine drew is no step of the flow.
@@ -267,9 +267,14 @@ fn shown_miss(miss: &PlannedMiss) -> String {
 
 /// A schema differs in many places, which are shown as one.
 fn shown(step: &str, reason: &str, changes: &[Change]) -> String {
-    let path = |change: &Change| match change.path.starts_with("request.format") {
-        true => "request.format".to_owned(),
-        false => change.path.clone(),
+    let path = |change: &Change| {
+        let is_format = change.path.starts_with("request.format");
+        let path = if is_format {
+            "request.format"
+        } else {
+            &change.path
+        };
+        path.to_owned()
     };
     let mut paths: Vec<_> = changes.iter().map(path).collect();
     paths.dedup();

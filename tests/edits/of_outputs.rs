@@ -84,6 +84,15 @@ async fn two_equal_calls_read_each_its_own_recorded_answer_again() {
 }
 
 #[tokio::test]
+async fn of_two_recorded_answers_the_one_that_fits_is_read_again() {
+    case("one_of_two_answers_fits")
+        .hits(&["rate_with_luck (output schema changed)", "closing"])
+        .unasked(&["rate_with_luck"])
+        .gives("[5]")
+        .await;
+}
+
+#[tokio::test]
 async fn an_answer_to_another_prompt_is_not_read_again() {
     case("schema_and_prompt")
         .runs(&["rate_reworded: prompt changed (request.messages[0].content, request.format)"])

@@ -6,11 +6,15 @@
 )]
 
 mod choices;
+mod choices_together;
+mod drops;
 mod endings;
 mod fan_out;
 mod lab;
 mod maps;
+mod model;
 mod moves;
+mod refused;
 mod resume;
 mod rules;
 mod support;

@@ -27,6 +27,8 @@ async fn of_102_parallel_calls_2_fail_and_exactly_2_run_again() {
     let engine = engine.restarted().await;
     let done = engine.resume(id).await.unwrap();
     assert_eq!(done.output_content, 102);
-    assert_eq!(engine.model.asked()[102..], ["q7", "q99"]);
+    let mut again = engine.model.asked().split_off(102);
+    again.sort();
+    assert_eq!(again, ["q7", "q99"]);
     assert_eq!(engine.run(id).await.status, RunStatus::Completed);
 }

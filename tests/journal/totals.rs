@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use flow_engine::prelude::*;
-use flow_engine::{Error, FlowRun, RunStatus, StepStatus, map, race};
+use flow_engine::{FlowRun, RunStatus, StepStatus, map, race};
 use futures::FutureExt;
 use uuid::Uuid;
 

@@ -52,7 +52,7 @@ fn settled(program: Program, draws: bool) -> Program {
     let all =
         |parts: Vec<Program>, draws| parts.into_iter().map(|part| settled(part, draws)).collect();
     match program {
-        Program::Draw if !draws => Program::Seq(Vec::new()),
+        Program::Draw if !draws && !crate::program::free("draw") => Program::Seq(Vec::new()),
         Program::Seq(parts) => Program::Seq(all(parts, draws)),
         Program::Join(parts) => Program::Join(all(parts, false)),
         Program::Race(parts) => Program::Race(all(parts, false)),

@@ -74,6 +74,8 @@ pub(crate) struct At {
     path: String,
 }
 
+pub(crate) fn free(what: &str) -> bool { std::env::var("T4_FREE").is_ok_and(|f| f.split(',').any(|f| f == what)) }
+
 impl At {
     pub(crate) fn start(unique: bool) -> Self {
         Self {
@@ -94,9 +96,9 @@ impl At {
     /// branches make of their answers may have to run again.
     fn branch(&self, index: usize) -> Self {
         let here = self.step(&format!("j{index}"));
-        let lane = match self.unique {
+        let lane = match self.unique && !free("join") {
             true => format!("{}|{index}", self.lane),
-            false => String::new(),
+            false => self.lane.clone(),
         };
         Self {
             branch: format!("{}|{index}", self.branch),
@@ -110,7 +112,7 @@ impl At {
     fn choice(&self, index: usize) -> Self {
         let here = self.step(&format!("r{index}"));
         Self {
-            lane: format!("!{}", here.path),
+            lane: if free("choice") { format!("{}!{index}", self.lane) } else { format!("!{}", here.path) },
             ..here
         }
     }
@@ -126,9 +128,9 @@ impl At {
 
     /// Inside of a sub-flow.
     fn inside(&self, program: &Program) -> Self {
-        let path = match program.has_choice() {
+        let path = match program.has_choice() && !free("choice") {
             true => format!("{}f", self.path),
-            false => String::new(),
+            false => self.lane.clone(),
         };
         Self {
             branch: String::new(),
@@ -215,7 +217,7 @@ fn execute(program: Program, at: At) -> BoxFuture<'static, Result<Trace>> {
                 let items = items.into_iter().enumerate().map(|(index, item)| Item {
                     at: at.item(index, &item),
                     // See `tests/replay/found.rs` for why.
-                    label: at.branch.clone() + &item,
+                    label: if free("items") { item } else { at.branch.clone() + &item },
                 });
                 let branch = |item: Item| execute((*body).clone(), item.at);
                 Trace::of_all("map", map(items, limit, branch).await?)

@@ -142,7 +142,7 @@ async fn polish(text: String) -> Result<String> {
 async fn polished() -> Result<Vec<String>> {
     let draft = ask("draft").await?;
     let one = polish(draft.clone()).await?;
-    let mut all = map([draft], 2, |text| note(text)).await?;
+    let mut all = map([draft], 2, note).await?;
     all.push(one);
     Ok(all)
 }

@@ -138,6 +138,29 @@ async fn a_fork_of_an_interrupted_run_shares_what_it_recorded() {
 }
 
 #[tokio::test]
+async fn a_fork_of_a_resumed_run_shares_what_its_executions_have_come_to() {
+    let engine = TestEngine::new().await;
+    engine.world.fail(&["rain"]);
+    let error = engine.execute(report("rain")).await.unwrap_err();
+    let source = error.run_id().unwrap();
+    engine.world.fail(&[]);
+    let resumed = engine.resume(source).await.unwrap();
+    engine.world.forget();
+    let done = engine.fork(source).execute().await.unwrap();
+    assert_eq!(done.output_content, resumed.output_content);
+    assert!(engine.world.asked().is_empty() && engine.world.done().is_empty());
+    assert_eq!(engine.steps_of(done.run_id).await.unwrap().len(), 3);
+    engine
+        .fork(source)
+        .from("conclude")
+        .execute()
+        .await
+        .unwrap();
+    assert_eq!(engine.world.asked(), ["end of rain @ m1"]);
+    assert!(engine.world.done().is_empty());
+}
+
+#[tokio::test]
 async fn a_fork_is_for_the_same_user_with_the_same_metadata_and_inputs() {
     let engine = TestEngine::new().await;
     let (user, metadata) = (Uuid::now_v7(), json!({ "ticket": 7 }));

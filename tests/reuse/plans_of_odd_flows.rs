@@ -49,7 +49,7 @@ async fn a_flow_that_waits_for_a_time_is_waited_for() {
 #[flow]
 async fn choosy() -> Result<String> {
     now().await?;
-    timeout(Duration::from_secs(3600), note("in time")).await??;
+    timeout(Duration::from_hours(1), note("in time")).await??;
     let (_, first) = race([ask("slow").into_future(), note("fast").into_future()]).await?;
     Ok(first?)
 }
@@ -84,6 +84,11 @@ async fn what_a_kill_cut_off_differs_in_nothing() {
     let plan = plan_of(&engine, id).await;
     assert_eq!(misses(&plan), [("conclude", MissReason::NotFinished)]);
     assert!(plan.misses[0].changes.is_empty(), "{plan}");
+    engine.world.hold(&[]);
+    engine.resume(id).await.unwrap();
+    let why = engine.why(id, "conclude").await.unwrap();
+    assert_eq!(why.len(), 1);
+    assert_eq!(why[0].to_string(), "conclude: not finished before");
 }
 
 #[tokio::test]

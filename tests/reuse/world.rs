@@ -117,7 +117,7 @@ impl World {
         let _ = changes.wait_for(|seen| !seen.held.contains(text)).await;
         let mut fails = false;
         self.0.send_modify(|seen| {
-            fails = seen.failing.contains(text) || seen.failing_once.remove(text)
+            fails = seen.failing.contains(text) || seen.failing_once.remove(text);
         });
         fails
     }

@@ -1,10 +1,11 @@
 //! A newsletter of an article: a teaser for each section, four at a time, and a subject line from the teasers.
 //!
-//! `cargo run --bin newsletter -- --crash-after 3` dies when 3 model steps are recorded;
-//! `cargo run --bin newsletter` goes on where that was, or begins a new run if there is nothing to go on with.
+//! `cargo run --bin newsletter` goes on with runs that a crash left behind, or begins a new one if there are none;
+//! `cargo run --bin newsletter -- --crash-after 3` dies when 3 model steps of a new one are recorded.
 
 use std::collections::HashMap;
 use std::future::pending;
+use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -123,7 +124,10 @@ async fn resumed(engine: &Engine) -> anyhow::Result<bool> {
         let done = resumed.result?;
         let ran = engine.requests_of(done.run_id).await?.len() - recorded;
         let tokens = done.metadata.tokens_used;
-        println!("resumed run {}: {recorded} model steps were recorded, {ran} ran", done.run_id);
+        println!(
+            "resumed run {}: {recorded} model steps were recorded, {ran} ran",
+            done.run_id
+        );
         println!("tokens paid now: {}, in all: {tokens}", tokens - paid);
         print(&serde_json::from_value(done.output_content)?);
         report::run(engine, done.run_id, &done.metadata);
@@ -141,11 +145,14 @@ fn print(newsletter: &Newsletter) {
 
 fn crash_after() -> anyhow::Result<usize> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+    match arguments.as_slice() {
         [] => Ok(usize::MAX),
-        ["--crash-after", count] => count
-            .parse()
-            .with_context(|| format!("--crash-after takes a number of model steps, not `{count}`")),
+        [option, count] if option == "--crash-after" => {
+            let count = count.parse::<NonZeroUsize>();
+            Ok(count
+                .context("--crash-after takes a number of steps from 1")?
+                .get())
+        }
         _ => bail!("this takes `--crash-after N`, or nothing"),
     }
 }

@@ -101,6 +101,7 @@ impl ForkRequest {
             from_step,
             model,
         } = self;
+        let forked_from = engine.root_of(forked_from).await?;
         let cannot = |reason: &str| refused(forked_from, "forked", reason);
         if Claim::is_taken(forked_from) {
             return Err(cannot("it is being executed"));

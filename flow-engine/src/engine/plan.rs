@@ -106,6 +106,7 @@ impl Engine {
     /// # Errors
     /// As for [`resume`](Self::resume), but for what the run would fail with.
     pub async fn resume_plan(&self, run_id: Uuid) -> Result<ResumePlan, Error> {
+        let run_id = self.root_of(run_id).await?;
         if Claim::is_taken(run_id) {
             return Err(refused(run_id, "resumed", "it is being executed"));
         }
@@ -176,6 +177,7 @@ impl Engine {
     /// # Errors
     /// As for [`resume_plan`](Self::resume_plan), if the run has not completed.
     pub async fn why(&self, run_id: Uuid, step: &str) -> Result<Vec<Explanation>, Error> {
+        let run_id = self.root_of(run_id).await?;
         let mut all = self.recorded_reasons(run_id, step).await?;
         let completed = self
             .find_run(run_id)

@@ -49,6 +49,8 @@ impl Engine {
     /// keeps its successes and runs its failures again. Code and prompts may have changed: what reads something else runs
     /// again, and [`resume_plan`](Self::resume_plan) says beforehand what that is.
     ///
+    /// The id of a sub-flow's run, as an error may name it, stands for the run of which it is a part.
+    ///
     /// The output is JSON, since the flow is known by its name only; [`resume_with`](Self::resume_with) gives it typed.
     ///
     /// # Errors
@@ -57,6 +59,7 @@ impl Engine {
     pub fn resume(&self, run_id: Uuid) -> BoxFuture<'static, Result<FlowResult<Value>, Error>> {
         let engine = self.clone();
         async move {
+            let run_id = engine.root_of(run_id).await?;
             let claim = Claim::of(run_id)?;
             let unfinished = engine.unfinished(run_id).await?;
             let start = start_of(&unfinished)?;
@@ -76,6 +79,7 @@ impl Engine {
     ) -> BoxFuture<'static, Result<C::Executed, Error>> {
         let engine = self.clone();
         async move {
+            let run_id = engine.root_of(run_id).await?;
             let claim = Claim::of(run_id)?;
             let unfinished = engine.unfinished(run_id).await?;
             let (is, wanted) = (unfinished.definition.name(), C::definition().name());
@@ -135,16 +139,18 @@ impl Engine {
         }
     }
 
+    /// The root run of which a run is a part.
+    pub(super) async fn root_of(&self, run_id: Uuid) -> Result<Uuid, Error> {
+        let run = self.find_run(run_id).await?;
+        Ok(run.map_or(run_id, |run| run.root_run_id))
+    }
+
     /// Reads a run that may be resumed, with all that is recorded of it.
     pub(super) async fn unfinished(&self, run_id: Uuid) -> Result<Unfinished, Error> {
         let store = self.store().await;
         let recorded = store.journal(run_id).await?;
         let Some(run) = recorded.runs.iter().find(|run| run.id == run_id).cloned() else {
-            let reason = match store.run(run_id).await? {
-                Some(part) => format!("it is a part of the run {}: resume that", part.root_run_id),
-                None => "there is no such run".to_owned(),
-            };
-            return Err(not_resumable(run_id, &reason));
+            return Err(not_resumable(run_id, "there is no such run"));
         };
         let replay_failures = match run.status {
             RunStatus::Running | RunStatus::Interrupted => true,

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
 
+use flow_engine_db::StepStatus;
 use futures::future::select_all;
 use futures::poll;
 use serde_json::{Map, Value, json};
@@ -17,9 +18,10 @@ use tokio::sync::watch;
 use super::context::{PLACE, Place};
 use super::entry::Entry;
 use super::journal::Miss;
-use super::recall::recall;
-use super::record::record_aside;
-use super::scope::Inside;
+use super::progress::Counted;
+use super::recall::{recall, spent};
+use super::record::StepRecord;
+use super::scope::{Inside, Scope};
 use crate::error::{Error, ErrorKind};
 use crate::identity::Identity;
 use crate::lock::lock;
@@ -34,6 +36,8 @@ tokio::task_local! {
 pub(super) struct Gate {
     first: Mutex<Option<String>>,
     open: watch::Sender<bool>,
+    /// Whether the branch has come to what is not recorded.
+    is_live: watch::Sender<bool>,
 }
 
 impl Gate {
@@ -41,7 +45,13 @@ impl Gate {
         Arc::new(Self {
             first: Mutex::default(),
             open: watch::Sender::new(false),
+            is_live: watch::Sender::new(false),
         })
+    }
+
+    async fn live(&self) {
+        // The sender is in the gate, so it is there.
+        let _ = self.is_live.subscribe().wait_for(|live| *live).await;
     }
 
     fn open(&self) {
@@ -64,9 +74,15 @@ pub(super) async fn pass_gate(identity: Option<Identity>) {
     let _ = gate.open.subscribe().wait_for(|open| *open).await;
 }
 
+/// A call inside of a branch is not recorded, and is executed.
+pub(super) fn goes_live() {
+    let _ = GATE.try_with(|gate| gate.is_live.send_replace(true));
+}
+
 /// A future whose first call waits.
 struct Branch<'a, T> {
     gate: Arc<Gate>,
+    scope: Arc<Scope>,
     future: Pin<Box<dyn Future<Output = T> + Send + 'a>>,
 }
 
@@ -83,11 +99,13 @@ impl<'a, T> Branch<'a, T> {
             previous: None,
             ..place.clone()
         };
-        let inside = Inside::new(place.run.journal().cloned(), Arc::clone(&here.scope));
+        let scope = Arc::clone(&here.scope);
+        let inside = Inside::new(place.run.journal().cloned(), Arc::clone(&scope));
         let future = PLACE.sync_scope(here.clone(), || future.into_future());
         let future = GATE.scope(Arc::clone(&gate), PLACE.scope(here, future));
         Self {
             gate,
+            scope,
             future: Box::pin(async move {
                 let _inside = inside;
                 future.await
@@ -99,9 +117,24 @@ impl<'a, T> Branch<'a, T> {
         lock(&self.gate.first).clone()
     }
 
-    async fn finish(mut self) -> T {
+    /// The output, as far as it is recorded; nothing when the branch comes to what is not.
+    async fn recorded(&mut self) -> Option<T> {
         self.gate.open();
-        self.future.as_mut().await
+        let gate = Arc::clone(&self.gate);
+        tokio::select! {
+            biased;
+            output = self.future.as_mut() => Some(output),
+            () = gate.live() => None,
+        }
+    }
+
+    /// Gives the branch up. What it had come to before is counted as it was then.
+    fn lose(self, place: &Place) {
+        if let Some(journal) = place.run.journal() {
+            for step in journal.spent_in(self.scope.path()) {
+                place.run.recalled(spent(step), Counted::Aside);
+            }
+        }
     }
 }
 
@@ -134,27 +167,33 @@ where
     }
     let firsts: Vec<_> = branches.iter().map(Branch::first).collect();
     let choice = Choice::new("flow_engine::race", json!({ "branches": firsts }));
-    match choice.recall::<usize>(&place).await? {
-        Ok(first) if first < branches.len() => {
-            let winner = branches.swap_remove(first);
-            drop(branches);
-            Ok((first, winner.finish().await))
+    let miss = match choice.recall::<usize>(&place).await? {
+        Ok(first) if first >= branches.len() => {
+            let message = "the recorded outcome of a `race` names a branch that is not there";
+            return Err(Error::new(ErrorKind::Store, message));
         }
-        Ok(_) => Err(Error::new(
-            ErrorKind::Store,
-            "the recorded outcome of a `race` names a branch that is not there",
-        )),
-        Err(miss) => {
-            for branch in &branches {
-                branch.gate.open();
+        Ok(first) => {
+            if let Some(output) = branches[first].recorded().await {
+                branches.swap_remove(first);
+                for branch in branches {
+                    branch.lose(&place);
+                }
+                return Ok((first, output));
             }
-            let (output, first, others) =
-                select_all(branches.into_iter().map(|branch| branch.future)).await;
-            drop(others);
-            choice.record(&place, &miss, first).await?;
-            Ok((first, output))
+            // The first one failed and runs again, or was edited: which is first is open again.
+            Miss::first_time()
         }
+        Err(miss) => miss,
+    };
+    let record = StepRecord::start(&place, &choice.entry(), &miss)?;
+    for branch in &branches {
+        branch.gate.open();
     }
+    let (output, first, others) =
+        select_all(branches.into_iter().map(|branch| branch.future)).await;
+    drop(others);
+    choice.record(&record, first).await?;
+    Ok((first, output))
 }
 
 /// The output of a future, if it comes in time; else the future is dropped.
@@ -181,17 +220,26 @@ where
             format!("it took longer than {limit:?}"),
         )
     };
-    match choice.recall::<bool>(&place).await? {
-        Ok(true) => Ok(branch.finish().await),
-        Ok(false) => Err(elapsed()),
-        // In a dry run nothing takes its time.
-        Err(_) if place.run.is_planned() => Ok(branch.finish().await),
-        Err(miss) => {
-            let end = tokio::time::timeout(limit, branch.finish()).await.ok();
-            choice.record(&place, &miss, end.is_some()).await?;
-            end.ok_or_else(elapsed)
+    let miss = match choice.recall::<bool>(&place).await? {
+        Ok(true) => match branch.recorded().await {
+            Some(output) => return Ok(output),
+            None => Miss::first_time(),
+        },
+        Ok(false) => {
+            branch.lose(&place);
+            return Err(elapsed());
         }
+        Err(miss) => miss,
+    };
+    branch.gate.open();
+    if place.run.is_planned() {
+        // In a dry run nothing takes its time.
+        return Ok(branch.future.as_mut().await);
     }
+    let record = StepRecord::start(&place, &choice.entry(), &miss)?;
+    let end = tokio::time::timeout(limit, branch.future).await.ok();
+    choice.record(&record, end.is_some()).await?;
+    end.ok_or_else(elapsed)
 }
 
 /// A choice as a recorded step.
@@ -227,13 +275,9 @@ impl Choice {
         }
     }
 
-    async fn record<T: OutputType>(
-        &self,
-        place: &Place,
-        miss: &Miss,
-        outcome: T,
-    ) -> Result<(), Error> {
-        let outcome = output::<T>().record(&outcome)?;
-        record_aside(place, &self.entry(), miss, outcome.json).await
+    async fn record<T: OutputType>(&self, record: &StepRecord, outcome: T) -> Result<(), Error> {
+        let json = output::<T>().record(&outcome)?.json;
+        let (commit, _) = record.finish(StepStatus::Completed, Some(json), None);
+        Ok(commit.await?)
     }
 }

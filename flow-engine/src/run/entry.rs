@@ -122,6 +122,8 @@ impl<'a> Entry<'a> {
             prompt_id: self.prompt_id,
             model: self.model.as_deref(),
             asks_model: self.prompt_id.is_some(),
+            // All draws of the engine have one key, and cost nothing: a new branch makes new ones.
+            from_around: self.counted == Counted::Step,
             scope: place.scope.path(),
             previous: place.previous.as_deref(),
         }

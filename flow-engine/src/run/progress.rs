@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use chrono::Utc;
-use flow_engine_db::{Commit, Progress, RunProgress, RunReopen, Write};
+use flow_engine_db::{Commit, Progress, RunProgress, RunReopen, StepFinish, StepStatus, Write};
 use uuid::Uuid;
 
 use super::Run;
@@ -213,10 +213,21 @@ impl Run {
         lock(&self.tally.0).finished += i32::from(counted == Counted::Step);
     }
 
-    /// Records that a step has ended, together with its own row; what it spent goes to this run and all above it.
-    pub(super) fn closed(&self, id: Uuid, spent: Spent, counted: Counted, row: Write) -> Commit {
+    /// Records that a step has ended, together with its own row; what it spent goes to this run and all above it. A flow
+    /// that sums up what its parts have met does not see what it gave up: on a replay it is not there.
+    pub(super) fn closed(
+        &self,
+        id: Uuid,
+        spent: Spent,
+        counted: Counted,
+        row: StepFinish,
+    ) -> Commit {
         let _tree = lock(&self.tree.lock);
-        self.close_below(id, spent, counted, vec![row])
+        let met = match row.status {
+            StepStatus::Cancelled => Spent::default(),
+            _ => spent,
+        };
+        self.close_below(id, (spent, met), counted, vec![row.into()])
     }
 
     /// The last word on this run: nothing is written of it after the row made here. No row if it ends as it had
@@ -245,7 +256,10 @@ impl Run {
         }
         let commit = match &self.parent {
             // What this run spent is already in the sums above it.
-            Some(parent) => parent.close_below(self.id, Spent::default(), Counted::Step, writes),
+            Some(parent) => {
+                let nothing = (Spent::default(), Spent::default());
+                parent.close_below(self.id, nothing, Counted::Step, writes)
+            }
             None => self.services.store.submit(writes),
         };
         (commit, spent)
@@ -265,14 +279,14 @@ impl Run {
     fn close_below(
         &self,
         id: Uuid,
-        spent: Spent,
+        (spent, met): (Spent, Spent),
         counted: Counted,
         mut writes: Vec<Write>,
     ) -> Commit {
         for run in self.and_ancestors() {
             let mut counters = lock(&run.tally.0);
             counters.spent.add(spent);
-            counters.met.add(spent);
+            counters.met.add(met);
             if run.id == self.id {
                 counters.open.retain(|(open, _)| *open != id);
                 counters.finished += i32::from(counted == Counted::Step);

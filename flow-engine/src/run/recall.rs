@@ -40,13 +40,13 @@ pub(super) async fn recall<T>(
     };
     match find(place, entry, prepared, output).await {
         Ok(recalled) => Ok(recalled),
-        Err(Some(unreadable)) => {
-            journal.unused(&unreadable);
-            Err(Miss {
-                reason: MissReason::OutputSchemaChanged,
-                compared_with: Some(unreadable),
-            })
-        }
+        Err(Some(unreadable)) => Err(Miss {
+            reason: match unreadable.step.status {
+                StepStatus::Completed | StepStatus::Failed => MissReason::OutputSchemaChanged,
+                _ => MissReason::NotFinished,
+            },
+            compared_with: Some(unreadable),
+        }),
         Err(None) => Err(journal.explain(&entry.wanted(identity, place))),
     }
 }
@@ -64,8 +64,33 @@ pub(super) async fn find<T>(
     let (Some(journal), Some(identity)) = (place.run.journal(), entry.identity) else {
         return Err(None);
     };
-    let found = journal.take(&entry.wanted(identity, place)).await;
-    let (row, taken) = match found.ok_or(None)? {
+    let wanted = entry.wanted(identity, place);
+    let mut unreadable = Vec::new();
+    let end = loop {
+        let Some(found) = journal.take(&wanted).await else {
+            break Err(unreadable.first().cloned());
+        };
+        match read(place, entry, prepared, output, found).await {
+            Ok(recalled) => break Ok(recalled),
+            // A later one may do.
+            Err(row) => unreadable.push(row),
+        }
+    };
+    for row in &unreadable {
+        journal.unused(row);
+    }
+    end
+}
+
+/// Makes of what was found what the step gives; or gives it back, if that cannot be read.
+async fn read<T>(
+    place: &Place,
+    entry: &Entry<'_>,
+    prepared: Option<&Prepared<'_>>,
+    output: &OutputOf<T>,
+    found: Found,
+) -> Result<Recalled<T>, Arc<Row>> {
+    let (row, taken) = match found {
         Found::Same(row) if row.step.status == StepStatus::Failed => {
             return Ok(Err(recorded_error(place, &row.step, entry.counted)));
         }
@@ -73,7 +98,7 @@ pub(super) async fn find<T>(
             let json = row.step.outputs.clone();
             return match json.and_then(|json| output.read_back(json).ok()) {
                 Some(recorded) => Ok(returned(place, entry, &row.step, Taken::of(&row), recorded)),
-                None => Err(Some(row)),
+                None => Err(row),
             };
         }
         Found::OtherSchema(row) => {
@@ -83,16 +108,12 @@ pub(super) async fn find<T>(
         Found::Answer(row) => (row, Taken::Answer),
     };
     let Some(prepared) = prepared else {
-        return Err(Some(row));
+        return Err(row);
     };
     let again = prepared.read_again(&place.run, &row.step).await;
     match again.and_then(|(step, json)| Some((step, output.read_back(json).ok()?))) {
         Some((step, recorded)) => Ok(returned(place, entry, &step, taken, recorded)),
-        None if taken == Taken::Answer && row.step.status != StepStatus::Failed => {
-            journal.give_back(&row);
-            Err(None)
-        }
-        None => Err(Some(row)),
+        None => Err(row),
     }
 }
 
@@ -282,7 +303,7 @@ pub(crate) fn metadata(step: &JournalStep) -> Metadata {
     }
 }
 
-fn spent(step: &JournalStep) -> Spent {
+pub(super) fn spent(step: &JournalStep) -> Spent {
     Spent {
         tokens: u64::try_from(step.tokens_used).unwrap_or(0),
         cost_nano_usd: nano_usd(step.cost_estimate.unwrap_or(0.0)),

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use flow_engine_db::{Commit, NewStep, StepFinish, StepStatus, Write};
+use flow_engine_db::{Commit, NewStep, StepFinish, StepStatus};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -98,7 +98,7 @@ impl StepRecord {
         if let Some(error) = error {
             step_metadata.insert("error".to_owned(), json!(error.record()));
         }
-        let row: Write = StepFinish {
+        let row = StepFinish {
             execution_time_ms: i64::try_from(metadata.execution_time_ms).ok(),
             outputs,
             step_metadata: (!step_metadata.is_empty())
@@ -108,8 +108,7 @@ impl StepRecord {
             llm_request_id: asked.last_request,
             error_message: error.map(Error::cause_line),
             ..StepFinish::new(self.id, status)
-        }
-        .into();
+        };
         let commit = self.run.closed(self.id, asked.spent, self.counted, row);
         (commit, metadata)
     }
@@ -122,16 +121,4 @@ impl Drop for StepRecord {
             let _ = self.finish(StepStatus::Cancelled, None, None);
         }
     }
-}
-
-/// Records what the engine decided by itself.
-pub(super) async fn record_aside(
-    place: &Place,
-    entry: &Entry<'_>,
-    miss: &Miss,
-    json: String,
-) -> Result<(), Error> {
-    let record = StepRecord::start(place, entry, miss)?;
-    let (commit, _) = record.finish(StepStatus::Completed, Some(json), None);
-    Ok(commit.await?)
 }

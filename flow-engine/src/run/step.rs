@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::attempt::Prepared;
 use super::cache::cached;
-use super::choice::pass_gate;
+use super::choice::{goes_live, pass_gate};
 use super::context::{PLACE, Place};
 use super::entry::{Entry, Task};
 use super::flow::{live, panicked};
@@ -168,6 +168,9 @@ async fn recalled_or_run<T: Send + 'static>(
         let request = prepared.map(Prepared::body);
         let over = plan.missed(entry.name, miss, entry.inputs, request).await;
         return Err(located(over));
+    }
+    if entry.counted == Counted::Step {
+        goes_live();
     }
     let record = StepRecord::start(place, &entry, &miss).map_err(located)?;
     let content = async {

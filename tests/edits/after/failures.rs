@@ -51,7 +51,7 @@ async fn rate_badly(text: String) -> Badly;
 #[flow]
 async fn handled_answer_fits_now() -> Result<String> {
     let stars = match rate_badly("rain").await {
-        Ok(rating) => rating.stars.to_string(),
+        Ok(rating) => rating.stars,
         Err(_) => "no".to_owned(),
     };
     Ok(finish(format!("{stars} stars")).await?)

@@ -22,6 +22,10 @@ pub(crate) const ANSWERS: &[Answer] = &[
     ("write_json", r#"{"stars": 4}"#),
     ("write_words", r#"{"stars": 4}"#),
     ("write_struct", r#"{"stars": 4}"#),
+    (
+        "rate_with_luck",
+        "{\"stars\": 4}\n{\"stars\": 5, \"why\": \"short\"}",
+    ),
     ("try_it", "it works"),
     ("try_reworded", "it works"),
     ("try_typed", r#"{"stars": 4}"#),
@@ -103,7 +107,7 @@ async fn rate_by_word(text: String) -> Word;
 #[flow]
 async fn type_changed() -> Result<String> {
     let rating = rate_by_word("rain").await?;
-    Ok(finish(closing(format!("{}", rating.stars)).await?).await?)
+    Ok(finish(closing(rating.stars).await?).await?)
 }
 
 #[data]
@@ -256,4 +260,20 @@ async fn rating_part(text: String) -> Result<u8> {
 async fn sub_flow_output_changed() -> Result<String> {
     let stars = rating_part("rain").await?;
     Ok(finish(closing(format!("{stars}")).await?).await?)
+}
+
+#[data]
+struct Lucky {
+    stars: u8,
+    why: String,
+}
+
+#[step(prompt = "../prompts/text.md")]
+async fn rate_with_luck(text: String) -> Lucky;
+
+#[flow]
+async fn one_of_two_answers_fits() -> Result<String> {
+    let rating = rate_with_luck("rain").await?;
+    assert_eq!(rating.why, "short");
+    Ok(finish(closing(format!("{}", rating.stars)).await?).await?)
 }

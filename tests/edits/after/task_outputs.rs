@@ -54,5 +54,5 @@ async fn measure_other(text: String) -> MeasuredOther {
 #[flow]
 async fn task_output_incompatible() -> Result<String> {
     let measured = measure_other(r#"{"length": 4}"#).await?;
-    Ok(finish(format!("{}", measured.length)).await?)
+    Ok(finish(measured.length).await?)
 }

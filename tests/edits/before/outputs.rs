@@ -23,6 +23,10 @@ pub(crate) const ANSWERS: &[Answer] = &[
     ("write_json", r#"{"stars": 4}"#),
     ("write_words", "four stars"),
     ("write_struct", r#"{"stars": 4}"#),
+    (
+        "rate_with_luck",
+        "{\"stars\": 4}\n{\"stars\": 5, \"why\": \"short\"}",
+    ),
     ("try_it", DOWN),
     ("try_reworded", DOWN),
     ("try_typed", DOWN),
@@ -41,6 +45,7 @@ pub(crate) fn add(start: &mut Start) {
     start.add(struct_renamed());
     start.add(asked_twice());
     start.add(schema_and_prompt());
+    start.add(one_of_two_answers_fits());
     start.add(items_widened());
     start.add(list_made_struct());
     start.add(text_made_struct());
@@ -259,5 +264,22 @@ async fn rating_part(text: String) -> Result<InPart> {
 #[flow]
 async fn sub_flow_output_changed() -> Result<String> {
     let rating = rating_part("rain").await?;
+    Ok(finish(closing(format!("{}", rating.stars)).await?).await?)
+}
+
+#[data]
+struct Lucky {
+    stars: u8,
+    why: Option<String>,
+}
+
+#[step(prompt = "../prompts/text.md")]
+async fn rate_with_luck(text: String) -> Lucky;
+
+#[flow]
+async fn one_of_two_answers_fits() -> Result<String> {
+    let first = rate_with_luck("rain").await?;
+    let rating = rate_with_luck("rain").await?;
+    assert_eq!((first.why, rating.why.as_deref()), (None, Some("short")));
     Ok(finish(closing(format!("{}", rating.stars)).await?).await?)
 }

@@ -46,6 +46,8 @@ pub(crate) struct Wanted<'a> {
     pub(crate) prompt_id: Option<&'a str>,
     pub(crate) model: Option<&'a str>,
     pub(crate) asks_model: bool,
+    /// Whether it may take what a scope around it recorded.
+    pub(crate) from_around: bool,
     pub(crate) scope: &'a str,
     /// The key of the step that returned before, in that scope.
     pub(crate) previous: Option<&'a str>,
@@ -185,7 +187,7 @@ impl Journal {
         }
         self.all_have_asked().await;
         let mut state = lock(&self.state);
-        self.take_key(&mut state, |all| all.take(&key, at))
+        self.take_key(&mut state, |all| all.take(&key, at, wanted.from_around))
             .map(Found::Same)
             .or_else(|| {
                 let row = self.take_content(&mut state, wanted, &content)?;
@@ -252,7 +254,7 @@ impl Journal {
             .filter(|step| differs_in_schema_only(step, wanted))
             .find_map(|step| {
                 let key = step.call_key.as_deref()?;
-                self.take_key(state, |all| all.take(key, wanted.at()))
+                self.take_key(state, |all| all.take(key, wanted.at(), wanted.from_around))
             })
     }
 
@@ -277,11 +279,19 @@ impl Journal {
         Some(Arc::clone(&self.rows[place]))
     }
 
-    /// Gives back a [`Found::Answer`] that is none.
-    pub(crate) fn give_back(&self, row: &Row) {
-        if let Some(place) = self.place_of(row) {
-            lock(&self.state).taken.remove(&place);
-        }
+    /// What steps spent that came to their end in a scope, and that no call has taken.
+    pub(crate) fn spent_in(&self, scope: &str) -> impl Iterator<Item = &JournalStep> {
+        let taken = lock(&self.state).taken.clone();
+        self.completions
+            .iter()
+            .filter(move |place| !taken.contains(place))
+            .map(|place| &self.rows[*place].step)
+            .filter(move |step| {
+                let recorded = step.scope.as_deref().unwrap_or_default();
+                recorded
+                    .strip_prefix(scope)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            })
     }
 
     /// Counts a step as not used, since what it holds cannot be read: it explains why a call has to run.

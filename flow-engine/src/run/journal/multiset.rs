@@ -74,13 +74,21 @@ impl Multiset {
         })
     }
 
-    /// Takes the completion that is left for a call, when nobody else is about to ask.
-    pub(super) fn take(&mut self, key: &str, at: At<'_>) -> Option<usize> {
+    /// Takes the completion that is left for a call, when nobody else is about to ask. What the scopes around it recorded
+    /// comes last, or not at all: what is around goes on after it.
+    pub(super) fn take(&mut self, key: &str, at: At<'_>, from_around: bool) -> Option<usize> {
+        let is_around =
+            |scope: &str| scope.is_empty() || and_outer(at.scope).any(|outer| outer == scope);
         self.take_exactly(key, at)
             .or_else(|| self.take_if(key, |_, completion| completion.scope == at.scope))
             .or_else(|| {
-                self.take_if(key, |held, completion| {
-                    !is_held(held, &completion.scope, at.scope)
+                self.take_if(key, |held, Completion { scope, .. }| {
+                    !is_around(scope) && !is_held(held, scope, at.scope)
+                })
+            })
+            .or_else(|| {
+                self.take_if(key, |_, completion| {
+                    from_around && is_around(&completion.scope)
                 })
             })
     }
@@ -172,6 +180,10 @@ mod tests {
         }
     }
 
+    fn take(journal: &mut Multiset, key: &str, at: At<'_>) -> Option<usize> {
+        journal.take(key, at, true)
+    }
+
     /// Completions as `(key, where)`, in start order.
     fn recorded(completions: &[(&str, At<'_>)]) -> Multiset {
         let mut multiset = Multiset::default();
@@ -185,8 +197,12 @@ mod tests {
     fn a_call_takes_the_completion_of_its_key_once() {
         let mut journal = recorded(&[("k", at(""))]);
         assert!(journal.has("k") && !journal.has("other"));
-        assert_eq!(journal.take("k", at("")), Some(0));
-        assert_eq!(journal.take("k", at("")), None, "none is left: a miss");
+        assert_eq!(take(&mut journal, "k", at("")), Some(0));
+        assert_eq!(
+            take(&mut journal, "k", at("")),
+            None,
+            "none is left: a miss"
+        );
         assert!(!journal.has("k"));
     }
 
@@ -194,7 +210,10 @@ mod tests {
     fn equal_calls_take_equal_completions_in_start_order() {
         let mut journal = recorded(&[("k", at("")), ("other", at("")), ("k", at(""))]);
         assert_eq!(
-            [journal.take("k", at("")), journal.take("k", at(""))],
+            [
+                take(&mut journal, "k", at("")),
+                take(&mut journal, "k", at(""))
+            ],
             [Some(0), Some(2)]
         );
     }
@@ -207,7 +226,7 @@ mod tests {
         assert_eq!(journal.take_exactly("k", at("s")), Some(2));
         assert_eq!(journal.take_exactly("k", after("", "c")), None);
         assert_eq!(
-            journal.take("k", after("", "c")),
+            take(&mut journal, "k", after("", "c")),
             Some(0),
             "what is left, when all who are ready have asked"
         );
@@ -216,8 +235,8 @@ mod tests {
     #[test]
     fn a_call_prefers_what_its_own_scope_recorded() {
         let mut journal = recorded(&[("k", at("a")), ("k", after("b", "x"))]);
-        assert_eq!(journal.take("k", at("b")), Some(1));
-        assert_eq!(journal.take("k", at("a")), Some(0));
+        assert_eq!(take(&mut journal, "k", at("b")), Some(1));
+        assert_eq!(take(&mut journal, "k", at("a")), Some(0));
     }
 
     #[test]
@@ -231,11 +250,25 @@ mod tests {
         ] {
             let mut journal = recorded(&[("k", after(from, "x"))]);
             assert_eq!(
-                journal.take("k", after(to, "y")),
+                take(&mut journal, "k", after(to, "y")),
                 Some(0),
                 "from scope {from:?} to {to:?}"
             );
         }
+    }
+
+    #[test]
+    fn what_is_around_a_call_comes_last_or_not_at_all() {
+        let mut journal = recorded(&[("k", at("")), ("k", at("a")), ("k", at("free"))]);
+        assert_eq!(take(&mut journal, "k", at("a/b")), Some(2));
+        assert_eq!(journal.take("k", at("a/b"), false), None);
+        assert_eq!(
+            [
+                take(&mut journal, "k", at("a/b")),
+                take(&mut journal, "k", at("a/b"))
+            ],
+            [Some(0), Some(1)]
+        );
     }
 
     #[test]
@@ -244,14 +277,14 @@ mod tests {
         journal.enter("a");
         journal.enter("b");
         assert_eq!(
-            journal.take("k", at("b")),
+            take(&mut journal, "k", at("b")),
             None,
             "`a` is about to ask for them"
         );
-        assert_eq!(journal.take("k", at("")), None);
-        assert_eq!(journal.take("k", at("a")), Some(0));
+        assert_eq!(take(&mut journal, "k", at("")), None);
+        assert_eq!(take(&mut journal, "k", at("a")), Some(0));
         assert_eq!(
-            journal.take("k", at("a")),
+            take(&mut journal, "k", at("a")),
             Some(1),
             "what is below belongs to who is above"
         );
@@ -264,12 +297,12 @@ mod tests {
         journal.enter("a");
         journal.leave("a");
         assert_eq!(
-            journal.take("k", at("b")),
+            take(&mut journal, "k", at("b")),
             None,
             "entered twice, it was left once"
         );
         journal.leave("a");
-        assert_eq!(journal.take("k", at("b")), Some(0));
+        assert_eq!(take(&mut journal, "k", at("b")), Some(0));
     }
 
     #[test]
@@ -280,10 +313,13 @@ mod tests {
         }
         journal.goes_on("a/b");
         assert_eq!(
-            [journal.take("k", at("x")), journal.take("k", at("x"))],
+            [
+                take(&mut journal, "k", at("x")),
+                take(&mut journal, "k", at("x"))
+            ],
             [Some(0), Some(1)]
         );
-        assert_eq!(journal.take("k", at("x")), None, "`c` still asks");
+        assert_eq!(take(&mut journal, "k", at("x")), None, "`c` still asks");
     }
 
     #[test]
@@ -296,14 +332,14 @@ mod tests {
         for scope in ["outer", "outer/map(1)", "map(1)", "map(1)#2"] {
             journal.enter(scope);
         }
-        assert_eq!(journal.take("k", at("outer/map(1)")), Some(0));
+        assert_eq!(take(&mut journal, "k", at("outer/map(1)")), Some(0));
         assert_eq!(
-            journal.take("k", at("map(1)")),
+            take(&mut journal, "k", at("map(1)")),
             Some(1),
             "which of two equal branches is the second is chance"
         );
         assert_eq!(
-            journal.take("k", at("outer2")),
+            take(&mut journal, "k", at("outer2")),
             None,
             "a longer name is not inside"
         );
