@@ -4,6 +4,8 @@
 //! The macros emit one constant of function pointers for each input. A `derive` would cost more to compile and
 //! would report one wrong input type several times.
 
+mod ordered;
+
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -47,7 +49,7 @@ pub const fn input<T: InputType>(
         name,
         docs,
         default,
-        to_json: |value| serde_json::to_value(value),
+        to_json: ordered::to_value,
         from_json: |value| from_json(value),
         schema: SchemaGenerator::subschema_for::<T>,
         clone: T::clone,

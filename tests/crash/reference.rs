@@ -80,6 +80,7 @@ impl Reference {
         rows_are_in_order(name, last);
         for life in lives {
             self.check_life(name, life);
+            cleared_up(name, life);
             kept(name, &life.left, last);
         }
         self.cost(lives)
@@ -207,6 +208,19 @@ fn rows_are_in_order(name: &str, disk: &Disk) {
     for step in &disk.steps {
         let is_new = numbers.insert((step.flow_run_id, step.step_order));
         assert!(is_new && step.hit_note.is_none(), "{name}: {step:?}");
+    }
+}
+
+/// The first write of a resumed run closes what its last process has left open.
+fn cleared_up(name: &str, life: &Life) {
+    match life.doom {
+        Some(("before", 1) | ("during", _)) if life.was_killed => return,
+        _ => {}
+    }
+    for step in life.found.ended(&[StepStatus::Running]) {
+        let now = life.left.steps.iter().find(|now| now.id == step.id);
+        let open = now.is_none_or(|now| now.status == StepStatus::Running);
+        assert!(!open, "{name}: it is still open: {now:?}");
     }
 }
 

@@ -47,15 +47,21 @@ impl Ledger {
         }
     }
 
-    /// The outputs of the completed steps of this name.
-    pub(crate) fn outputs(&self, step: &str) -> Vec<String> {
-        let completed =
-            |row: &&FlowStepRun| row.step_name == step && row.status == StepStatus::Completed;
-        let text = |row: &FlowStepRun| match row.outputs.clone().unwrap() {
-            Value::String(text) => text,
-            other => other.to_string(),
+    /// The completed steps of these names, with their outputs.
+    fn completed(&self, names: &[&str]) -> impl Iterator<Item = (&FlowStepRun, String)> {
+        let is_completed = |row: &&FlowStepRun| {
+            names.contains(&row.step_name.as_str()) && row.status == StepStatus::Completed
         };
-        self.steps.iter().filter(completed).map(text).collect()
+        let rows: Vec<_> = self.steps.iter().filter(is_completed).collect();
+        rows.into_iter().map(|row| match row.outputs.clone().unwrap() {
+            Value::String(text) => (row, text),
+            other => (row, other.to_string()),
+        })
+    }
+
+    /// How often a step of this name has completed.
+    pub(crate) fn count(&self, name: &str) -> usize {
+        self.completed(&[name]).count()
     }
 
     pub(crate) fn assert_nothing_is_open(&self) {
@@ -120,28 +126,29 @@ impl Ledger {
         assert_eq!(self.requests.len() as u64, model.sent, "requests");
         assert_eq!(model.answered + model.dropped, model.sent);
         assert_eq!(
-            self.outputs("inquire").len() as u64,
+            self.count("inquire") as u64,
             model.answered,
             "answers"
         );
         // A task that was dropped before its end may have done its work.
-        assert!(self.outputs("note").len() as u64 <= model.notes, "tasks");
+        assert!(self.count("note") as u64 <= model.notes, "tasks");
     }
 
     /// What was recorded is what the output was made of, but for what was left behind by a choice: no step was executed in
     /// place of a recorded one.
     pub(crate) fn assert_all_was_used(&self, trace: &Trace) {
-        let is_lost =
-            |output: &String| trace.lost.iter().any(|lost| lane(output).starts_with(lost));
-        let steps = ["inquire", "note", "flow_engine::random"];
-        let recorded = steps.iter().flat_map(|step| self.outputs(step));
-        let recorded = count(recorded.filter(|output| !is_lost(output)));
-        let used = count(trace.used.iter().cloned());
-        let differs = |(output, times): &(&String, &usize), others: &BTreeMap<String, usize>| {
-            others.get(*output) != Some(*times)
+        let is_lost = |row: &FlowStepRun, output: &str| {
+            // A value does not tell its lane.
+            let may_be_lost = row.step_name == RANDOM && row.scope.as_deref().is_some_and(is_choice);
+            may_be_lost || trace.lost.iter().any(|lost| lane(output).starts_with(lost))
         };
-        let unasked: Vec<_> = recorded.iter().filter(|one| differs(one, &used)).collect();
-        let unknown: Vec<_> = used.iter().filter(|one| differs(one, &recorded)).collect();
+        let recorded: Vec<_> = self.completed(&["inquire", "note", RANDOM]).collect();
+        let kept = recorded.iter().filter(|(row, output)| !is_lost(row, output));
+        let kept = tally(kept.map(|(_, output)| output));
+        let used = tally(&trace.used);
+        let recorded = tally(recorded.iter().map(|(_, output)| output));
+        let unasked = more(&kept, &used);
+        let unknown = more(&used, &recorded);
         assert!(
             unasked.is_empty() && unknown.is_empty(),
             "recorded and not used: {unasked:#?}\nused and not recorded: {unknown:#?}\n{:#?}",
@@ -170,10 +177,26 @@ impl Ledger {
     }
 }
 
-fn count(outputs: impl Iterator<Item = String>) -> BTreeMap<String, usize> {
-    let mut counts = BTreeMap::new();
+/// The step that `flow_engine::random` records.
+const RANDOM: &str = "flow_engine::random";
+
+/// Whether a scope is inside of a branch that a choice may give up.
+fn is_choice(scope: &str) -> bool {
+    scope.split('/').any(|label| label.starts_with("race") || label.starts_with("timeout"))
+}
+
+type Tally<'a> = BTreeMap<&'a str, usize>;
+
+fn tally<'a>(outputs: impl IntoIterator<Item = &'a String>) -> Tally<'a> {
+    let mut tally = Tally::new();
     for output in outputs {
-        *counts.entry(output).or_default() += 1;
+        *tally.entry(output).or_default() += 1;
     }
-    counts
+    tally
+}
+
+/// What one holds more often than the other.
+fn more<'a>(one: &Tally<'a>, other: &Tally<'_>) -> Vec<&'a str> {
+    let missing = |(output, times): &(&&str, &usize)| other.get(**output).unwrap_or(&0) < times;
+    one.iter().filter(missing).map(|(output, _)| *output).collect()
 }

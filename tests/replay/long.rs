@@ -175,7 +175,7 @@ async fn many_interrupted_runs_are_all_completed_and_nothing_is_paid_twice() {
             ledger.assert_nothing_is_open();
             ledger.assert_sums();
             assert_eq!(
-                (ledger.outputs("inquire").len(), ledger.requests.len()),
+                (ledger.count("inquire"), ledger.requests.len()),
                 (5, 6)
             );
         })

@@ -144,11 +144,19 @@ impl<'a, T> Branch<'a, T> {
 ///
 /// # Errors
 /// When there is no run around the call, no future, or the outcome cannot be recorded.
-pub async fn race<I, T>(futures: I) -> Result<(usize, T), Error>
+#[track_caller]
+pub fn race<I, T>(futures: I) -> impl Future<Output = Result<(usize, T), Error>>
 where
     I: IntoIterator<Item: IntoFuture<Output = T, IntoFuture: Send>>,
 {
-    let place = Place::current("race")?;
+    let place = Place::current("race");
+    async move { raced(place?, futures).await }
+}
+
+async fn raced<I, T>(place: Place, futures: I) -> Result<(usize, T), Error>
+where
+    I: IntoIterator<Item: IntoFuture<Output = T, IntoFuture: Send>>,
+{
     let mut branches: Vec<_> = futures
         .into_iter()
         .map(|future| Branch::new("race", &place, future))
@@ -202,11 +210,19 @@ where
 ///
 /// # Errors
 /// [`ErrorKind::TimedOut`] if it took longer; or when there is no run around the call, or the outcome cannot be recorded.
-pub async fn timeout<F>(limit: Duration, future: F) -> Result<F::Output, Error>
+#[track_caller]
+pub fn timeout<F>(limit: Duration, future: F) -> impl Future<Output = Result<F::Output, Error>>
 where
     F: IntoFuture<IntoFuture: Send>,
 {
-    let place = Place::current("timeout")?;
+    let place = Place::current("timeout");
+    async move { in_time(place?, limit, future).await }
+}
+
+async fn in_time<F>(place: Place, limit: Duration, future: F) -> Result<F::Output, Error>
+where
+    F: IntoFuture<IntoFuture: Send>,
+{
     let mut branch = Branch::new("timeout", &place, future);
     if let Poll::Ready(output) = poll!(branch.future.as_mut()) {
         return Ok(output);

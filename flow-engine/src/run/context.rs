@@ -54,11 +54,13 @@ impl Place {
     }
 
     /// Where the current task is, for what only makes sense inside of a run.
+    #[track_caller]
     pub(super) fn current(what: &str) -> Result<Self, Error> {
+        let at = Location::caller();
         Self::here().ok_or_else(|| {
             let message = format!(
-                "`{what}` was called outside of a run: it belongs into a flow; what a flow spawns keeps the run by \
-                 `flow_engine::spawn`"
+                "`{what}` was called outside of a run (at {at}): it belongs into a flow; what a flow spawns keeps the \
+                 run by `flow_engine::spawn`"
             );
             Error::new(ErrorKind::OutsideRun, message)
         })

@@ -36,14 +36,33 @@ use crate::error::Error;
 ///
 /// # Errors
 /// The first branch's error, in the order of the items; or that there is no run around the call.
-pub async fn map<I, F, B, T, E>(items: I, limit: usize, mut branch: F) -> Result<Vec<T>, E>
+#[track_caller]
+pub fn map<I, F, B, T, E>(
+    items: I,
+    limit: usize,
+    branch: F,
+) -> impl Future<Output = Result<Vec<T>, E>>
 where
     I: IntoIterator<Item: Serialize>,
     F: FnMut(I::Item) -> B,
     B: IntoFuture<Output = Result<T, E>>,
     E: From<Error>,
 {
-    let place = Place::current("map")?;
+    let place = Place::current("map");
+    async move { mapped(place?, items, limit, branch).await }
+}
+
+async fn mapped<I, F, B, T, E>(
+    place: Place,
+    items: I,
+    limit: usize,
+    mut branch: F,
+) -> Result<Vec<T>, E>
+where
+    I: IntoIterator<Item: Serialize>,
+    F: FnMut(I::Item) -> B,
+    B: IntoFuture<Output = Result<T, E>>,
+{
     // All of them at once: what is recorded of a branch is kept for it before another one begins.
     let branches: Vec<_> = items
         .into_iter()

@@ -16,40 +16,43 @@ use crate::output::{OutputType, output};
 ///
 /// # Errors
 /// When there is no run around the call, or the database cannot be written.
-pub async fn now() -> Result<DateTime<Utc>, Error> {
-    recorded("flow_engine::now", "now", async { Ok(Utc::now()) }.boxed()).await
+#[track_caller]
+pub fn now() -> impl Future<Output = Result<DateTime<Utc>, Error>> {
+    recorded("now", "flow_engine::now", async { Ok(Utc::now()) }.boxed())
 }
 
 /// A new id (UUID v7); on a replay, the same one.
 ///
 /// # Errors
 /// As for [`now`].
-pub async fn uuid() -> Result<Uuid, Error> {
-    recorded(
-        "flow_engine::uuid",
-        "uuid",
-        async { Ok(Uuid::now_v7()) }.boxed(),
-    )
-    .await
+#[track_caller]
+pub fn uuid() -> impl Future<Output = Result<Uuid, Error>> {
+    let id = async { Ok(Uuid::now_v7()) };
+    recorded("uuid", "flow_engine::uuid", id.boxed())
 }
 
 /// 64 random bits; on a replay, the same ones. A seed for a generator of your choice, when you need more.
 ///
 /// # Errors
 /// As for [`now`].
-pub async fn random() -> Result<u64, Error> {
+#[track_caller]
+pub fn random() -> impl Future<Output = Result<u64, Error>> {
     let draw = async { Ok(getrandom::u64()?) };
-    recorded("flow_engine::random", "random", draw.boxed()).await
+    recorded("random", "flow_engine::random", draw.boxed())
 }
 
-async fn recorded<T: OutputType>(
-    name: &'static str,
+#[track_caller]
+fn recorded<T: OutputType>(
     what: &str,
+    name: &'static str,
     value: Body<T>,
-) -> Result<T, Error> {
-    let place = Place::current(what)?;
-    let inputs = Map::new();
-    let entry = Entry::aside(name, 1, &inputs);
-    let recorded = journaled(&place, entry, output::<T>(), Ok(Task::Run(value))).await?;
-    Ok(recorded.output.output_content)
+) -> impl Future<Output = Result<T, Error>> + use<T> {
+    let place = Place::current(what);
+    async move {
+        let place = place?;
+        let inputs = Map::new();
+        let entry = Entry::aside(name, 1, &inputs);
+        let recorded = journaled(&place, entry, output::<T>(), Ok(Task::Run(value))).await?;
+        Ok(recorded.output.output_content)
+    }
 }
