@@ -145,7 +145,7 @@ async fn resumed_flows_in_flows_survive_another_kill() {
 async fn a_program_that_is_killed_again_and_again_comes_to_its_end() {
     killed_again_and_again("in_sequence", 8).await;
     // Until the first answer comes, all that runs beside it has been started.
-    killed_again_and_again("in_parallel", 20).await;
+    killed_again_and_again("in_parallel", 24).await;
     killed_again_and_again("nested", 16).await;
 }
 

@@ -1,6 +1,6 @@
 //! Edits of inputs: a task reads all of them, a model step what its prompt says of them.
 
-use flow_engine::ErrorKind;
+use flow_engine::{ErrorKind, MissReason};
 
 use crate::after::flow_inputs::{flow_input_of_another_type, flow_input_required};
 use crate::case::case;
@@ -60,8 +60,19 @@ async fn a_map_is_the_same_input_in_every_process_also_where_a_prompt_prints_it(
 }
 
 #[tokio::test]
-async fn a_set_is_the_same_input_in_every_process() {
-    case("set_of_texts").hits(&["read_set"]).gives("10").await;
+async fn a_sorted_set_is_the_same_input_in_every_process() {
+    case("sorted_set").hits(&["read_set"]).gives("10").await;
+}
+
+/// That its order is the same by chance is one in ten factorial.
+#[tokio::test]
+async fn a_hash_set_is_a_list_of_another_order_in_every_process() {
+    let edited = Edited::after("hash_set", End::Killed).await;
+    let plan = edited.resume_plan(edited.run).await.unwrap();
+    assert_eq!(plan.misses[0].step_name, "read_hash_set", "{plan}");
+    assert_eq!(plan.misses[0].reason, MissReason::InputChanged, "{plan}");
+    let done = edited.resume(edited.run).await.unwrap();
+    assert_eq!(done.output_content, "10");
 }
 
 #[tokio::test]

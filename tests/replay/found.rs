@@ -164,3 +164,33 @@ async fn a_task_that_was_given_a_recorded_id_is_not_executed_again() {
     held.finished(resumed).await;
     assert_eq!(held.model.counts().notes, 2, "each order is charged once");
 }
+
+#[flow]
+async fn asks_the_same_in_a_join_and_after_it() -> Result<String> {
+    inquire("question").await?;
+    let other = async { inquire("other").await };
+    let inside = async { inquire("question").await };
+    try_join!(other, inside)?;
+    let after = inquire("question").await?;
+    inquire(format!("check {after}")).await?;
+    Ok(inquire("thanks").await?)
+}
+
+#[tokio::test]
+async fn a_call_after_a_join_does_not_change_places_with_an_equal_one_inside() {
+    let mut held = Held::new().await;
+    let run = held.start(asks_the_same_in_a_join_and_after_it());
+    held.answer("question").await;
+    held.asked("other").await;
+    held.answer("question").await;
+    held.returned("question #3").await;
+    held.answer("other").await;
+    held.answer("question").await;
+    held.answer("check question #4").await;
+    held.asked("thanks").await;
+    let before = held.sent().len();
+    let resumed = held.restarted(run).await;
+    held.answer("thanks").await;
+    held.finished(resumed).await;
+    assert_eq!(held.sent()[before..], ["thanks"]);
+}

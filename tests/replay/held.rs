@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use flow_engine::Flow;
+use flow_engine::{Flow, RunFilter};
 use flow_engine::prelude::*;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -80,7 +80,7 @@ impl Held {
                 sleep(Duration::from_millis(1)).await;
             }
         };
-        let waited = timeout(Duration::from_secs(120), waiting).await;
+        let waited = timeout(Duration::from_secs(30), waiting).await;
         waited.unwrap_or_else(|_| panic!("{what:?} does not come; sent: {:#?}", self.sent()));
     }
 
@@ -88,6 +88,19 @@ impl Held {
     pub(crate) async fn answer(&self, question: &str) {
         self.asked(question).await;
         self.model.answer(question);
+    }
+
+    /// Waits until a step with this output is on disk.
+    pub(crate) async fn returned(&self, output: &str) {
+        for _ in 0..10_000 {
+            for run in self.engine.runs(RunFilter::default()).await.unwrap() {
+                let steps = self.engine.steps_of(run.id).await.unwrap();
+                if steps.iter().any(|step| step.outputs == Some(output.into())) {
+                    return;
+                }
+            }
+        }
+        panic!("{output:?} does not come");
     }
 
     /// All that the model was asked, in order.

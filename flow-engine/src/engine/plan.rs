@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use flow_engine_db::{
-    BoxFuture, Commit, FlowRun, FlowStepRun, Journal, JournalStep, LlmRequest, RunFilter, RunFork,
-    Store, StoreError, Write,
+    BoxFuture, Commit, FlowRun, FlowStepRun, JournalStep, LlmRequest, RunFilter, RunFork, Store,
+    StoreError, Write,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -15,7 +15,9 @@ use super::Engine;
 use super::recovery::{Unfinished, refused, start_of};
 use crate::difference::{Change, changes};
 use crate::error::Error;
-use crate::run::{ASIDE, Claim, Met, MissReason, Missed, Plan, Row, Run, RunOptions, Services};
+use crate::run::{
+    ASIDE, Claim, Journal, Met, MissReason, Missed, Plan, Row, Run, RunOptions, Services,
+};
 
 /// What [`Engine::resume`] would do: see [`Engine::resume_plan`]. `{}` prints it.
 #[derive(Debug)]
@@ -54,13 +56,15 @@ pub struct PlannedHit {
 pub struct PlannedMiss {
     /// The step's name.
     pub step_name: String,
+    /// Its inputs.
+    pub inputs: Value,
     /// Why it has to run.
     pub reason: MissReason,
     /// The recorded step that it is most like.
     pub compared_with: Option<Uuid>,
     /// In what it differs from that one: `inputs.style`, `request.messages[0].content`.
     pub changes: Vec<Change>,
-    /// Tokens that it will take, as its like took.
+    /// Tokens that it will take, as its like took, or steps of its name on average.
     pub predicted_tokens: Option<u64>,
     /// US dollars for the same.
     pub predicted_cost: Option<f64>,
@@ -141,10 +145,13 @@ impl Engine {
             () = plan.is_stuck() => {}
         }
         let Met { hits, misses } = plan.end();
-        let left = journal.map(|journal| journal.left()).unwrap_or_default();
+        let left = journal
+            .as_ref()
+            .map(|journal| journal.left())
+            .unwrap_or_default();
         let mut planned = Vec::with_capacity(misses.len());
         for miss in misses {
-            planned.push(self.planned(miss).await?);
+            planned.push(self.planned(miss, journal.as_deref()).await?);
         }
         Ok(ResumePlan {
             run_id,
@@ -215,13 +222,17 @@ fn differences(before: Read<'_>, after: Read<'_>) -> Vec<Change> {
 }
 
 impl Engine {
-    async fn planned(&self, missed: Missed) -> Result<PlannedMiss, Error> {
+    async fn planned(
+        &self,
+        missed: Missed,
+        journal: Option<&Journal>,
+    ) -> Result<PlannedMiss, Error> {
         let like = missed.compared_with.as_deref();
+        let now = Value::from(missed.inputs);
         let changes = match like {
             Some(Row { step, .. }) => {
                 let inputs: Value = serde_json::from_str(&step.inputs).unwrap_or_default();
                 let request = self.request_body(step.llm_request_id).await?;
-                let now = Value::from(missed.inputs);
                 differences((&inputs, request.as_ref()), (&now, missed.request.as_ref()))
             }
             None => Vec::new(),
@@ -232,10 +243,13 @@ impl Engine {
             (Some(_), Some(Row { step, .. })) if step.tokens_used > 0 => {
                 (u64::try_from(step.tokens_used).ok(), step.cost_estimate)
             }
-            (Some(_), _) => (None, None),
+            (Some(_), _) => journal
+                .and_then(|journal| journal.average_of(missed.step_name))
+                .map_or((None, None), |(tokens, cost)| (Some(tokens), cost)),
         };
         Ok(PlannedMiss {
             step_name: missed.step_name.to_owned(),
+            inputs: now,
             reason: missed.reason,
             compared_with: like.map(|row| row.step.id),
             changes,
@@ -306,6 +320,17 @@ impl UnaskedStep {
     }
 }
 
+/// How much of a call's inputs is shown, in characters.
+const LONGEST: usize = 60;
+
+fn shortened(json: &str) -> String {
+    let mut begin: String = json.chars().take(LONGEST).collect();
+    if begin.len() < json.len() {
+        begin.push('…');
+    }
+    begin
+}
+
 impl fmt::Display for ResumePlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "run {}", self.run_id)?;
@@ -314,7 +339,12 @@ impl fmt::Display for ResumePlan {
             writeln!(f, "  recorded  {}{note}", hit.step_name)?;
         }
         for miss in &self.misses {
-            writeln!(f, "  to run    {}: {}", miss.step_name, miss.reason)?;
+            let inputs = shortened(&miss.inputs.to_string());
+            writeln!(
+                f,
+                "  to run    {}({inputs}): {}",
+                miss.step_name, miss.reason
+            )?;
             for change in &miss.changes {
                 writeln!(f, "              {change}")?;
             }
@@ -372,7 +402,10 @@ impl Store for ReadOnly {
         self.0.request(id)
     }
 
-    fn journal(&self, root_run_id: Uuid) -> BoxFuture<'_, Result<Journal, StoreError>> {
+    fn journal(
+        &self,
+        root_run_id: Uuid,
+    ) -> BoxFuture<'_, Result<flow_engine_db::Journal, StoreError>> {
         self.0.journal(root_run_id)
     }
 

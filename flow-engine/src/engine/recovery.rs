@@ -105,12 +105,7 @@ impl Engine {
     /// # Errors
     /// When the database cannot be read. What became of each run is in the list.
     pub async fn resume_interrupted(&self) -> Result<Vec<ResumedRun>, Error> {
-        let mut found = Vec::new();
-        for status in [RunStatus::Interrupted, RunStatus::Running] {
-            found.extend(self.all_roots(status).await?);
-        }
-        found.retain(|run| !Claim::is_taken(run.id));
-        found.sort_by_key(|run| run.id);
+        let found = self.interrupted().await?;
         let resumed = stream::iter(found).map(|run| async move {
             ResumedRun {
                 run_id: run.id,
@@ -119,6 +114,21 @@ impl Engine {
             }
         });
         Ok(resumed.buffered(AT_A_TIME).collect().await)
+    }
+
+    /// The runs that [`resume_interrupted`](Self::resume_interrupted) would resume, the oldest first: to resume some of them
+    /// only, or to see their [plans](Self::resume_plan) first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn interrupted(&self) -> Result<Vec<FlowRun>, Error> {
+        let mut found = Vec::new();
+        for status in [RunStatus::Interrupted, RunStatus::Running] {
+            found.extend(self.all_roots(status).await?);
+        }
+        found.retain(|run| !Claim::is_taken(run.id));
+        found.sort_by_key(|run| run.id);
+        Ok(found)
     }
 
     async fn all_roots(&self, status: RunStatus) -> Result<Vec<FlowRun>, Error> {

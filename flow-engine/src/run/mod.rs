@@ -49,7 +49,7 @@ use crate::definition::Definition;
 use crate::llm::LlmBackend;
 use crate::state::States;
 pub(crate) use cache::Flights;
-use journal::Journal;
+pub(crate) use journal::Journal;
 use progress::Tally;
 use scope::Scope;
 

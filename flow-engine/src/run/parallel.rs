@@ -63,6 +63,12 @@ where
     F: FnMut(I::Item) -> B,
     B: IntoFuture<Output = Result<T, E>>,
 {
+    let limit = if place.run.is_planned() {
+        // A dry run executes nothing, and shows all that would have to run.
+        usize::MAX
+    } else {
+        limit.max(1)
+    };
     // All of them at once: what is recorded of a branch is kept for it before another one begins.
     let branches: Vec<_> = items
         .into_iter()
@@ -85,7 +91,7 @@ where
                 (index, PLACE.scope(here, future).await)
             }
         })
-        .buffer_unordered(limit.max(1))
+        .buffer_unordered(limit)
         .collect()
         .await;
     ends.sort_unstable_by_key(|(index, _)| *index);

@@ -223,9 +223,9 @@ impl Run {
         row: StepFinish,
     ) -> Commit {
         let _tree = lock(&self.tree.lock);
-        let met = match row.status {
-            StepStatus::Cancelled => Spent::default(),
-            _ => spent,
+        let (met, counted) = match row.status {
+            StepStatus::Cancelled => (Spent::default(), Counted::Aside),
+            _ => (spent, counted),
         };
         self.close_below(id, (spent, met), counted, vec![row.into()])
     }

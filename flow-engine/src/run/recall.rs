@@ -47,7 +47,7 @@ pub(super) async fn recall<T>(
             },
             compared_with: Some(unreadable),
         }),
-        Err(None) => Err(journal.explain(&entry.wanted(identity, place))),
+        Err(None) => Err(journal.explain(&entry.wanted(identity, place)).await),
     }
 }
 

@@ -1,8 +1,12 @@
 //! What `.execute()` gives: the output, and what it took.
 
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::call::Executed;
+use crate::error::{Error, ErrorKind};
+use crate::inputs::at_path;
 
 /// What an execution took.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,6 +52,23 @@ pub struct FlowResult<T> {
     pub output_content: T,
     /// Tokens, cost and time of all steps.
     pub metadata: Metadata,
+}
+
+impl FlowResult<Value> {
+    /// The output of a run that was found by its id, as the type that it is of.
+    ///
+    /// # Errors
+    /// When it is of another type.
+    pub fn output<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        serde_path_to_error::deserialize(&self.output_content).map_err(|error| {
+            let reason = at_path(error);
+            let message = format!(
+                "the output of `{}` is of another type: {reason}",
+                self.flow_name
+            );
+            Error::new(ErrorKind::InvalidOutput, message)
+        })
+    }
 }
 
 impl<T> Executed for StepResult<T> {

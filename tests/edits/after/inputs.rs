@@ -1,6 +1,6 @@
 //! Inputs of steps, after.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use flow_engine::prelude::*;
 
@@ -131,15 +131,25 @@ async fn printed_map() -> Result<String> {
 }
 
 #[step]
-async fn read_set(of: HashSet<String>) -> usize {
+async fn read_set(of: BTreeSet<String>) -> usize {
     of.len()
 }
 
 #[flow]
-async fn set_of_texts() -> Result<String> {
+async fn sorted_set() -> Result<String> {
+    let of: BTreeSet<_> = ('a'..='j').rev().map(String::from).collect();
+    Ok(finish(read_set(of).await?.to_string()).await?)
+}
+
+#[step]
+async fn read_hash_set(of: HashSet<String>) -> usize {
+    of.len()
+}
+
+#[flow]
+async fn hash_set() -> Result<String> {
     let of: HashSet<_> = ('a'..='j').map(String::from).collect();
-    let count = read_set(of).await?;
-    Ok(finish(count.to_string()).await?)
+    Ok(finish(read_hash_set(of).await?.to_string()).await?)
 }
 
 #[data]

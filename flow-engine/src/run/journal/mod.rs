@@ -224,10 +224,26 @@ impl Journal {
     }
 
     /// Says why nothing is recorded for a call, which is then executed.
-    pub(crate) fn explain(&self, wanted: &Wanted<'_>) -> Miss {
+    pub(crate) async fn explain(&self, wanted: &Wanted<'_>) -> Miss {
+        // What others ask for explains nothing.
+        self.all_have_asked().await;
         let mut state = lock(&self.state);
         state.completions.goes_on(wanted.scope);
         self.explain_in(&mut state, wanted)
+    }
+
+    /// Tokens and US dollars that a step of this name took on average, as far as it is recorded.
+    pub(crate) fn average_of(&self, name: &str) -> Option<(u64, Option<f64>)> {
+        let (mut count, mut tokens, mut cost) = (0_u32, 0, Some(0.0));
+        for step in self.completions.iter().map(|place| &self.rows[*place].step) {
+            if step.step_name == name && step.tokens_used > 0 {
+                count += 1;
+                tokens += u64::try_from(step.tokens_used).unwrap_or(0);
+                cost = cost.zip(step.cost_estimate).map(|(sum, cost)| sum + cost);
+            }
+        }
+        let average = tokens.checked_div(u64::from(count))?;
+        Some((average, cost.map(|sum| sum / f64::from(count))))
     }
 
     fn take_key(
