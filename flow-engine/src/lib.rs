@@ -67,7 +67,7 @@
 //! | `model = "…"` | the model to ask | the prompt's `model`, else the engine's |
 //! | `name = "…"` | the recorded name | the fn's name |
 //! | `version = n` | the version of the step's meaning | 1 |
-//! | `cache = "7d"` | for how long other runs of the same user take its result | not at all |
+//! | `cache = "7d"` | for how long other runs of the same user take its result; equal calls wait for each other, for at most a minute | not at all |
 //! | `type = Name` | the generated type's name | the fn's name in camel case |
 //!
 //! # Flows
@@ -152,9 +152,9 @@
 //!
 //! # Resuming
 //!
-//! A run that was interrupted, killed with its process, or failed, goes on by [`Engine::resume`];
-//! [`Engine::resume_interrupted`] does so for all, at the start of a program. The flow is executed from its beginning, and
-//! every step that is recorded gives at once what it gave:
+//! A run that was interrupted, killed with its process, or failed, goes on by [`Engine::resume`], or typed by
+//! [`Engine::resume_with`]; [`Engine::resume_interrupted`] does so for all that [`Engine::interrupted`] lists, at the start of
+//! a program. The flow is executed from its beginning, and every step that is recorded gives at once what it gave:
 //!
 //! ```standalone_crate
 //! # use flow_engine::llm::MockBackend;
@@ -213,6 +213,9 @@
 //!
 //! A flow must do the same on what is recorded as it did live. What changes by itself belongs into tasks, or is asked of the
 //! engine, which records it: [`now`], [`uuid`], [`random`]; and which of two is first or in time: [`race`] and [`timeout`].
+//! Maps are recorded with sorted keys; a `HashSet` has no order, and is another input in each process: take a `BTreeSet`.
+//! Where equal calls of one run give different answers, each gets its own back: best where they are made one after the other,
+//! in branches of [`map`], or in sub-flows.
 //! After an interruption, a step's recorded error is met again, since the flow may have handled it; a run that *failed* keeps
 //! its successes and runs its failures again.
 //!

@@ -98,10 +98,10 @@ impl Disk {
         let mut work: Vec<_> = self
             .ended(statuses)
             .map(|step| {
-                let by_chance = match step.step_name.as_str() {
-                    "flow_engine::now" | "flow_engine::random" | "stamp" => true,
-                    _ => false,
-                };
+                let by_chance = matches!(
+                    step.step_name.as_str(),
+                    "flow_engine::now" | "flow_engine::random" | "stamp"
+                );
                 let shown = |value: Option<&Value>| match value {
                     Some(value) if !by_chance => value.to_string(),
                     _ => String::new(),

@@ -75,7 +75,7 @@ pub(crate) async fn in_parallel(topic: String) -> Result<String> {
                 .await
                 .expect("a race has an end")
         },
-        timeout(Duration::from_secs(60), ask("in time")),
+        timeout(Duration::from_mins(1), ask("in time")),
     );
     let same = ask("same").await?;
     let branches = branches?.join(",");

@@ -39,14 +39,15 @@ async fn main() {
         "in_parallel" => Some(said(engine.execute(in_parallel("rain")).await)),
         "nested" => Some(said(engine.execute(nested("rain")).await)),
         "refused_at_first" => Some(said(engine.execute(refused_at_first("rain")).await)),
-        "resume" => match run {
-            Some(run) => Some(said(engine.resume(run.parse().unwrap()).await)),
-            None => {
+        "resume" => {
+            if let Some(run) = run {
+                Some(said(engine.resume(run.parse().unwrap()).await))
+            } else {
                 let mut resumed = engine.resume_interrupted().await.unwrap();
                 assert!(resumed.len() < 2, "{resumed:?}");
                 resumed.pop().map(|resumed| said(resumed.result))
             }
-        },
+        }
         other => panic!("there is no flow `{other}`"),
     };
     engine.close().await;

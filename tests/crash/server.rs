@@ -80,7 +80,7 @@ async fn complete(
     }
     // So that answers overtake each other.
     tokio::time::sleep(Duration::from_millis(2 + hash % 5)).await;
-    if question == "refused" || question == "refused at first" && life == 0 {
+    if question == "refused" || (question == "refused at first" && life == 0) {
         let error = json!({ "error": { "message": "not to be answered" } });
         return (StatusCode::BAD_REQUEST, Json(error)).into_response();
     }

@@ -67,7 +67,7 @@ async fn a_sorted_set_is_the_same_input_in_every_process() {
 /// That its order is the same by chance is one in ten factorial.
 #[tokio::test]
 async fn a_hash_set_is_a_list_of_another_order_in_every_process() {
-    let edited = Edited::after("hash_set", End::Killed).await;
+    let edited = Edited::after("unsorted_set", End::Killed).await;
     let plan = edited.resume_plan(edited.run).await.unwrap();
     assert_eq!(plan.misses[0].step_name, "read_hash_set", "{plan}");
     assert_eq!(plan.misses[0].reason, MissReason::InputChanged, "{plan}");

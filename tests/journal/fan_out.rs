@@ -146,7 +146,7 @@ async fn branches_of_several_steps_in_random_order_run_only_what_is_missing() {
         let (items, stop) = (questions(20), 3 + seed * 3);
         lab.model.shuffle(seed as u64);
         lab.model.hold_after(Some(stop));
-        let when = lab.model.until(|asked| asked.len() > stop);
+        let when = lab.model.is_holding();
         let id = lab.interrupted(pipelines(items.clone(), 7), when).await;
         let (sent, rows) = (lab.model.asked().len(), lab.recorded(id).await);
         let of = |step: &str| -> HashMap<String, String> {

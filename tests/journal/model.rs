@@ -1,6 +1,7 @@
 //! A model whose answers a test can hold back.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use flow_engine::BoxFuture;
 use flow_engine::llm::{LlmBackend, LlmError, LlmErrorKind, LlmRequest, LlmResponse};
@@ -19,6 +20,8 @@ struct State {
     failing: Vec<String>,
     held: Vec<String>,
     hold_after: Option<usize>,
+    answered: usize,
+    waiting: usize,
     seed: Option<u64>,
 }
 
@@ -72,14 +75,43 @@ impl Model {
         self.change(|state| state.held = strings(questions));
     }
 
-    /// Answers so many requests, and no more; all, if there is no number.
+    /// Answers so many requests from now on, and no more; all, if there is no number.
     pub(crate) fn hold_after(&self, requests: Option<usize>) {
-        self.change(|state| state.hold_after = requests);
+        self.change(|state| {
+            state.hold_after = requests.map(|requests| state.answered + requests);
+            state.waiting = 0;
+        });
+    }
+
+    /// Waits until a request is held back, and what was answered has had the time to be written.
+    pub(crate) async fn is_holding(&self) {
+        let mut changed = self.changed.subscribe();
+        while self.state.lock().unwrap().waiting == 0 {
+            changed.changed().await.unwrap();
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 
     /// Answers in a random order.
     pub(crate) fn shuffle(&self, seed: u64) {
         self.change(|state| state.seed = Some(seed.wrapping_mul(7919) + 1));
+    }
+
+    fn may_answer(&self, question: &str, has_waited: &mut bool) -> bool {
+        let mut state = self.state.lock().unwrap();
+        let is_over = state
+            .hold_after
+            .is_some_and(|count| state.answered >= count);
+        if !is_over && !state.held.iter().any(|held| held == question) {
+            state.answered += 1;
+            return true;
+        }
+        if !std::mem::replace(has_waited, true) {
+            state.waiting += 1;
+            drop(state);
+            self.changed.send_replace(());
+        }
+        false
     }
 
     fn change(&self, change: impl FnOnce(&mut State)) {
@@ -120,15 +152,8 @@ impl LlmBackend for Model {
             for _ in 0..turns {
                 tokio::task::yield_now().await;
             }
-            loop {
-                let is_held = {
-                    let state = self.state.lock().unwrap();
-                    state.held.contains(&question)
-                        || state.hold_after.is_some_and(|count| number > count)
-                };
-                if !is_held {
-                    break;
-                }
+            let mut has_waited = false;
+            while !self.may_answer(&question, &mut has_waited) {
                 changed.changed().await.unwrap();
             }
             if self.state.lock().unwrap().failing.contains(&question) {

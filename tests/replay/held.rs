@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use flow_engine::{Flow, RunFilter};
 use flow_engine::prelude::*;
+use flow_engine::{Flow, RunFilter};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;

@@ -53,10 +53,11 @@ impl Ledger {
             names.contains(&row.step_name.as_str()) && row.status == StepStatus::Completed
         };
         let rows: Vec<_> = self.steps.iter().filter(is_completed).collect();
-        rows.into_iter().map(|row| match row.outputs.clone().unwrap() {
-            Value::String(text) => (row, text),
-            other => (row, other.to_string()),
-        })
+        rows.into_iter()
+            .map(|row| match row.outputs.clone().unwrap() {
+                Value::String(text) => (row, text),
+                other => (row, other.to_string()),
+            })
     }
 
     /// How often a step of this name has completed.
@@ -125,11 +126,7 @@ impl Ledger {
     pub(crate) fn assert_nothing_is_lost(&self, model: Counts) {
         assert_eq!(self.requests.len() as u64, model.sent, "requests");
         assert_eq!(model.answered + model.dropped, model.sent);
-        assert_eq!(
-            self.count("inquire") as u64,
-            model.answered,
-            "answers"
-        );
+        assert_eq!(self.count("inquire") as u64, model.answered, "answers");
         // A task that was dropped before its end may have done its work.
         assert!(self.count("note") as u64 <= model.notes, "tasks");
     }
@@ -139,11 +136,14 @@ impl Ledger {
     pub(crate) fn assert_all_was_used(&self, trace: &Trace) {
         let is_lost = |row: &FlowStepRun, output: &str| {
             // A value does not tell its lane.
-            let may_be_lost = row.step_name == RANDOM && row.scope.as_deref().is_some_and(is_choice);
+            let may_be_lost =
+                row.step_name == RANDOM && row.scope.as_deref().is_some_and(is_choice);
             may_be_lost || trace.lost.iter().any(|lost| lane(output).starts_with(lost))
         };
         let recorded: Vec<_> = self.completed(&["inquire", "note", RANDOM]).collect();
-        let kept = recorded.iter().filter(|(row, output)| !is_lost(row, output));
+        let kept = recorded
+            .iter()
+            .filter(|(row, output)| !is_lost(row, output));
         let kept = tally(kept.map(|(_, output)| output));
         let used = tally(&trace.used);
         let recorded = tally(recorded.iter().map(|(_, output)| output));
@@ -182,7 +182,9 @@ const RANDOM: &str = "flow_engine::random";
 
 /// Whether a scope is inside of a branch that a choice may give up.
 fn is_choice(scope: &str) -> bool {
-    scope.split('/').any(|label| label.starts_with("race") || label.starts_with("timeout"))
+    scope
+        .split('/')
+        .any(|label| label.starts_with("race") || label.starts_with("timeout"))
 }
 
 type Tally<'a> = BTreeMap<&'a str, usize>;
@@ -198,5 +200,8 @@ fn tally<'a>(outputs: impl IntoIterator<Item = &'a String>) -> Tally<'a> {
 /// What one holds more often than the other.
 fn more<'a>(one: &Tally<'a>, other: &Tally<'_>) -> Vec<&'a str> {
     let missing = |(output, times): &(&&str, &usize)| other.get(**output).unwrap_or(&0) < times;
-    one.iter().filter(missing).map(|(output, _)| *output).collect()
+    one.iter()
+        .filter(missing)
+        .map(|(output, _)| *output)
+        .collect()
 }

@@ -174,10 +174,7 @@ async fn many_interrupted_runs_are_all_completed_and_nothing_is_paid_twice() {
             let ledger = Ledger::of(engine, id).await;
             ledger.assert_nothing_is_open();
             ledger.assert_sums();
-            assert_eq!(
-                (ledger.count("inquire"), ledger.requests.len()),
-                (5, 6)
-            );
+            assert_eq!((ledger.count("inquire"), ledger.requests.len()), (5, 6));
         })
         .await;
 }

@@ -74,7 +74,9 @@ pub(crate) struct At {
     path: String,
 }
 
-pub(crate) fn free(what: &str) -> bool { std::env::var("T4_FREE").is_ok_and(|f| f.split(',').any(|f| f == what)) }
+pub(crate) fn free(what: &str) -> bool {
+    std::env::var("T4_FREE").is_ok_and(|f| f.split(',').any(|f| f == what))
+}
 
 impl At {
     pub(crate) fn start(unique: bool) -> Self {
@@ -112,7 +114,11 @@ impl At {
     fn choice(&self, index: usize) -> Self {
         let here = self.step(&format!("r{index}"));
         Self {
-            lane: if free("choice") { format!("{}!{index}", self.lane) } else { format!("!{}", here.path) },
+            lane: if free("choice") {
+                format!("{}!{index}", self.lane)
+            } else {
+                format!("!{}", here.path)
+            },
             ..here
         }
     }
@@ -217,7 +223,11 @@ fn execute(program: Program, at: At) -> BoxFuture<'static, Result<Trace>> {
                 let items = items.into_iter().enumerate().map(|(index, item)| Item {
                     at: at.item(index, &item),
                     // See `tests/replay/found.rs` for why.
-                    label: if free("items") { item } else { at.branch.clone() + &item },
+                    label: if free("items") {
+                        item
+                    } else {
+                        at.branch.clone() + &item
+                    },
                 });
                 let branch = |item: Item| execute((*body).clone(), item.at);
                 Trace::of_all("map", map(items, limit, branch).await?)

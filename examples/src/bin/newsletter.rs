@@ -3,7 +3,6 @@
 //! `cargo run --bin newsletter` goes on with runs that a crash left behind, or begins a new one if there are none;
 //! `cargo run --bin newsletter -- --crash-after 3` dies when 3 model steps of a new one are recorded.
 
-use std::collections::HashMap;
 use std::future::pending;
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
@@ -11,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context, bail};
 use flow_engine::prelude::*;
-use flow_engine::{DateTime, RunFilter, RunStatus, Utc};
+use flow_engine::{DateTime, Utc};
 use flow_engine_examples::input::Article;
 use flow_engine_examples::{program, report};
 
@@ -104,35 +103,24 @@ async fn run() -> anyhow::Result<()> {
 
 /// Goes on with what a crash left behind; false if that is nothing.
 async fn resumed(engine: &Engine) -> anyhow::Result<bool> {
-    let crashed = RunFilter {
-        flow_name: Some("write_newsletter".to_owned()),
-        status: Some(RunStatus::Running),
-        ..RunFilter::default()
-    };
-    let mut before = HashMap::new();
-    for run in engine.runs(crashed).await? {
+    let mut crashed = engine.interrupted().await?;
+    // The other examples may work on the same database.
+    crashed.retain(|run| run.flow_name == "write_newsletter");
+    for run in &crashed {
         println!("\n{}", engine.resume_plan(run.id).await?);
         let recorded = engine.requests_of(run.id).await?.len();
-        before.insert(run.id, (recorded, run.total_tokens.unsigned_abs()));
-    }
-    let found = !before.is_empty();
-    for resumed in engine.resume_interrupted().await? {
-        // It resumes other flows' runs, too.
-        let Some((recorded, paid)) = before.remove(&resumed.run_id) else {
-            continue;
-        };
-        let done = resumed.result?;
-        let ran = engine.requests_of(done.run_id).await?.len() - recorded;
-        let tokens = done.metadata.tokens_used;
+        let done = engine.resume(run.id).await?;
+        let ran = engine.requests_of(run.id).await?.len() - recorded;
         println!(
             "resumed run {}: {recorded} model steps were recorded, {ran} ran",
-            done.run_id
+            run.id
         );
+        let (paid, tokens) = (run.total_tokens.unsigned_abs(), done.metadata.tokens_used);
         println!("tokens paid now: {}, in all: {tokens}", tokens - paid);
-        print(&serde_json::from_value(done.output_content)?);
+        print(&done.output()?);
         report::run(engine, done.run_id, &done.metadata);
     }
-    Ok(found)
+    Ok(!crashed.is_empty())
 }
 
 fn print(newsletter: &Newsletter) {

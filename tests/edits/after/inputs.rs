@@ -147,7 +147,7 @@ async fn read_hash_set(of: HashSet<String>) -> usize {
 }
 
 #[flow]
-async fn hash_set() -> Result<String> {
+async fn unsorted_set() -> Result<String> {
     let of: HashSet<_> = ('a'..='j').map(String::from).collect();
     Ok(finish(read_hash_set(of).await?.to_string()).await?)
 }

@@ -15,7 +15,7 @@ pub(crate) fn add(start: &mut Start) {
     start.add(printed_fields_reordered());
     start.add(printed_map());
     start.add(sorted_set());
-    start.add(hash_set());
+    start.add(unsorted_set());
     start.add(field_skipped());
     start.add(option_left_out());
     start.add(number_widened());
@@ -164,7 +164,7 @@ async fn read_hash_set(of: HashSet<String>) -> usize {
 }
 
 #[flow]
-async fn hash_set() -> Result<String> {
+async fn unsorted_set() -> Result<String> {
     let of: HashSet<_> = ('a'..='j').map(String::from).collect();
     Ok(finish(read_hash_set(of).await?.to_string()).await?)
 }
