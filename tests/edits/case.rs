@@ -236,15 +236,15 @@ fn asks(name: &str) -> bool {
     step.prompt().is_some()
 }
 
-/// A model step takes what its like took, and a task nothing.
+/// A model step takes what steps of its name took, which is the same for all of them here; a task takes nothing.
 fn check_predictions(plan: &ResumePlan, before: &Rows, context: &str) {
     let tokens = |miss: &PlannedMiss| {
-        let like = miss.compared_with.map(|id| before.step(id).tokens_used);
-        match like {
-            _ if !asks(&miss.step_name) => Some(0),
-            None | Some(0) => None,
-            Some(_) => Some(TOKENS.0 + TOKENS.1),
+        if !asks(&miss.step_name) {
+            return Some(0);
         }
+        let mut steps = before.steps.iter();
+        let paid = steps.any(|step| step.step_name == miss.step_name && step.tokens_used > 0);
+        paid.then_some(TOKENS.0 + TOKENS.1)
     };
     let mut sum = Some(0);
     for miss in &plan.misses {

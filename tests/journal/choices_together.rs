@@ -11,7 +11,7 @@ use crate::lab::Lab;
 use crate::support::ask;
 
 const SOON: Duration = Duration::from_millis(20);
-const NEVER: Duration = Duration::from_secs(3600);
+const NEVER: Duration = Duration::from_hours(1);
 
 /// Races between branches that make no call before they wait.
 #[flow]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, SqliteConnection};
 use flow_engine::prelude::*;
-use flow_engine::{Error, RunStatus, map, race, timeout};
+use flow_engine::{RunStatus, map, race, timeout};
 use futures::FutureExt;
 
 use crate::lab::{Lab, note, refine};
@@ -21,11 +21,11 @@ async fn a_part(item: String) -> Result<String> {
 #[flow]
 async fn of_everything() -> Result<usize> {
     let at = flow_engine::now().await?.to_rfc3339();
-    let limit = Duration::from_secs(3600);
+    let limit = Duration::from_hours(1);
     let items = ["a", "b"].map(String::from);
     let both = map(items, 2, |item| async move {
         let part = timeout(limit, a_part(item)).await??;
-        Ok::<_, Error>(note(part).await?)
+        note(part).await
     });
     let never = async {
         std::future::pending::<()>().await;

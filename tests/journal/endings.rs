@@ -25,7 +25,7 @@ async fn handles(last: String) -> Result<String> {
         );
         seen.push(format!(
             "{at:?} {error:#} {:?}",
-            error.llm().map(|llm| llm.kind())
+            error.llm().map(flow_engine::LlmError::kind)
         ));
     }
     seen.push(ask("good".to_owned()).await?);
@@ -74,13 +74,16 @@ async fn a_failed_run_keeps_successes_and_its_failures_stay_retired_when_it_is_i
     lab.model.fail(&["q1", "q2"]);
     let request = lab.run(asks_many(questions(4)));
     let id = request.id();
-    request.execute().await.unwrap_err();
+    let error = request.execute().await.unwrap_err();
     assert_eq!(lab.run_row(id).await.status, RunStatus::Failed);
 
     // Interrupted while both run again, then once more after one of them has its answer.
     lab.model.hold(&["q1", "q2"]);
     let both = lab.model.until(|asked| asked.len() == 6);
-    lab.resumed_until(id, both).await;
+    // The error names the sub-flow's run, which stands for all of it.
+    let part = error.run_id().unwrap();
+    assert_ne!(part, id);
+    lab.resumed_until(part, both).await;
     assert_eq!(lab.run_row(id).await.status, RunStatus::Interrupted);
     lab.model.fail(&[]);
     lab.model.hold(&["q2"]);

@@ -7,6 +7,7 @@
 
 mod choices;
 mod choices_together;
+mod draws;
 mod drops;
 mod endings;
 mod fan_out;

@@ -20,6 +20,8 @@ struct State {
     failing: Vec<String>,
     held: Vec<String>,
     hold_after: Option<usize>,
+    held_numbers: Vec<usize>,
+    failing_numbers: Vec<usize>,
     answered: usize,
     waiting: usize,
     seed: Option<u64>,
@@ -75,6 +77,16 @@ impl Model {
         self.change(|state| state.held = strings(questions));
     }
 
+    /// Answers these requests no more, by number: the first one is 1.
+    pub(crate) fn hold_numbers(&self, numbers: &[usize]) {
+        self.change(|state| state.held_numbers = numbers.to_vec());
+    }
+
+    /// Lets these requests fail, by number.
+    pub(crate) fn fail_numbers(&self, numbers: &[usize]) {
+        self.change(|state| state.failing_numbers = numbers.to_vec());
+    }
+
     /// Answers so many requests from now on, and no more; all, if there is no number.
     pub(crate) fn hold_after(&self, requests: Option<usize>) {
         self.change(|state| {
@@ -97,12 +109,14 @@ impl Model {
         self.change(|state| state.seed = Some(seed.wrapping_mul(7919) + 1));
     }
 
-    fn may_answer(&self, question: &str, has_waited: &mut bool) -> bool {
+    fn may_answer(&self, question: &str, number: usize, has_waited: &mut bool) -> bool {
         let mut state = self.state.lock().unwrap();
         let is_over = state
             .hold_after
             .is_some_and(|count| state.answered >= count);
-        if !is_over && !state.held.iter().any(|held| held == question) {
+        let is_held =
+            state.held.iter().any(|held| held == question) || state.held_numbers.contains(&number);
+        if !is_over && !is_held {
             state.answered += 1;
             return true;
         }
@@ -112,6 +126,12 @@ impl Model {
             self.changed.send_replace(());
         }
         false
+    }
+
+    fn fails(&self, question: &str, number: usize) -> bool {
+        let state = self.state.lock().unwrap();
+        state.failing.iter().any(|failing| failing == question)
+            || state.failing_numbers.contains(&number)
     }
 
     fn change(&self, change: impl FnOnce(&mut State)) {
@@ -149,14 +169,18 @@ impl LlmBackend for Model {
                     turns = (*seed >> 33) % 30;
                 }
             });
+            // Some at once, others after their neighbours have gone on.
             for _ in 0..turns {
                 tokio::task::yield_now().await;
             }
+            if turns % 2 == 1 {
+                tokio::time::sleep(Duration::from_millis(turns)).await;
+            }
             let mut has_waited = false;
-            while !self.may_answer(&question, &mut has_waited) {
+            while !self.may_answer(&question, number, &mut has_waited) {
                 changed.changed().await.unwrap();
             }
-            if self.state.lock().unwrap().failing.contains(&question) {
+            if self.fails(&question, number) {
                 let message = format!("no answer to {question}");
                 return Err(LlmError::new(LlmErrorKind::Transient, message));
             }

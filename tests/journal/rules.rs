@@ -9,7 +9,7 @@ use futures::stream::FuturesUnordered;
 
 use crate::lab::{Lab, note, noted, questions, refine};
 use crate::support::ask;
-use crate::sweep::{loses_nothing, loses_nothing_at_any_poll};
+use crate::sweep::loses_nothing;
 
 #[flow]
 async fn reviewed(text: String, label: String) -> Result<String> {
@@ -90,10 +90,8 @@ async fn equal_pair(first_is_slow: bool, last: String) -> Result<String> {
         }
         refine(ask("same".to_owned()).await?).await
     };
-    let (one, two) = match first_is_slow {
-        true => tokio::try_join!(branch(30), branch(0))?,
-        false => tokio::try_join!(branch(0), branch(30))?,
-    };
+    let (turns, others) = if first_is_slow { (30, 0) } else { (0, 30) };
+    let (one, two) = tokio::try_join!(branch(turns), branch(others))?;
     ask(last).await?;
     Ok(format!("{one} and {two}"))
 }
@@ -117,61 +115,6 @@ async fn two_equal_calls_in_joined_blocks_resume_in_either_order() {
     }
 }
 
-/// The best of several draws: equal calls, and a step on each draw.
-#[flow]
-async fn n_best(count: u32, limit: usize, is_numbered: bool) -> Result<Vec<String>> {
-    let branch = |number: u32| async move {
-        let draw = ask("same".to_owned()).await?;
-        let judged = if is_numbered {
-            format!("{number} {draw}")
-        } else {
-            draw
-        };
-        note(refine(judged).await?).await
-    };
-    Ok(map(0..count, limit, branch).await?)
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn draws_of_equal_calls_are_never_lost_wherever_a_run_is_interrupted() {
-    loses_nothing(|| n_best(4, 10, false), 12, 8).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn draws_of_equal_calls_stay_with_the_branch_whose_next_step_used_them() {
-    loses_nothing(|| n_best(4, 10, true), 12, 8).await;
-    loses_nothing(|| n_best(4, 2, true), 12, 8).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn draws_of_equal_calls_are_never_lost_at_whatever_poll_a_run_is_dropped() {
-    loses_nothing_at_any_poll(|| n_best(3, 10, true), 9).await;
-}
-
-#[tokio::test]
-async fn on_one_thread_too_runs_and_resumes_may_be_dropped_at_any_poll() {
-    loses_nothing_at_any_poll(|| n_best(2, 10, true), 6).await;
-}
-
-/// Draws of equal sub-flow calls.
-#[flow]
-async fn draw(of: String) -> Result<String> {
-    let draw = ask(of).await?;
-    Ok(note(refine(draw).await?).await?)
-}
-
-#[flow]
-async fn equal_sub_flows(count: usize) -> Result<Vec<String>> {
-    let draws = (0..count).map(|_| draw("same".to_owned()).into_future());
-    Ok(futures::future::try_join_all(draws).await?)
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn equal_sub_flow_calls_lose_nothing() {
-    loses_nothing(|| equal_sub_flows(3), 9, 6).await;
-    loses_nothing_at_any_poll(|| equal_sub_flows(2), 6).await;
-}
-
 /// All ways to do things at the same time, in one flow.
 #[flow]
 async fn all_at_once() -> Result<usize> {
@@ -183,12 +126,9 @@ async fn all_at_once() -> Result<usize> {
         let (one, two) = tokio::join!(both("join"), both("join"));
         Ok::<_, Error>(vec![one?, two?])
     };
-    let all = futures::future::try_join_all(["all", "all", "other"].map(|item| both(item)));
+    let all = futures::future::try_join_all(["all", "all", "other"].map(&both));
     let unordered = async {
-        let calls: FuturesUnordered<_> = ["un", "ordered"]
-            .into_iter()
-            .map(|item| both(item))
-            .collect();
+        let calls: FuturesUnordered<_> = ["un", "ordered"].into_iter().map(&both).collect();
         let ends: Vec<_> = calls.collect().await;
         ends.into_iter().collect::<Result<Vec<_>, Error>>()
     };

@@ -3,9 +3,9 @@
 use std::ops::Deref;
 use std::sync::{Arc, Mutex};
 
+use flow_engine::FlowRun;
 use flow_engine::llm::{LlmError, LlmErrorKind, LlmResponse, MockBackend};
 use flow_engine::prelude::*;
-use flow_engine::{FlowRun, FlowStepRun, StepStatus};
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -45,28 +45,6 @@ impl TestEngine {
 
     pub(crate) async fn run(&self, id: Uuid) -> FlowRun {
         self.find_run(id).await.unwrap().expect("the run has a row")
-    }
-
-    /// The rows of a step in a run, without those of sub-flows.
-    pub(crate) async fn rows(&self, run: Uuid, step: &str) -> Vec<FlowStepRun> {
-        let mut rows = self.steps_of(run).await.unwrap();
-        rows.retain(|row| row.step_name == step);
-        rows
-    }
-
-    /// Why the steps of a run were executed, in order: `(step, reason)`.
-    pub(crate) async fn reasons(&self, run: Uuid) -> Vec<(String, String)> {
-        let steps = self.steps_of(run).await.unwrap();
-        let reason = |step: FlowStepRun| Some((step.step_name, step.miss_reason?));
-        steps.into_iter().filter_map(reason).collect()
-    }
-
-    pub(crate) async fn completed(&self, run: Uuid) -> usize {
-        let steps = self.steps_of(run).await.unwrap();
-        steps
-            .iter()
-            .filter(|step| step.status == StepStatus::Completed)
-            .count()
     }
 }
 

@@ -83,7 +83,7 @@ async fn totals_and_statuses_are_those_of_an_undisturbed_run_plus_what_was_paid_
         (with(StepStatus::Completed), with(StepStatus::Failed)),
         (7, 1)
     );
-    assert_eq!(with(StepStatus::Cancelled) as i64, twice);
+    assert_eq!(i64::try_from(with(StepStatus::Cancelled)).unwrap(), twice);
     lab.assert_completed(id).await;
 }
 
@@ -124,7 +124,7 @@ async fn looks(with_race: bool) -> Result<String> {
     );
     if with_race {
         let raced = losing("item".to_owned()).execute().await?;
-        seen += &format!("{:?} {:?}", raced.metadata, raced.output_content);
+        seen.extend([format!("{:?} {:?}", raced.metadata, raced.output_content)]);
     }
     assert!(failed.is_err());
     let id = flow_engine::current().unwrap().run_id();

@@ -5,7 +5,7 @@
 use std::time::Instant;
 
 use flow_engine::prelude::*;
-use flow_engine::{RunFilter, RunStatus, map};
+use flow_engine::{BoxError, RunFilter, RunStatus, map, random};
 use futures::StreamExt;
 use futures::future::join_all;
 use futures::stream;
@@ -52,6 +52,24 @@ async fn asks_in_order(steps: usize) -> Result<String> {
         };
     }
     Ok(inquire("the last").await?)
+}
+
+/// Recorded values: all of them are equal calls, in order and in branches.
+#[flow]
+async fn draws(steps: usize) -> Result<u64> {
+    let mut sum = 0_u64;
+    for _ in 0..steps / 2 {
+        sum = sum.wrapping_add(random().await?);
+    }
+    for drawn in map(0..steps / 2, 16, |_| async {
+        Ok::<_, BoxError>(random().await?)
+    })
+    .await?
+    {
+        sum = sum.wrapping_add(drawn);
+    }
+    inquire(format!("{sum} is the last")).await?;
+    Ok(sum)
 }
 
 async fn resumed_at_its_last_step<F>(flow: F, steps: usize)
@@ -114,6 +132,34 @@ async fn a_long_run_of_branches_is_resumed_without_asking_anything_twice() {
 #[tokio::test]
 async fn a_long_run_of_one_step_after_the_other_is_resumed_without_asking_anything_twice() {
     resumed_at_its_last_step(asks_in_order(steps()), steps()).await;
+}
+
+#[tokio::test]
+async fn a_long_run_of_recorded_values_is_resumed_with_the_same_ones() {
+    let mut held = Held::new().await;
+    let began = Instant::now();
+    let run = held.start(draws(steps()));
+    held.until("the last step", |held| held.model.waiting() == 1)
+        .await;
+    println!(
+        "draws: {} values in {:?}, {}",
+        steps(),
+        began.elapsed(),
+        memory()
+    );
+    let began = Instant::now();
+    let run = held.restarted(run).await;
+    held.until("the last step", |held| held.model.waiting() == 1)
+        .await;
+    println!(
+        "draws: resumed up to its last step in {:?}, {}",
+        began.elapsed(),
+        memory()
+    );
+    held.finished(run).await;
+    let sent = held.sent();
+    assert_eq!(sent.len(), 2);
+    assert_eq!(sent[0], sent[1], "the sum is the same");
 }
 
 #[flow]

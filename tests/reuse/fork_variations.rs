@@ -1,8 +1,9 @@
 //! In what a fork is to differ: from a step on, with another model, or both.
 
 use flow_engine::prelude::*;
-use flow_engine::{ErrorKind, race};
+use flow_engine::{ErrorKind, StepStatus, race};
 use serde_json::json;
+use uuid::Uuid;
 
 use crate::support::{TestEngine, ask, conclude, note, report};
 
@@ -32,7 +33,7 @@ async fn a_fork_from_a_step_runs_it_and_what_started_after_its_end_again() {
     assert_eq!(steps[1].compared_with, Some(old[1].id));
 }
 
-/// The left branch ends after both steps of the right one have begun.
+/// The left branch ends while the second step of the right one runs.
 #[flow]
 async fn branches() -> Result<String> {
     let right = async {
@@ -44,15 +45,22 @@ async fn branches() -> Result<String> {
     Ok(format!("{left}, {right}, {end}"))
 }
 
-async fn branched(engine: &TestEngine) -> flow_engine::Uuid {
-    engine.world.hold(&["left"]);
+async fn branched(engine: &TestEngine) -> Uuid {
+    engine.world.hold(&["left", "right two"]);
+    let request = engine.run(branches());
+    let id = request.id();
     let release = async {
         engine.world.until(|seen| seen.done.len() == 2).await;
+        engine.world.hold(&["right two"]);
+        while engine.rows(id, "ask").await[0].status != StepStatus::Completed {
+            tokio::task::yield_now().await;
+        }
         engine.world.hold(&[]);
     };
-    let (source, ()) = tokio::join!(engine.execute(branches()), release);
+    let (end, ()) = tokio::join!(request.execute(), release);
+    end.unwrap();
     engine.world.forget();
-    source.unwrap().run_id
+    id
 }
 
 #[tokio::test]

@@ -69,11 +69,13 @@ async fn parallel_branches_give_all_their_misses_and_all_their_hits() {
     let failed = ("ask", MissReason::FailedBefore);
     assert_eq!(misses(&plan), [failed, failed]);
     let rows = engine.rows(id, "ask").await;
-    let like: Vec<_> = plan
+    // Both are asked for at the same time.
+    let mut like: Vec<_> = plan
         .misses
         .iter()
         .map(|miss| miss.compared_with.unwrap())
         .collect();
+    like.sort();
     assert_eq!(like, [rows[1].id, rows[3].id]);
     let taken: Vec<_> = plan.hits[1..].iter().map(|hit| hit.step_run_id).collect();
     assert_eq!(taken, [rows[0].id, rows[2].id, rows[4].id]);
@@ -83,8 +85,8 @@ async fn parallel_branches_give_all_their_misses_and_all_their_hits() {
     );
     assert_eq!(
         (plan.predicted_tokens, plan.predicted_cost),
-        (None, None),
-        "what failed says nothing of what a success takes"
+        (Some(30), None),
+        "each as many as those of its name that succeeded, on average"
     );
     assert!(plan.unasked.is_empty());
     assert!(
@@ -92,6 +94,20 @@ async fn parallel_branches_give_all_their_misses_and_all_their_hits() {
             .resume(id)
             .await
             .is_err_and(|error| error.kind() == ErrorKind::Llm)
+    );
+}
+
+#[tokio::test]
+async fn what_a_step_takes_of_which_none_has_succeeded_is_not_known() {
+    let engine = TestEngine::new().await;
+    let id = failed(&engine, report("rain"), "facts of rain").await;
+    let plan = plan_of(&engine, id).await;
+    assert_eq!(misses(&plan), [("ask", MissReason::FailedBefore)]);
+    assert_eq!((plan.predicted_tokens, plan.predicted_cost), (None, None));
+    let shown = plan.to_string();
+    assert!(
+        shown.ends_with("what it will take is not known, unknown price\n"),
+        "{shown}"
     );
 }
 
@@ -145,7 +161,7 @@ async fn an_edited_call_is_compared_and_predicted_and_what_comes_after_it_is_una
     assert_eq!(
         plan.to_string(),
         format!(
-            "run {id}\n  recorded  note\n  to run    ask: input content changed\n              inputs.question: \"old\" → \
+            "run {id}\n  recorded  note\n  to run    ask({{\"question\":\"new\"}}): input content changed\n              inputs.question: \"old\" → \
              \"new\"\n              request.messages[0].content: \"old\" → \"new\"\n  unasked   ask (15 tokens)\n  \
              unasked   note (0 tokens)\n  will take 15 tokens or more, unknown price\n"
         )

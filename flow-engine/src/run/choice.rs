@@ -200,7 +200,7 @@ where
     let (output, first, others) =
         select_all(branches.into_iter().map(|branch| branch.future)).await;
     drop(others);
-    choice.record(&record, first).await?;
+    choice.record(&place, &record, first).await?;
     Ok((first, output))
 }
 
@@ -254,7 +254,7 @@ where
     }
     let record = StepRecord::start(&place, &choice.entry(), &miss)?;
     let end = tokio::time::timeout(limit, branch.future).await.ok();
-    choice.record(&record, end.is_some()).await?;
+    choice.record(&place, &record, end.is_some()).await?;
     end.ok_or_else(elapsed)
 }
 
@@ -281,19 +281,32 @@ impl Choice {
     async fn recall<T: OutputType>(&self, place: &Place) -> Result<Result<T, Miss>, Error> {
         let entry = self.entry();
         pass_gate(entry.identity).await;
-        let recalled = recall(place, &entry, None, &output::<T>()).await;
-        if let Some(identity) = entry.identity {
-            place.scope.returned(identity.key.to_string());
-        }
-        match recalled {
-            Ok(outcome) => Ok(Ok(outcome?.output.output_content)),
+        match recall(place, &entry, None, &output::<T>()).await {
+            Ok(outcome) => {
+                self.returned(place);
+                Ok(Ok(outcome?.output.output_content))
+            }
             Err(miss) => Ok(Err(miss)),
         }
     }
 
-    async fn record<T: OutputType>(&self, record: &StepRecord, outcome: T) -> Result<(), Error> {
+    /// What is called next comes after this choice.
+    fn returned(&self, place: &Place) {
+        if let Some(identity) = self.entry().identity {
+            place.scope.returned(identity.key.to_string());
+        }
+    }
+
+    async fn record<T: OutputType>(
+        &self,
+        place: &Place,
+        record: &StepRecord,
+        outcome: T,
+    ) -> Result<(), Error> {
         let json = output::<T>().record(&outcome)?.json;
         let (commit, _) = record.finish(StepStatus::Completed, Some(json), None);
-        Ok(commit.await?)
+        commit.await?;
+        self.returned(place);
+        Ok(())
     }
 }

@@ -79,6 +79,11 @@ pub(super) async fn find<T>(
     for row in &unreadable {
         journal.unused(row);
     }
+    if end.is_ok() {
+        // As a live step, which waits for its commit: whatever is called beside it is called before it returns. So a
+        // replay makes its calls in the order in which they were made.
+        tokio::task::yield_now().await;
+    }
     end
 }
 

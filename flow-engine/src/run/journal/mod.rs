@@ -185,18 +185,33 @@ impl Journal {
         if !may_find {
             return None;
         }
-        self.all_have_asked().await;
+        let mut before = None;
+        loop {
+            self.all_have_asked().await;
+            let found = self.take_loosely(wanted, &key, &content);
+            let asked = self.asked.load(Ordering::Relaxed);
+            if found.is_some() || before == Some(asked) {
+                return found;
+            }
+            // Who holds what this call wants may itself only now have got what it wanted, and be done.
+            before = Some(asked);
+        }
+    }
+
+    fn take_loosely(&self, wanted: &Wanted<'_>, key: &str, content: &str) -> Option<Found> {
         let mut state = lock(&self.state);
-        self.take_key(&mut state, |all| all.take(&key, at, wanted.from_around))
-            .map(Found::Same)
-            .or_else(|| {
-                let row = self.take_content(&mut state, wanted, &content)?;
-                Some(Found::OtherSchema(row))
-            })
-            .or_else(|| {
-                let row = self.take_answer(&mut state, wanted, &key, &content)?;
-                Some(Found::Answer(row))
-            })
+        self.take_key(&mut state, |all| {
+            all.take(key, wanted.at(), wanted.from_around)
+        })
+        .map(Found::Same)
+        .or_else(|| {
+            let row = self.take_content(&mut state, wanted, content)?;
+            Some(Found::OtherSchema(row))
+        })
+        .or_else(|| {
+            let row = self.take_answer(&mut state, wanted, key, content)?;
+            Some(Found::Answer(row))
+        })
     }
 
     /// Whether a completion of this very call is left.
@@ -225,10 +240,11 @@ impl Journal {
 
     /// Says why nothing is recorded for a call, which is then executed.
     pub(crate) async fn explain(&self, wanted: &Wanted<'_>) -> Miss {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        lock(&self.state).completions.goes_on(wanted.scope);
         // What others ask for explains nothing.
         self.all_have_asked().await;
         let mut state = lock(&self.state);
-        state.completions.goes_on(wanted.scope);
         self.explain_in(&mut state, wanted)
     }
 
