@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chrono::DateTime;
+use chrono::{DateTime, DurationRound, TimeDelta};
 use flow_engine_db::{JournalStep, NewFork, StepStatus};
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -181,6 +181,7 @@ fn shared(steps: Vec<JournalStep>, from_step: Option<&str>, model: Option<&str>)
 
 /// Whether a step started after the end of another one.
 fn is_after(step: &JournalStep, other: &JournalStep) -> bool {
+    let millisecond = TimeDelta::milliseconds(1);
     let taken_over = |step: &JournalStep| {
         // A copy keeps the times of its original; its id was made when it was taken over.
         let (seconds, nanos) = step.id.get_timestamp()?.to_unix();
@@ -194,7 +195,11 @@ fn is_after(step: &JournalStep, other: &JournalStep) -> bool {
     };
     let is_copy = |step: &JournalStep| step.origin_run_id.is_some();
     let (start, end) = match (is_copy(step), is_copy(other)) {
-        (true, false) => (taken_over(step), Some(times(other).1)),
+        // An id has milliseconds only.
+        (true, false) => (
+            taken_over(step),
+            times(other).1.duration_trunc(millisecond).ok(),
+        ),
         (false, true) => (Some(times(step).0), taken_over(other)),
         _ => (Some(times(step).0), Some(times(other).1)),
     };

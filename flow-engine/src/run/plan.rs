@@ -41,6 +41,8 @@ pub(crate) struct Hit {
 /// A step that would have to run.
 #[derive(Debug)]
 pub(crate) struct Missed {
+    /// The how many-th call it is.
+    order: usize,
     pub(crate) step_name: &'static str,
     pub(crate) reason: MissReason,
     pub(crate) compared_with: Option<Arc<Row>>,
@@ -67,10 +69,16 @@ impl Plan {
         });
     }
 
+    /// The number of a call: what becomes of it is known later, and in another order.
+    pub(super) fn called(&self) -> usize {
+        self.asked.fetch_add(1, Ordering::Relaxed)
+    }
+
     /// Notes a step that would have to run, and comes back with an error when the dry run is over: what depends on the step
     /// cannot be known, and what was spawned must come to an end.
     pub(super) async fn missed(
         &self,
+        order: usize,
         step_name: &'static str,
         miss: Miss,
         inputs: &Map<String, Value>,
@@ -78,6 +86,7 @@ impl Plan {
     ) -> Error {
         self.asked.fetch_add(1, Ordering::Relaxed);
         lock(&self.met).misses.push(Missed {
+            order,
             step_name,
             reason: miss.reason,
             compared_with: miss.compared_with,
@@ -105,6 +114,8 @@ impl Plan {
     /// Ends the dry run: what it has met.
     pub(crate) fn end(&self) -> Met {
         self.over.send_replace(true);
-        std::mem::take(&mut lock(&self.met))
+        let mut met = std::mem::take(&mut *lock(&self.met));
+        met.misses.sort_by_key(|missed| missed.order);
+        met
     }
 }

@@ -147,6 +147,7 @@ async fn recalled_or_run<T: Send + 'static>(
         Ok(Task::Ask(prepared)) => Some(prepared),
         _ => None,
     };
+    let plan = run.tree.plan.as_deref().map(|plan| (plan, plan.called()));
     pass_gate(entry.identity).await;
     let miss = match recall(place, &entry, prepared, &output).await {
         Ok(recalled) => return recalled.map_err(located),
@@ -164,9 +165,11 @@ async fn recalled_or_run<T: Send + 'static>(
         },
         None => None,
     };
-    if let (Some(plan), Counted::Step) = (&run.tree.plan, entry.counted) {
+    if let (Some((plan, order)), Counted::Step) = (plan, entry.counted) {
         let request = prepared.map(Prepared::body);
-        let over = plan.missed(entry.name, miss, entry.inputs, request).await;
+        let over = plan
+            .missed(order, entry.name, miss, entry.inputs, request)
+            .await;
         return Err(located(over));
     }
     if entry.counted == Counted::Step {

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::{Journal, Origin, Row, State, Wanted, scope_of};
 use crate::identity::Hash;
+use crate::run::recall::model_asked;
 use crate::run::scope::names;
 
 /// The purpose of the hash by which equal inputs are found.
@@ -179,7 +180,7 @@ fn same_inputs(row: &Row, wanted: &Wanted<'_>) -> MissReason {
     let differs = |recorded: Option<&str>, now| recorded.is_some() && recorded != now;
     if differs(recorded.prompt_id.as_deref(), wanted.prompt_id) {
         MissReason::PromptChanged
-    } else if differs(recorded.model.as_deref(), wanted.model) {
+    } else if differs(model_asked(recorded).as_deref(), wanted.model) {
         MissReason::ModelChanged
     } else {
         MissReason::InputChanged
