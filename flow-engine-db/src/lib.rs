@@ -5,7 +5,7 @@
 //! before it. It returns at once; the [`Commit`] it returns resolves when the unit is on disk.
 //!
 //! ```
-//! use flow_engine_db::{NewRun, NewStep, Progress, RunFinish, RunStatus, StepFinish, StepStatus};
+//! use flow_engine_db::{NewRun, NewStep, Progress, RunFinish, RunStatus, StepFinish, StepRetire, StepStatus};
 //! use uuid::Uuid;
 //!
 //! # #[tokio::main(flavor = "current_thread")]
@@ -87,5 +87,5 @@ pub use store::{BoxFuture, RunFilter, Store};
 pub use text_enum::UnknownText;
 pub use write::{
     HitNote, NewFork, NewRequest, NewRun, NewStep, Progress, RequestFinish, RunFinish, RunProgress,
-    RunReopen, StepFinish, Write,
+    RunReopen, StepFinish, StepRetire, Write,
 };

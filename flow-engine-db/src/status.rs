@@ -15,7 +15,7 @@ text_enum! {
         Paused = "paused",
         /// A step with an effect that must not repeat has an unknown outcome; a person decides.
         InDoubt = "in_doubt",
-        /// Its process dropped it or died; it can be resumed.
+        /// Its process dropped it; it can be resumed. A run whose process was killed stays `running` until then.
         Interrupted = "interrupted",
         /// Finished with an output.
         Completed = "completed",

@@ -8,7 +8,7 @@ mod step;
 pub use fork::NewFork;
 pub use request::{NewRequest, RequestFinish};
 pub use run::{NewRun, Progress, RunFinish, RunProgress, RunReopen};
-pub use step::{HitNote, NewStep, StepFinish};
+pub use step::{HitNote, NewStep, StepFinish, StepRetire};
 
 /// One change to the database, for [`Store::submit`](crate::Store::submit).
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +30,8 @@ pub enum Write {
     FinishStep(StepFinish),
     /// A replay took a recorded step run.
     NoteHit(HitNote),
+    /// A recorded step run leaves the journal.
+    RetireStep(StepRetire),
     /// A request is about to leave.
     SendRequest(NewRequest),
     /// A request was answered or given up.
@@ -55,6 +57,7 @@ into_write! {
     NewStep => StartStep,
     StepFinish => FinishStep,
     HitNote => NoteHit,
+    StepRetire => RetireStep,
     NewRequest => SendRequest,
     RequestFinish => FinishRequest,
 }

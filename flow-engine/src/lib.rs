@@ -67,14 +67,15 @@
 //! | `model = "…"` | the model to ask | the prompt's `model`, else the engine's |
 //! | `name = "…"` | the recorded name | the fn's name |
 //! | `version = n` | the version of the step's meaning | 1 |
-//! | `cache = "7d"` | for how long other runs of the same user take its result; equal calls wait for each other, for at most a minute | not at all |
+//! | `cache = "7d"` | for how long other runs of the same user take its result; equal calls of one process wait for each other, a minute each at most | not at all |
 //! | `type = Name` | the generated type's name | the fn's name in camel case |
 //!
 //! # Flows
 //!
 //! `#[flow]` makes a flow of an async fn with a body. It is plain Rust: loops, `?`, and for parallel steps
 //! [`map(xs, 8, a)`](map), `tokio::try_join!(a(x), b(y))`, or what the futures crate has.
-//! Arguments: `total_steps = n`, from which progress in percent is counted; `name`, `version` and `type` as above.
+//! Arguments: `total_steps = n`, from which progress in percent is counted; `name` and `type` as above; `version = n`, which
+//! is recorded only: a resumed flow runs as it is now.
 //!
 //! A task or a flow may return any error that converts into [`BoxError`], or none; `?` works on everything, `anyhow`
 //! included.
@@ -212,12 +213,15 @@
 //! | the body of a task | the recorded output is kept, noted as `code changed`; raise `version` to run it again |
 //!
 //! A flow must do the same on what is recorded as it did live. What changes by itself belongs into tasks, or is asked of the
-//! engine, which records it: [`now`], [`uuid`], [`random`]; and which of two is first or in time: [`race`] and [`timeout`].
+//! engine, which records it: [`now()`], [`uuid()`], [`random()`]; and which of two is first or in time: [`race`] and [`timeout`].
 //! Maps are recorded with sorted keys; a `HashSet` has no order, and is another input in each process: take a `BTreeSet`.
 //! Where equal calls of one run give different answers, each gets its own back: best where they are made one after the other,
 //! in branches of [`map`], or in sub-flows.
 //! After an interruption, a step's recorded error is met again, since the flow may have handled it; a run that *failed* keeps
 //! its successes and runs its failures again.
+//!
+//! A timeout or a task that failed with the run is tried again, too. What a task does to the world outside is done again if the
+//! process was killed before its end was recorded.
 //!
 //! [`Engine::fork`] makes a new run of an old one, which shares what does not differ: another model from some step on, or the
 //! prompt that you have just edited. [`Engine::compare`] shows both.

@@ -71,7 +71,10 @@ impl Edited {
     /// The steps that this program has sent requests of.
     pub(crate) fn sent(&self) -> Vec<String> {
         let requests = self.model.requests().into_iter();
-        requests.map(|request| request.step).collect()
+        // What runs beside each other is sent in any order.
+        let mut sent: Vec<_> = requests.map(|request| request.step).collect();
+        sent.sort();
+        sent
     }
 
     /// All rows, of sub-flows too, in the order in which they were begun.

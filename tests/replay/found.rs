@@ -194,3 +194,38 @@ async fn a_call_after_a_join_does_not_change_places_with_an_equal_one_inside() {
     held.finished(resumed).await;
     assert_eq!(held.sent()[before..], ["thanks"]);
 }
+
+#[flow]
+async fn asks_the_same_in_three_branches() -> Result<String> {
+    inquire("first").await?;
+    let one = |then: &'static str| async move {
+        let answer = inquire("question").await?;
+        inquire(format!("{then} {answer}")).await
+    };
+    try_join!(one("check"), one("print"), one("keep"))?;
+    Ok(inquire("thanks").await?)
+}
+
+#[tokio::test]
+async fn equal_calls_at_the_same_time_are_told_apart_by_their_order_in_a_resumed_run_too() {
+    let mut held = Held::new().await;
+    let run = held.start(asks_the_same_in_three_branches());
+    held.asked("first").await;
+    let run = held.restarted(run).await;
+    held.answer("first").await;
+    for _ in 0..3 {
+        held.answer("question").await;
+    }
+    for then in ["check", "print", "keep"] {
+        let is_asked = |question: &String| question.starts_with(then);
+        let asked = |held: &Held| held.sent().iter().any(is_asked);
+        held.until(then, asked).await;
+        let question = held.sent().into_iter().find(|question| is_asked(question));
+        held.answer(&question.unwrap()).await;
+    }
+    held.asked("thanks").await;
+    let before = held.sent().len();
+    let resumed = held.restarted(run).await;
+    held.finished(resumed).await;
+    assert_eq!(held.sent()[before..], ["thanks"]);
+}

@@ -8,8 +8,7 @@ use crate::program::Program;
 
 /// Programs of any shape, small enough for a test.
 ///
-/// `choices`: with races and timeouts that may elapse, and with recorded values. Those are left out where which of two
-/// calls takes a recorded one is not defined: see [`settled`].
+/// `choices`: with races, timeouts that may elapse, and recorded values, which all give something else each time.
 pub(crate) fn programs(choices: bool) -> impl Strategy<Value = Program> {
     let question = select(vec!["who", "why", "how"]).prop_map(str::to_owned);
     let leaf = prop_oneof![
@@ -40,33 +39,10 @@ pub(crate) fn programs(choices: bool) -> impl Strategy<Value = Program> {
         3..7,
     );
     several
-        .prop_map(|parts| settled(Program::Seq(parts), true))
+        .prop_map(|parts| Program::Seq(parts))
         .prop_filter("too short or too long", |program| {
             (8..=60).contains(&calls(program))
         })
-}
-
-/// Without recorded values in branches of `Join`, races and short timeouts: all draws are equal calls, so it is not
-/// defined which branch takes which, and what lost a race leaves its own behind for others.
-fn settled(program: Program, draws: bool) -> Program {
-    let all =
-        |parts: Vec<Program>, draws| parts.into_iter().map(|part| settled(part, draws)).collect();
-    match program {
-        Program::Draw if !draws && !crate::program::free("draw") => Program::Seq(Vec::new()),
-        Program::Seq(parts) => Program::Seq(all(parts, draws)),
-        Program::Join(parts) => Program::Join(all(parts, false)),
-        Program::Race(parts) => Program::Race(all(parts, false)),
-        Program::SubFlow(body) => Program::SubFlow(Box::new(settled(*body, draws))),
-        Program::Map { items, limit, body } => {
-            let body = Box::new(settled(*body, draws));
-            Program::Map { items, limit, body }
-        }
-        Program::Timeout { is_short, body } => {
-            let body = Box::new(settled(*body, draws && !is_short));
-            Program::Timeout { is_short, body }
-        }
-        leaf => leaf,
-    }
 }
 
 /// How many steps it has at most.

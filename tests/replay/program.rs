@@ -62,33 +62,33 @@ pub(crate) struct Trace {
 #[derive(PartialEq, Default)]
 pub(crate) struct At {
     /// Whether equal questions get different answers.
-    unique: bool,
+    pub(crate) unique: bool,
     /// What came before.
     last: String,
     item: String,
     /// Part of every question, see [`At::branch`] and [`At::choice`].
     lane: String,
-    /// The branches of `Join` that it is in, since the innermost scope began.
-    branch: String,
-    /// The way to here.
+    /// Whether the way to here is known, and makes the lanes of choices unique.
+    marked: bool,
     path: String,
 }
 
-pub(crate) fn free(what: &str) -> bool {
-    std::env::var("T4_FREE").is_ok_and(|f| f.split(',').any(|f| f == what))
-}
-
 impl At {
-    pub(crate) fn start(unique: bool) -> Self {
+    pub(crate) fn start(unique: bool, marked: bool) -> Self {
         Self {
             unique,
+            marked,
             ..Self::default()
         }
     }
 
     fn step(&self, way: &str) -> Self {
+        let path = match self.marked {
+            true => format!("{}{way}", self.path),
+            false => String::new(),
+        };
         Self {
-            path: format!("{}{way}", self.path),
+            path,
             ..self.clone()
         }
     }
@@ -97,51 +97,42 @@ impl At {
     /// in concurrent branches of one scope gets which recorded answer is not defined (they are exchangeable), so what the
     /// branches make of their answers may have to run again.
     fn branch(&self, index: usize) -> Self {
-        let here = self.step(&format!("j{index}"));
-        let lane = match self.unique && !free("join") {
+        let lane = match self.unique {
             true => format!("{}|{index}", self.lane),
             false => self.lane.clone(),
         };
         Self {
-            branch: format!("{}|{index}", self.branch),
             lane,
-            ..here
+            ..self.step(&format!("j{index}"))
         }
     }
 
-    /// A branch of a `Race`, or what has a `Timeout`. Its questions are asked nowhere else: what it recorded before it lost
-    /// stays in the journal, and an equal call elsewhere may take it on the next resume.
+    /// What a choice may give up. Its lane says so: what it recorded before stays in the journal, and no call has to use it.
     fn choice(&self, index: usize) -> Self {
         let here = self.step(&format!("r{index}"));
-        Self {
-            lane: if free("choice") {
-                format!("{}!{index}", self.lane)
-            } else {
-                format!("!{}", here.path)
-            },
-            ..here
-        }
+        let lane = match self.marked {
+            true => format!("!{}", here.path),
+            false => format!("{}!{index}", self.lane),
+        };
+        Self { lane, ..here }
     }
 
     /// A branch of a `map`.
     fn item(&self, index: usize, item: &str) -> Self {
         Self {
             item: item.to_owned(),
-            branch: String::new(),
             ..self.step(&format!("m{index}"))
         }
     }
 
-    /// Inside of a sub-flow.
+    /// Inside of a sub-flow: equal ones stay equal where nothing has to be told apart.
     fn inside(&self, program: &Program) -> Self {
-        let path = match program.has_choice() && !free("choice") {
-            true => format!("{}f", self.path),
-            false => self.lane.clone(),
-        };
-        Self {
-            branch: String::new(),
-            path,
-            ..self.clone()
+        match program.has_choice() {
+            true => self.step("f"),
+            false => Self {
+                path: String::new(),
+                ..self.clone()
+            },
         }
     }
 
@@ -156,7 +147,7 @@ impl At {
     }
 }
 
-/// An item of a `map`, known by its label.
+/// An item of a `map`, known by its label only.
 #[data]
 struct Item {
     label: String,
@@ -222,12 +213,7 @@ fn execute(program: Program, at: At) -> BoxFuture<'static, Result<Trace>> {
             Program::Map { items, limit, body } => {
                 let items = items.into_iter().enumerate().map(|(index, item)| Item {
                     at: at.item(index, &item),
-                    // See `tests/replay/found.rs` for why.
-                    label: if free("items") {
-                        item
-                    } else {
-                        at.branch.clone() + &item
-                    },
+                    label: item,
                 });
                 let branch = |item: Item| execute((*body).clone(), item.at);
                 Trace::of_all("map", map(items, limit, branch).await?)

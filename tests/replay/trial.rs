@@ -76,13 +76,7 @@ impl Trial {
     }
 
     /// Executes the program, cut off and resumed as `cuts` say.
-    pub(crate) async fn completed(
-        &mut self,
-        program: &Program,
-        unique: bool,
-        cuts: &[Cut],
-    ) -> Completed {
-        let at = At::start(unique);
+    pub(crate) async fn completed(&mut self, program: &Program, at: At, cuts: &[Cut]) -> Completed {
         let request = self.engine.run(whole(program.clone(), at));
         let run_id = request.id();
         let mut ended = in_json(request.execute(), |trace| json!(trace));
@@ -180,9 +174,8 @@ impl Trial {
     }
 
     /// Executes the program without any disturbance.
-    pub(crate) async fn undisturbed(&self, program: &Program, unique: bool) -> Trace {
+    pub(crate) async fn undisturbed(&self, program: &Program, at: At) -> Trace {
         self.model.hold_back(false);
-        let at = At::start(unique);
         let done = self.engine.execute(whole(program.clone(), at)).await;
         done.unwrap().output_content
     }

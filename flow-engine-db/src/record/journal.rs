@@ -65,7 +65,7 @@ pub struct JournalStep {
     pub code_hash: Option<String>,
     /// The sub-flow call or branch it started in.
     pub scope: Option<String>,
-    /// The `call_key` of the step that returned before this call was made, where it was made.
+    /// The `call_key` of the step, or the scope of the sub-flow, that returned before this call was made.
     pub previous_key: Option<String>,
     /// What a replay noted when it took this recorded completion: `code changed`, ….
     pub hit_note: Option<String>,

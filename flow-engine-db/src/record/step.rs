@@ -66,7 +66,7 @@ record! {
         pub origin_run_id: Option<Uuid>,
         /// What identifies this call among all runs, if its output may be taken from the cache.
         pub cache_key: Option<String>,
-        /// The `call_key` of the step that returned before this call was made, where it was made.
+        /// The `call_key` of the step, or the scope of the sub-flow, that returned before this call was made.
         pub previous_key: Option<String>,
     }
 }

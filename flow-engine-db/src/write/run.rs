@@ -157,6 +157,9 @@ impl RunFinish {
 pub struct RunReopen {
     /// The run.
     pub id: Uuid,
+    /// The status in which it was read: if it has another one by now, somebody else has it, and nothing is
+    /// written. None takes it as it is.
+    pub expected: Option<RunStatus>,
     /// Other inputs than those it has: a JSON document.
     pub inputs: Option<String>,
     /// Whether the failed step runs of this run, and of all runs below it, leave the journal: they
@@ -169,6 +172,7 @@ impl RunReopen {
     pub fn new(id: Uuid) -> Self {
         Self {
             id,
+            expected: None,
             inputs: None,
             retire_failed: false,
         }

@@ -47,7 +47,7 @@ pub struct NewStep {
     pub origin_run_id: Option<Uuid>,
     /// What identifies this call among all runs, if its output may be taken from the cache.
     pub cache_key: Option<String>,
-    /// The `call_key` of the step that returned before this call was made, where it was made.
+    /// The `call_key` of the step, or the scope of the sub-flow, that returned before this call was made.
     pub previous_key: Option<String>,
 }
 
@@ -134,4 +134,14 @@ pub struct HitNote {
     pub id: Uuid,
     /// What was noted: `code changed`, ….
     pub note: String,
+}
+
+/// A step run that leaves the journal of its run, because another one has taken its place: it loses its
+/// `call_key`.
+///
+/// A step run that is gone is [`NotOpen`](crate::StoreError::NotOpen).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StepRetire {
+    /// The step run.
+    pub id: Uuid,
 }

@@ -11,7 +11,7 @@ use super::Engine;
 use super::recovery::refused;
 use crate::difference::{Change, changes};
 use crate::error::Error;
-use crate::run::{ASIDE, metadata, names};
+use crate::run::{ASIDE, model_asked, names};
 
 /// Two runs side by side: see [`Engine::compare`]. `{}` prints it as a table.
 #[derive(Debug)]
@@ -100,6 +100,7 @@ impl Engine {
     }
 
     async fn summary(&self, run_id: Uuid) -> Result<(RunSummary, Vec<Placed>), Error> {
+        let run_id = self.root_of(run_id).await?;
         let recorded = self.store().await.journal(run_id).await?;
         let Some(run) = recorded.runs.iter().find(|run| run.id == run_id) else {
             return Err(refused(run_id, "compared", "there is no such root run"));
@@ -189,7 +190,7 @@ fn pairs(old: Vec<Placed>, new: Vec<Placed>) -> Vec<StepPair> {
 
 impl StepSummary {
     fn of(step: JournalStep) -> Self {
-        let model = metadata(&step).model;
+        let model = model_asked(&step);
         Self {
             step_run_id: step.id,
             output: step
@@ -197,8 +198,7 @@ impl StepSummary {
                 .and_then(|json| serde_json::from_str(&json).ok()),
             tokens: count(step.tokens_used),
             cost: step.cost_estimate,
-            // The request is gone with the run that sent it; who answered is kept with the step.
-            model: step.model.or(model),
+            model,
             is_shared: step.origin_run_id.is_some(),
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, DurationRound, TimeDelta};
-use flow_engine_db::{JournalStep, NewFork, StepStatus};
+use flow_engine_db::{Journal, JournalStep, NewFork, RunStatus, StepStatus};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde_json::{Map, Value};
@@ -13,7 +13,9 @@ use super::Engine;
 use super::recovery::{not_linked, refused};
 use crate::definition::find;
 use crate::error::Error;
-use crate::run::{Claim, FlowResult, Origin, Row, Run, RunOptions, Tree, Variation, model_asked};
+use crate::run::{
+    ASIDE, Claim, FlowResult, Origin, Row, Run, RunOptions, Tree, Variation, model_asked,
+};
 
 /// A run that is to begin with what another one recorded: [`Engine::fork`] makes it.
 #[derive(Debug)]
@@ -49,11 +51,7 @@ impl Engine {
             return Ok((Vec::new(), Variation::default()));
         };
         let recorded = store.journal(fork.forked_from).await?;
-        let shared = shared(
-            recorded.steps,
-            fork.from_step.as_deref(),
-            fork.model.as_deref(),
-        );
+        let shared = shared(recorded, fork.from_step.as_deref(), fork.model.as_deref());
         let variation = Variation {
             model: fork.model.or(fork.inherited_model),
             row: None,
@@ -68,7 +66,8 @@ impl ForkRequest {
         self.id
     }
 
-    /// Runs this step again and what started after its end, whatever is recorded of them.
+    /// Runs this step again and what started after its end, whatever is recorded of them: in a run with parallel branches, that
+    /// of all branches. Tasks run again, too, with all that they do.
     pub fn from(mut self, step: impl Into<String>) -> Self {
         self.from_step = Some(step.into());
         self
@@ -128,7 +127,7 @@ impl ForkRequest {
         // A fork of a fork goes on with its model.
         let origin = store.fork(forked_from).await?;
         let inherited_model = origin.and_then(|origin| origin.model.or(origin.inherited_model));
-        let shared = shared(recorded.steps, from_step.as_deref(), model.as_deref());
+        let shared = shared(recorded, from_step.as_deref(), model.as_deref());
         let variation = Variation {
             model: model.clone().or_else(|| inherited_model.clone()),
             row: Some(NewFork {
@@ -143,7 +142,7 @@ impl ForkRequest {
             id,
             user_id,
             metadata,
-            tree: Tree::resumed(flow_engine_db::Journal::default(), shared, true, variation),
+            tree: Tree::resumed(Journal::default(), shared, true, variation),
         };
         let services = Arc::clone(&engine.services);
         let run = Run::root(services, definition, options.claimed()?);
@@ -153,7 +152,18 @@ impl ForkRequest {
 
 /// The successes of a run, of which a fork leaves out those in which it is to differ: from a step on, that step and what
 /// could depend on it because it started after its end; with a model and no such step, what another model gave.
-fn shared(steps: Vec<JournalStep>, from_step: Option<&str>, model: Option<&str>) -> Vec<Row> {
+fn shared(recorded: Journal, from_step: Option<&str>, model: Option<&str>) -> Vec<Row> {
+    let steps = recorded.steps;
+    let completed = recorded
+        .runs
+        .iter()
+        .any(|run| run.is_root() && run.status == RunStatus::Completed);
+    let is_shared = |step: &JournalStep| match step.status {
+        StepStatus::Completed => true,
+        // A timeout that the run got over.
+        StepStatus::Failed => completed && step.kind == ASIDE,
+        _ => false,
+    };
     let is_named = |step: &JournalStep| Some(step.step_name.as_str()) == from_step;
     let named: Vec<JournalStep> = steps
         .iter()
@@ -163,7 +173,7 @@ fn shared(steps: Vec<JournalStep>, from_step: Option<&str>, model: Option<&str>)
     let other_model = model.filter(|_| from_step.is_none());
     steps
         .into_iter()
-        .filter(|step| step.status == StepStatus::Completed)
+        .filter(is_shared)
         .map(|step| {
             let differs = match other_model {
                 Some(wanted) => model_asked(&step).is_some_and(|asked| asked != wanted),

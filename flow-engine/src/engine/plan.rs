@@ -334,9 +334,19 @@ fn shortened(json: &str) -> String {
 impl fmt::Display for ResumePlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "run {}", self.run_id)?;
-        for hit in &self.hits {
-            let note = hit.note.map_or(String::new(), |note| format!(" ({note})"));
-            writeln!(f, "  recorded  {}{note}", hit.step_name)?;
+        let alike = |one: &PlannedHit, other: &PlannedHit| {
+            (&one.step_name, one.note) == (&other.step_name, other.note)
+        };
+        for hits in self.hits.chunk_by(alike) {
+            let PlannedHit {
+                step_name, note, ..
+            } = &hits[0];
+            let note = note.map_or(String::new(), |note| format!(" ({note})"));
+            let times = match hits.len() {
+                1 => String::new(),
+                count => format!(" ×{count}"),
+            };
+            writeln!(f, "  recorded  {step_name}{times}{note}")?;
         }
         for miss in &self.misses {
             let inputs = shortened(&miss.inputs.to_string());

@@ -113,7 +113,9 @@ impl Engine {
                 result: self.resume(run.id).await,
             }
         });
-        Ok(resumed.buffered(AT_A_TIME).collect().await)
+        let mut all: Vec<ResumedRun> = resumed.buffer_unordered(AT_A_TIME).collect().await;
+        all.sort_by_key(|resumed| resumed.run_id);
+        Ok(all)
     }
 
     /// The runs that [`resume_interrupted`](Self::resume_interrupted) would resume, the oldest first: to resume some of them
@@ -166,7 +168,8 @@ impl Engine {
             RunStatus::Running | RunStatus::Interrupted => true,
             RunStatus::Failed => false,
             RunStatus::Completed => {
-                let reason = "it has completed; to execute it again, fork it";
+                let reason =
+                    "it has completed; `fork(…).from(step)` executes it again from a step on";
                 return Err(not_resumable(run_id, reason));
             }
             other => return Err(not_resumable(run_id, &format!("it is {other}"))),
@@ -197,6 +200,7 @@ impl Engine {
             ..
         } = unfinished;
         let reopen = RunReopen {
+            expected: Some(run.status),
             inputs,
             retire_failed: run.status == RunStatus::Failed,
             ..RunReopen::new(run.id)

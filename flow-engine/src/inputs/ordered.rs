@@ -52,6 +52,14 @@ macro_rules! compounds {
     )*};
 }
 
+/// JSON has no other numbers: all of them would be written as the same null, and be one input.
+fn finite<E: serde::ser::Error>(number: f64) -> Result<(), E> {
+    if number.is_finite() {
+        return Ok(());
+    }
+    Err(E::custom(format!("{number} is not a number that JSON has")))
+}
+
 impl<S: Serializer> Serializer for Ordered<S> {
     type Ok = S::Ok;
     type Error = S::Error;
@@ -61,9 +69,19 @@ impl<S: Serializer> Serializer for Ordered<S> {
         serialize_bool(v: bool) serialize_char(v: char) serialize_str(v: &str) serialize_bytes(v: &[u8])
         serialize_i8(v: i8) serialize_i16(v: i16) serialize_i32(v: i32) serialize_i64(v: i64) serialize_i128(v: i128)
         serialize_u8(v: u8) serialize_u16(v: u16) serialize_u32(v: u32) serialize_u64(v: u64) serialize_u128(v: u128)
-        serialize_f32(v: f32) serialize_f64(v: f64) serialize_none() serialize_unit()
+        serialize_none() serialize_unit()
         serialize_unit_struct(name: &'static str)
         serialize_unit_variant(name: &'static str, index: u32, variant: &'static str)
+    }
+
+    fn serialize_f32(self, v: f32) -> Result<S::Ok, S::Error> {
+        finite(v.into())?;
+        self.0.serialize_f32(v)
+    }
+
+    fn serialize_f64(self, v: f64) -> Result<S::Ok, S::Error> {
+        finite(v)?;
+        self.0.serialize_f64(v)
     }
 
     wrappers! {
@@ -213,7 +231,10 @@ mod tests {
         assert_same!(true, 'ß', "text", c"bytes", (), Some(1), [0; 0], (1, "a"));
         assert_same!(i8::MIN, i16::MIN, i32::MIN, i64::MIN, i128::MIN, -1_i128);
         assert_same!(u8::MAX, u16::MAX, u32::MAX, u64::MAX, u128::MAX, 1_u128);
-        assert_same!(0.1_f32, f32::MAX, f32::NAN, -0.0, 1e300, f64::INFINITY);
+        assert_same!(0.1_f32, f32::MAX, -0.0, 1e300);
+        for number in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            assert!(to_value(&[number]).is_err(), "they would all be null");
+        }
         assert_same!(Form::<u8>::Unit, Form::Newtype(1), Form::Tuple(1, 2));
         assert_same!(Form::Struct { z: 1, a: 2 }, Fields { z: 1, a: 2 });
         assert_same!(Newtype("key"), Pair(None, 1), PhantomData::<u8>, None::<u8>);

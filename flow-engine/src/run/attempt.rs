@@ -88,32 +88,41 @@ impl<'a> Prepared<'a> {
         &self,
         run: &Run,
         recorded: &JournalStep,
-    ) -> Option<(JournalStep, String)> {
+    ) -> Result<Option<(JournalStep, String)>, Error> {
         let backend = &run.services.backend;
-        let request = match run.services.store.request(recorded.llm_request_id?).await {
-            Ok(request) => request?,
-            Err(error) => {
-                tracing::warn!(step = %recorded.id, %error, "a recorded answer could not be read; it is asked for again");
-                return None;
-            }
+        let Some(id) = recorded.llm_request_id else {
+            return Ok(None);
+        };
+        let Some(request) = run.services.store.request(id).await? else {
+            return Ok(None);
         };
         // Another provider writes its answers in another form.
         if request.provider != backend.provider() {
-            return None;
+            return Ok(None);
         }
-        let response = backend.parse(request.response.as_deref()?).ok()?;
-        let answer = self.kind.read(&self.call, &response).await.ok()?;
+        let response = request
+            .response
+            .as_deref()
+            .and_then(|raw| backend.parse(raw).ok());
+        let Some(response) = response else {
+            return Ok(None);
+        };
+        let Ok(answer) = self.kind.read(&self.call, &response).await else {
+            return Ok(None);
+        };
         let mut step = recorded.clone();
         if step.status != StepStatus::Failed && step.status != StepStatus::Completed {
-            step.tokens_used =
-                request.input_tokens.unwrap_or(0) + request.output_tokens.unwrap_or(0);
+            step.tokens_used = request
+                .input_tokens
+                .unwrap_or(0)
+                .saturating_add(request.output_tokens.unwrap_or(0));
             step.cost_estimate = request.cost_nano_usd.map(usd);
             step.execution_time_ms = request.latency_ms;
             let served = request.model_served.as_ref().unwrap_or(&request.model);
             let who = who_answered(Some(&request.provider), Some(served), Some(&request.model));
             step.step_metadata = Some(Value::from(who).to_string());
         }
-        Some((step, answer.to_string()))
+        Ok(Some((step, answer.to_string())))
     }
 
     /// Sends the request and reads the answer.

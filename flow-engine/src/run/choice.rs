@@ -9,12 +9,14 @@ use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
 
-use flow_engine_db::StepStatus;
+use flow_engine_db::{StepRetire, StepStatus};
 use futures::future::select_all;
 use futures::poll;
 use serde_json::{Map, Value, json};
 use tokio::sync::watch;
+use uuid::Uuid;
 
+use super::StepResult;
 use super::context::{PLACE, Place};
 use super::entry::Entry;
 use super::journal::Miss;
@@ -38,6 +40,8 @@ pub(super) struct Gate {
     open: watch::Sender<bool>,
     /// Whether the branch has come to what is not recorded.
     is_live: watch::Sender<bool>,
+    /// The gate of the choice that this one is a part of.
+    outer: Option<Arc<Gate>>,
 }
 
 impl Gate {
@@ -46,6 +50,7 @@ impl Gate {
             first: Mutex::default(),
             open: watch::Sender::new(false),
             is_live: watch::Sender::new(false),
+            outer: GATE.try_with(Arc::clone).ok(),
         })
     }
 
@@ -74,9 +79,12 @@ pub(super) async fn pass_gate(identity: Option<Identity>) {
     let _ = gate.open.subscribe().wait_for(|open| *open).await;
 }
 
-/// A call inside of a branch is not recorded, and is executed.
+/// A call inside of a branch, or of several around each other, is not recorded and is executed.
 pub(super) fn goes_live() {
-    let _ = GATE.try_with(|gate| gate.is_live.send_replace(true));
+    let innermost = GATE.try_with(Arc::clone).ok();
+    for gate in std::iter::successors(innermost, |gate| gate.outer.clone()) {
+        gate.is_live.send_replace(true);
+    }
 }
 
 /// A future whose first call waits.
@@ -140,7 +148,8 @@ impl<'a, T> Branch<'a, T> {
 
 /// The first of several futures to come to its end: its place and its output. The others are dropped.
 ///
-/// The outcome is recorded: on a replay the same one is first, and nothing is asked of the others.
+/// The outcome is recorded: on a replay the same one is first, and nothing is asked of the others. A race is known by the
+/// steps that its futures call first: let each begin with one.
 ///
 /// # Errors
 /// When there is no run around the call, no future, or the outcome cannot be recorded.
@@ -174,13 +183,14 @@ where
         ));
     }
     let firsts: Vec<_> = branches.iter().map(Branch::first).collect();
-    let choice = Choice::new("flow_engine::race", json!({ "branches": firsts }));
-    let miss = match choice.recall::<usize>(&place).await? {
-        Ok(first) if first >= branches.len() => {
+    let choice = Choice::new("flow_engine::race", &firsts, None);
+    let outcome = choice.recall::<usize>(&place).await?;
+    let (miss, superseded) = match outcome {
+        Ok((first, _)) if first >= branches.len() => {
             let message = "the recorded outcome of a `race` names a branch that is not there";
             return Err(Error::new(ErrorKind::Store, message));
         }
-        Ok(first) => {
+        Ok((first, recorded)) => {
             if let Some(output) = branches[first].recorded().await {
                 branches.swap_remove(first);
                 for branch in branches {
@@ -189,24 +199,26 @@ where
                 return Ok((first, output));
             }
             // The first one failed and runs again, or was edited: which is first is open again.
-            Miss::first_time()
+            (Miss::first_time(), Some(recorded))
         }
-        Err(miss) => miss,
+        Err(miss) => (miss, None),
     };
-    let record = StepRecord::start(&place, &choice.entry(), &miss)?;
+    let record = choice.begin(&place, &miss, superseded)?;
     for branch in &branches {
         branch.gate.open();
     }
     let (output, first, others) =
         select_all(branches.into_iter().map(|branch| branch.future)).await;
     drop(others);
-    choice.record(&place, &record, first).await?;
+    choice.record(&place, &record, Ok(first)).await?;
     Ok((first, output))
 }
 
 /// The output of a future, if it comes in time; else the future is dropped.
 ///
-/// The outcome is recorded: on a replay what was in time is waited for, and what was not is not asked for again.
+/// The outcome is recorded: on a replay what was in time is waited for, and what was not is not asked for again, unless the
+/// run has failed: then it is tried again, as other failures are. A timeout is known by its limit and the step that its
+/// future calls first: let it begin with one.
 ///
 /// # Errors
 /// [`ErrorKind::TimedOut`] if it took longer; or when there is no run around the call, or the outcome cannot be recorded.
@@ -228,66 +240,103 @@ where
         return Ok(output);
     }
     let limit_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
-    let inputs = json!({ "limit_ms": limit_ms, "first": branch.first() });
-    let choice = Choice::new("flow_engine::timeout", inputs);
-    let elapsed = || {
-        Error::new(
-            ErrorKind::TimedOut,
-            format!("it took longer than {limit:?}"),
-        )
-    };
-    let miss = match choice.recall::<bool>(&place).await? {
-        Ok(true) => match branch.recorded().await {
-            Some(output) => return Ok(output),
-            None => Miss::first_time(),
-        },
-        Ok(false) => {
+    let choice = Choice::new("flow_engine::timeout", &[branch.first()], Some(limit_ms));
+    let recalled = match choice.recall::<()>(&place).await {
+        Ok(recalled) => recalled,
+        Err(elapsed) => {
             branch.lose(&place);
-            return Err(elapsed());
+            return Err(elapsed);
         }
-        Err(miss) => miss,
+    };
+    let (miss, superseded) = match recalled {
+        Ok(((), recorded)) => match branch.recorded().await {
+            Some(output) => return Ok(output),
+            None => (Miss::first_time(), Some(recorded)),
+        },
+        Err(miss) => (miss, None),
     };
     branch.gate.open();
     if place.run.is_planned() {
         // In a dry run nothing takes its time.
         return Ok(branch.future.as_mut().await);
     }
-    let record = StepRecord::start(&place, &choice.entry(), &miss)?;
-    let end = tokio::time::timeout(limit, branch.future).await.ok();
-    choice.record(&place, &record, end.is_some()).await?;
-    end.ok_or_else(elapsed)
+    let record = choice.begin(&place, &miss, superseded)?;
+    let end = tokio::time::timeout(limit, branch.future)
+        .await
+        .map_err(|_| {
+            Error::new(
+                ErrorKind::TimedOut,
+                format!("it took longer than {limit:?}"),
+            )
+        });
+    // A failure like others: met again after an interruption, and open again when a failed run is resumed.
+    choice
+        .record(&place, &record, end.as_ref().map(|_| ()))
+        .await?;
+    end
 }
 
 /// A choice as a recorded step.
 struct Choice {
     name: &'static str,
+    /// A branch makes no call before it waits for something else: then only the place tells one choice from another.
+    is_vague: bool,
     inputs: Map<String, Value>,
 }
 
 impl Choice {
-    fn new(name: &'static str, between: Value) -> Self {
-        let inputs = match between {
-            Value::Object(inputs) => inputs,
-            _ => Map::new(),
-        };
-        Self { name, inputs }
+    /// A choice between branches that ask for these first, with what else it is made by.
+    fn new(name: &'static str, firsts: &[Option<String>], limit_ms: Option<u64>) -> Self {
+        let mut inputs = Map::new();
+        inputs.insert("branches".to_owned(), json!(firsts));
+        if let Some(limit_ms) = limit_ms {
+            inputs.insert("limit_ms".to_owned(), limit_ms.into());
+        }
+        Self {
+            name,
+            is_vague: firsts.iter().any(Option::is_none),
+            inputs,
+        }
     }
 
     fn entry(&self) -> Entry<'_> {
-        Entry::aside(self.name, 1, &self.inputs)
+        let mut entry = Entry::aside(self.name, 1, &self.inputs);
+        entry.exactly = self.is_vague;
+        entry
     }
 
-    /// The recorded outcome, or why there is none.
-    async fn recall<T: OutputType>(&self, place: &Place) -> Result<Result<T, Miss>, Error> {
+    /// The recorded outcome with its row, or why there is none.
+    async fn recall<T: OutputType>(&self, place: &Place) -> Result<Result<(T, Uuid), Miss>, Error> {
         let entry = self.entry();
         pass_gate(entry.identity).await;
         match recall(place, &entry, None, &output::<T>()).await {
             Ok(outcome) => {
                 self.returned(place);
-                Ok(Ok(outcome?.output.output_content))
+                let StepResult {
+                    output_content,
+                    step_run_id,
+                    ..
+                } = outcome?.output;
+                Ok(Ok((output_content, step_run_id)))
             }
             Err(miss) => Ok(Err(miss)),
         }
+    }
+
+    /// Begins to find out. An outcome that no longer holds leaves the journal.
+    fn begin(
+        &self,
+        place: &Place,
+        miss: &Miss,
+        superseded: Option<Uuid>,
+    ) -> Result<StepRecord, Error> {
+        goes_live();
+        if let Some(id) = superseded {
+            let retire = StepRetire { id };
+            // Not awaited: the row of the new one comes after it in the same queue.
+            let _commit = place.run.submit_while_open(|_| vec![retire.into()])?;
+        }
+        StepRecord::start(place, &self.entry(), miss)
     }
 
     /// What is called next comes after this choice.
@@ -301,10 +350,15 @@ impl Choice {
         &self,
         place: &Place,
         record: &StepRecord,
-        outcome: T,
+        outcome: Result<T, &Error>,
     ) -> Result<(), Error> {
-        let json = output::<T>().record(&outcome)?.json;
-        let (commit, _) = record.finish(StepStatus::Completed, Some(json), None);
+        let (commit, _) = match outcome {
+            Ok(outcome) => {
+                let json = output::<T>().record(&outcome)?.json;
+                record.finish(StepStatus::Completed, Some(json), None)
+            }
+            Err(error) => record.finish(StepStatus::Failed, None, Some(error)),
+        };
         commit.await?;
         self.returned(place);
         Ok(())

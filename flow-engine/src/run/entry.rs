@@ -40,6 +40,8 @@ pub(super) struct Entry<'a> {
     pub(super) prompt_id: Option<&'static str>,
     pub(super) model: Option<String>,
     pub(super) counted: Counted,
+    /// Whether it is looked for where it is called, and nowhere else.
+    pub(super) exactly: bool,
     kind: &'static str,
     cache: Option<Duration>,
 }
@@ -101,6 +103,7 @@ impl<'a> Entry<'a> {
             prompt_id: None,
             model: None,
             counted: Counted::Aside,
+            exactly: false,
             kind: ASIDE,
             cache: None,
         }
@@ -124,6 +127,7 @@ impl<'a> Entry<'a> {
             asks_model: self.prompt_id.is_some(),
             // All draws of the engine have one key, and cost nothing: a new branch makes new ones.
             from_around: self.counted == Counted::Step,
+            exactly: self.exactly,
             scope: place.scope.path(),
             previous: place.previous.as_deref(),
         }

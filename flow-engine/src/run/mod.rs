@@ -36,7 +36,7 @@ pub use journal::MissReason;
 pub(crate) use journal::{Origin, Row};
 pub use parallel::{in_current_run, map, spawn};
 pub(crate) use plan::{Met, Missed, Plan};
-pub(crate) use recall::{metadata, model_asked};
+pub(crate) use recall::model_asked;
 pub(crate) use request::RunOptions;
 pub use request::RunRequest;
 pub use result::{FlowResult, Metadata, StepResult};

@@ -34,6 +34,25 @@ use crate::error::Error;
 /// }
 /// ```
 ///
+/// A branch of several steps says what its error is:
+///
+/// ```
+/// # use flow_engine::prelude::*;
+/// # #[step]
+/// # async fn measure_twice(city: String) -> Result<f64> { Ok(city.len() as f64) }
+/// # #[step]
+/// # async fn describe(degrees: f64) -> String { format!("{degrees} degrees") }
+/// # #[flow]
+/// # async fn describes(cities: Vec<String>) -> Result<Vec<String>> {
+/// let described = flow_engine::map(cities, 8, |city| async {
+///     let degrees = measure_twice(city).await?;
+///     Ok::<_, flow_engine::Error>(describe(degrees).await?)
+/// })
+/// .await?;
+/// # Ok(described)
+/// # }
+/// ```
+///
 /// # Errors
 /// The first branch's error, in the order of the items; or that there is no run around the call.
 #[track_caller]

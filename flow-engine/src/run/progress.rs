@@ -53,9 +53,11 @@ pub(super) struct Spent {
 
 impl Spent {
     pub(super) fn add(&mut self, other: Self) {
-        self.tokens += other.tokens;
-        self.cost_nano_usd += other.cost_nano_usd;
-        self.unpriced_requests += other.unpriced_requests;
+        self.tokens = self.tokens.saturating_add(other.tokens);
+        self.cost_nano_usd = self.cost_nano_usd.saturating_add(other.cost_nano_usd);
+        self.unpriced_requests = self
+            .unpriced_requests
+            .saturating_add(other.unpriced_requests);
     }
 
     /// The sums of a run's row.

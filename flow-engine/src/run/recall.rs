@@ -40,13 +40,16 @@ pub(super) async fn recall<T>(
     };
     match find(place, entry, prepared, output).await {
         Ok(recalled) => Ok(recalled),
-        Err(Some(unreadable)) => Err(Miss {
-            reason: match unreadable.step.status {
-                StepStatus::Completed | StepStatus::Failed => MissReason::OutputSchemaChanged,
-                _ => MissReason::NotFinished,
-            },
-            compared_with: Some(unreadable),
-        }),
+        Err(Some(unreadable)) => {
+            journal.goes_on(place.scope.path());
+            Err(Miss {
+                reason: match unreadable.step.status {
+                    StepStatus::Completed | StepStatus::Failed => MissReason::OutputSchemaChanged,
+                    _ => MissReason::NotFinished,
+                },
+                compared_with: Some(unreadable),
+            })
+        }
         Err(None) => Err(journal.explain(&entry.wanted(identity, place)).await),
     }
 }
@@ -76,8 +79,9 @@ pub(super) async fn find<T>(
             Err(row) => unreadable.push(row),
         }
     };
-    for row in &unreadable {
-        journal.unused(row);
+    for (count, row) in unreadable.iter().enumerate() {
+        // One explains this call; the others are left for calls like it.
+        journal.give_back(row, count == 0);
     }
     if end.is_ok() {
         // As a live step, which waits for its commit: whatever is called beside it is called before it returns. So a
@@ -115,7 +119,11 @@ async fn read<T>(
     let Some(prepared) = prepared else {
         return Err(row);
     };
-    let again = prepared.read_again(&place.run, &row.step).await;
+    let again = match prepared.read_again(&place.run, &row.step).await {
+        Ok(again) => again,
+        // To ask the model in its place would be to pay again.
+        Err(error) => return Ok(Err(error)),
+    };
     match again.and_then(|(step, json)| Some((step, output.read_back(json).ok()?))) {
         Some((step, recorded)) => Ok(returned(place, entry, &step, taken, recorded)),
         None => Err(row),
@@ -224,8 +232,15 @@ fn copied(
         let start = NewStep {
             created_at,
             origin_run_id,
-            cache_key: None,
             ..entry.row(id, place, *order, inputs)
+        };
+        let start = match taken {
+            // It was computed for this run.
+            Taken::Own | Taken::Answer => start,
+            Taken::Shared | Taken::Cached => NewStep {
+                cache_key: None,
+                ..start
+            },
         };
         let end = StepFinish {
             completed_at,
@@ -292,7 +307,7 @@ pub(crate) fn model_asked(step: &JournalStep) -> Option<String> {
     step.model.clone().or(kept.asked).or(kept.model)
 }
 
-pub(crate) fn metadata(step: &JournalStep) -> Metadata {
+pub(super) fn metadata(step: &JournalStep) -> Metadata {
     let Kept {
         provider, model, ..
     } = kept(step);

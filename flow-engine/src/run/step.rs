@@ -153,6 +153,9 @@ async fn recalled_or_run<T: Send + 'static>(
         Ok(recalled) => return recalled.map_err(located),
         Err(miss) => miss,
     };
+    if entry.counted == Counted::Step {
+        goes_live();
+    }
     let is_left_out = match (run.journal(), entry.identity) {
         (Some(journal), Some(identity)) => journal.leaves_out(entry.name, identity),
         _ => false,
@@ -171,9 +174,6 @@ async fn recalled_or_run<T: Send + 'static>(
             .missed(order, entry.name, miss, entry.inputs, request)
             .await;
         return Err(located(over));
-    }
-    if entry.counted == Counted::Step {
-        goes_live();
     }
     let record = StepRecord::start(place, &entry, &miss).map_err(located)?;
     let content = async {

@@ -273,7 +273,7 @@ fn spent_on(request: &LlmRequest) -> Spent {
     // What a server refused was not billed; what was sent, or cut off, may have been.
     let refused = request.status == RequestStatus::Failed && request.http_status.is_some();
     Spent {
-        tokens: count(request.input_tokens) + count(request.output_tokens),
+        tokens: count(request.input_tokens).saturating_add(count(request.output_tokens)),
         cost_nano_usd: request.cost_nano_usd.unwrap_or(0),
         unpriced_requests: u32::from(request.cost_nano_usd.is_none() && !refused),
     }

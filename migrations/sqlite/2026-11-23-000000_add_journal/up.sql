@@ -7,7 +7,7 @@ ALTER TABLE flow_step_runs ADD COLUMN hit_note TEXT;      -- what a replay noted
 ALTER TABLE flow_step_runs ADD COLUMN compared_with BLOB; -- the step run that miss_reason compares with
 ALTER TABLE flow_step_runs ADD COLUMN origin_run_id BLOB; -- the run that recorded this output first, if it was another
 ALTER TABLE flow_step_runs ADD COLUMN cache_key TEXT;
-ALTER TABLE flow_step_runs ADD COLUMN previous_key TEXT;  -- the call_key of the step that returned before this call
+ALTER TABLE flow_step_runs ADD COLUMN previous_key TEXT;  -- the call_key, or scope, of what returned before this call
 
 CREATE INDEX flow_step_runs_cache_key ON flow_step_runs (cache_key, completed_at) WHERE cache_key IS NOT NULL;
 

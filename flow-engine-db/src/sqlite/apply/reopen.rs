@@ -2,7 +2,8 @@
 
 use chrono::Utc;
 use diesel::{
-    ExpressionMethods as _, QueryDsl as _, QueryResult, RunQueryDsl as _, SqliteConnection,
+    ExpressionMethods as _, OptionalExtension as _, QueryDsl as _, QueryResult, RunQueryDsl as _,
+    SqliteConnection,
 };
 use uuid::Uuid;
 
@@ -19,6 +20,16 @@ pub(super) fn reopen(
     connection: &mut SqliteConnection,
     reopen: &RunReopen,
 ) -> QueryResult<Outcome> {
+    if let Some(expected) = reopen.expected {
+        let status: Option<String> = dsl::flow_runs
+            .find(Id(reopen.id))
+            .select(dsl::status)
+            .first(connection)
+            .optional()?;
+        if status.as_deref() != Some(expected.as_str()) {
+            return Ok(not_open(reopen.id));
+        }
+    }
     close_below(connection, reopen.id, RunStatus::Interrupted, Utc::now())?;
     if reopen.retire_failed {
         retire_failed(connection, reopen.id)?;

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::Outcome;
 use crate::{
-    HitNote, NewStep, StepFinish, StepStatus,
+    HitNote, NewStep, StepFinish, StepRetire, StepStatus,
     schema::flow_step_runs::dsl,
     sql_types::{Id, JsonText, Ts},
 };
@@ -124,4 +124,16 @@ fn not_open(id: Uuid) -> Outcome {
         what: "step run",
         id,
     }
+}
+
+/// A row without a call key is in no journal.
+pub(super) fn retire(connection: &mut SqliteConnection, step: StepRetire) -> QueryResult<Outcome> {
+    let retired = diesel::update(dsl::flow_step_runs.find(Id(step.id)))
+        .set(dsl::call_key.eq(None::<&str>))
+        .execute(connection)?;
+    Ok(if retired == 1 {
+        Outcome::Written
+    } else {
+        not_open(step.id)
+    })
 }

@@ -48,6 +48,8 @@ pub(crate) struct Wanted<'a> {
     pub(crate) asks_model: bool,
     /// Whether it may take what a scope around it recorded.
     pub(crate) from_around: bool,
+    /// Whether it takes what was called where it is, and nothing else.
+    pub(crate) exactly: bool,
     pub(crate) scope: &'a str,
     /// The key of the step that returned before, in that scope.
     pub(crate) previous: Option<&'a str>,
@@ -182,7 +184,7 @@ impl Journal {
         let may_find = lock(&self.state).completions.has(&key)
             || self.by_content.contains_key(&content)
             || self.answered.contains_key(&content);
-        if !may_find {
+        if wanted.exactly || !may_find {
             return None;
         }
         let mut before = None;
@@ -240,12 +242,13 @@ impl Journal {
 
     /// Says why nothing is recorded for a call, which is then executed.
     pub(crate) async fn explain(&self, wanted: &Wanted<'_>) -> Miss {
-        self.asked.fetch_add(1, Ordering::Relaxed);
-        lock(&self.state).completions.goes_on(wanted.scope);
+        self.goes_on(wanted.scope);
+        if !self.may_explain(&mut lock(&self.state), wanted) {
+            return Miss::first_time();
+        }
         // What others ask for explains nothing.
         self.all_have_asked().await;
-        let mut state = lock(&self.state);
-        self.explain_in(&mut state, wanted)
+        self.explain_in(&mut lock(&self.state), wanted)
     }
 
     /// Tokens and US dollars that a step of this name took on average, as far as it is recorded.
@@ -326,13 +329,24 @@ impl Journal {
             })
     }
 
-    /// Counts a step as not used, since what it holds cannot be read: it explains why a call has to run.
-    pub(crate) fn unused(&self, row: &Row) {
-        if let Some(place) = self.place_of(row) {
-            let mut state = lock(&self.state);
-            state.taken.remove(&place);
+    /// Gives back a step that cannot be read; if it `explains` why a call has to run, it is left for no other.
+    pub(crate) fn give_back(&self, row: &Row, explains: bool) {
+        let Some(place) = self.place_of(row) else {
+            return;
+        };
+        let mut state = lock(&self.state);
+        state.taken.remove(&place);
+        if explains {
             state.unanswered.explains(place);
+        } else if let Some(key) = &row.step.call_key {
+            state.completions.give_back(key, place);
         }
+    }
+
+    /// This execution is past what is recorded in a scope.
+    pub(crate) fn goes_on(&self, scope: &str) {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        lock(&self.state).completions.goes_on(scope);
     }
 
     fn place_of(&self, row: &Row) -> Option<usize> {

@@ -4,15 +4,17 @@
 //! the first of its key that no earlier call of this execution took:
 //!
 //! 1. the one that was called where this call is: in the same scope (sub-flow call, branch), after the same step;
-//! 2. else, once all who are ready to have asked (see [`Journal`](super::Journal)), one from its own scope;
-//! 3. else one from any scope of the run, unless that scope is *held*: another branch is inside of it, and is about to ask
-//!    for what it recorded.
+//! 2. else, once those who are ready have asked (see [`Journal`](super::Journal)), one from its own scope;
+//! 3. else one from another scope, unless that scope is *held*: another branch is inside of it, and is about to ask for what
+//!    it recorded;
+//! 4. else one from the scopes around it, which go on after it. What the engine draws by itself is not taken from there:
+//!    new draws cost nothing.
 //!
 //! None left is a miss. Where a call was made is a preference and never a part of the key: code that moves keeps its
 //! results. Calls of one key are exchangeable, since the key covers all that a step reads; so a miss can cost money, but a
 //! hit is never another call's value.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Where a call is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +30,8 @@ pub(super) struct Multiset {
     by_key: HashMap<String, Vec<Completion>>,
     /// The scopes that this execution is inside of.
     held: HashMap<String, Held>,
+    /// Those that it has been in.
+    entered: HashSet<String>,
 }
 
 #[derive(Debug)]
@@ -98,7 +102,7 @@ impl Multiset {
         key: &str,
         fits: impl Fn(&HashMap<String, Held>, &Completion) -> bool,
     ) -> Option<usize> {
-        let Self { by_key, held } = self;
+        let Self { by_key, held, .. } = self;
         let completion = by_key
             .get_mut(key)?
             .iter_mut()
@@ -107,9 +111,18 @@ impl Multiset {
         Some(completion.place)
     }
 
+    /// Gives back what a call took and could not use.
+    pub(super) fn give_back(&mut self, key: &str, place: usize) {
+        let completions = self.by_key.get_mut(key).into_iter().flatten();
+        for completion in completions.filter(|completion| completion.place == place) {
+            completion.taken = false;
+        }
+    }
+
     /// This execution goes into a scope.
     pub(super) fn enter(&mut self, scope: &str) {
         self.held.entry(scope.to_owned()).or_default().times += 1;
+        self.entered.insert(scope.to_owned());
     }
 
     /// It executes something in a scope that is not recorded.
@@ -131,9 +144,12 @@ impl Multiset {
         }
     }
 
-    /// Whether another part of this execution, and not the one in `asking`, is inside of `scope`.
-    pub(super) fn is_held(&self, scope: &str, asking: &str) -> bool {
-        is_held(&self.held, scope, asking)
+    /// Whether another part of this execution than the one in `asking` is, or has been, inside of `scope`: what is recorded
+    /// there says nothing about a call elsewhere.
+    pub(super) fn belongs_elsewhere(&self, scope: &str, asking: &str) -> bool {
+        and_outer(scope).any(|outer| {
+            !and_outer(asking).any(|inside| inside == outer) && self.entered.contains(outer)
+        })
     }
 }
 

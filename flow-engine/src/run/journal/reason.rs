@@ -1,14 +1,15 @@
 //! Why a call found nothing in the journal, in words.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 
-use flow_engine_db::StepStatus;
+use flow_engine_db::{JournalStep, StepStatus};
 use serde_json::{Map, Value};
 
+use super::multiset::Multiset;
 use super::{Journal, Origin, Row, State, Wanted, scope_of};
-use crate::identity::Hash;
+use crate::identity::{ALGORITHM, Hash};
 use crate::run::recall::model_asked;
 use crate::run::scope::names;
 
@@ -37,6 +38,8 @@ pub enum MissReason {
     OutputSchemaChanged,
     /// It asked a model and is a task now, or the other way round.
     KindChanged,
+    /// It was recorded by a version of flow-engine that knows calls by something else.
+    OtherAlgorithm,
     /// The step's `version` is another one.
     VersionChanged,
 }
@@ -54,6 +57,7 @@ impl MissReason {
             Self::ModelChanged => "model changed",
             Self::OutputSchemaChanged => "output schema changed",
             Self::KindChanged => "kind changed",
+            Self::OtherAlgorithm => "recorded by another version of flow-engine",
             Self::VersionChanged => "version changed",
         }
     }
@@ -85,9 +89,9 @@ impl Miss {
 #[derive(Debug, Default)]
 pub(super) struct Unanswered {
     indexed: bool,
-    by_content: HashMap<(String, String), Vec<usize>>,
-    by_inputs: HashMap<(String, Hash), Vec<usize>>,
-    by_name: HashMap<String, Vec<usize>>,
+    by_content: HashMap<(String, String), VecDeque<usize>>,
+    by_inputs: HashMap<(String, Hash), VecDeque<usize>>,
+    by_name: HashMap<String, VecDeque<usize>>,
     used: HashSet<usize>,
 }
 
@@ -104,7 +108,7 @@ impl Unanswered {
             let name = step.step_name.clone();
             if let Some(content) = step.content_hash.clone() {
                 let equal = self.by_content.entry((name.clone(), content));
-                equal.or_default().push(place);
+                equal.or_default().push_back(place);
             }
             // What did not end says nothing about a call that reads something else.
             if !matches!(step.status, StepStatus::Completed | StepStatus::Failed) {
@@ -113,9 +117,9 @@ impl Unanswered {
             if let Ok(inputs) = serde_json::from_str::<Map<String, Value>>(&step.inputs) {
                 let inputs = Hash::of_object(INPUTS, &inputs);
                 let equal = self.by_inputs.entry((name.clone(), inputs));
-                equal.or_default().push(place);
+                equal.or_default().push_back(place);
             }
-            self.by_name.entry(name).or_default().push(place);
+            self.by_name.entry(name).or_default().push_back(place);
         }
     }
 }
@@ -125,26 +129,42 @@ impl Journal {
     /// the first of its name where the call is made.
     pub(super) fn explain_in(&self, state: &mut State, wanted: &Wanted<'_>) -> Miss {
         state.unanswered.index(&self.rows);
-        let all = &state.unanswered;
         let name = wanted.name.to_owned();
         let content = (name.clone(), wanted.identity.content.to_string());
         let inputs = (name.clone(), Hash::of_object(INPUTS, wanted.inputs));
-        let first = |places: Option<&Vec<usize>>, near: bool| {
-            places?.iter().copied().find(|place| {
-                !state.taken.contains(place)
-                    && !all.used.contains(place)
-                    && (!near || is_near(state, scope_of(&self.rows[*place]), wanted.scope))
+        let State {
+            unanswered: all,
+            taken,
+            completions,
+            ..
+        } = state;
+        let used = &all.used;
+        let first = |places: Option<&mut VecDeque<usize>>, near: bool| {
+            let places = places?;
+            let is_gone = |place: &usize| taken.contains(place) || used.contains(place);
+            while places.front().is_some_and(is_gone) {
+                places.pop_front();
+            }
+            places.iter().copied().find(|place| {
+                let recorded = scope_of(&self.rows[*place]);
+                !is_gone(place) && (!near || is_near(completions, recorded, wanted.scope))
             })
         };
-        let found = first(all.by_content.get(&content), false)
+        let found = first(all.by_content.get_mut(&content), false)
             .map(|place| (place, self.same_content(place, wanted)))
             .or_else(|| {
-                let place = first(all.by_inputs.get(&inputs), true)?;
+                let place = first(all.by_inputs.get_mut(&inputs), true)?;
                 Some((place, same_inputs(&self.rows[place], wanted)))
             })
             .or_else(|| {
-                let place = first(all.by_name.get(&name), true)?;
-                Some((place, MissReason::InputChanged))
+                let place = first(all.by_name.get_mut(&name), true)?;
+                let known = is_known(&self.rows[place].step);
+                let reason = if known {
+                    MissReason::InputChanged
+                } else {
+                    MissReason::OtherAlgorithm
+                };
+                Some((place, reason))
             });
         let Some((place, reason)) = found else {
             return Miss::first_time();
@@ -154,6 +174,35 @@ impl Journal {
             reason,
             compared_with: Some(Arc::clone(&self.rows[place])),
         }
+    }
+
+    /// Whether there is anything of a call's name that could explain why it is not recorded.
+    pub(super) fn may_explain(&self, state: &mut State, wanted: &Wanted<'_>) -> bool {
+        state.unanswered.index(&self.rows);
+        let State {
+            unanswered, taken, ..
+        } = state;
+        let content = (wanted.name.to_owned(), wanted.identity.content.to_string());
+        let Unanswered {
+            by_content,
+            by_name,
+            used,
+            ..
+        } = unanswered;
+        let is_left = |place: &usize| !taken.contains(place) && !used.contains(place);
+        if by_content
+            .get(&content)
+            .is_some_and(|places| places.iter().any(is_left))
+        {
+            return true;
+        }
+        let Some(places) = by_name.get_mut(wanted.name) else {
+            return false;
+        };
+        while places.front().is_some_and(|place| !is_left(place)) {
+            places.pop_front();
+        }
+        !places.is_empty()
     }
 
     fn same_content(&self, place: usize, wanted: &Wanted<'_>) -> MissReason {
@@ -173,6 +222,9 @@ impl Journal {
 
 fn same_inputs(row: &Row, wanted: &Wanted<'_>) -> MissReason {
     let recorded = &row.step;
+    if !is_known(recorded) {
+        return MissReason::OtherAlgorithm;
+    }
     if wanted.asks_model != recorded.schema_hash.is_some() {
         return MissReason::KindChanged;
     }
@@ -187,9 +239,14 @@ fn same_inputs(row: &Row, wanted: &Wanted<'_>) -> MissReason {
     }
 }
 
+/// Whether a step was recorded by an algorithm that this version knows.
+fn is_known(recorded: &JournalStep) -> bool {
+    recorded.key_algorithm.as_deref() == Some(ALGORITHM)
+}
+
 /// Whether a step recorded in one scope may be what a call in another one has become: both are the same, or differ in
 /// their content only, and nobody else is about to ask for it.
-fn is_near(state: &State, recorded: &str, asking: &str) -> bool {
+fn is_near(completions: &Multiset, recorded: &str, asking: &str) -> bool {
     recorded == asking
-        || (names(recorded) == names(asking) && !state.completions.is_held(recorded, asking))
+        || (names(recorded) == names(asking) && !completions.belongs_elsewhere(recorded, asking))
 }
