@@ -16,6 +16,7 @@ mod maps;
 mod model;
 mod moves;
 mod refused;
+mod reopened;
 mod resume;
 mod rules;
 mod support;

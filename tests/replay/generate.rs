@@ -39,7 +39,7 @@ pub(crate) fn programs(choices: bool) -> impl Strategy<Value = Program> {
         3..7,
     );
     several
-        .prop_map(|parts| Program::Seq(parts))
+        .prop_map(Program::Seq)
         .prop_filter("too short or too long", |program| {
             (8..=60).contains(&calls(program))
         })

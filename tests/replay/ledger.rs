@@ -105,7 +105,7 @@ impl Ledger {
             let sums = (run.total_tokens, run.unpriced_requests);
             assert_eq!(
                 sums,
-                (tokens, of_tree().count() as i64),
+                (tokens, i64::try_from(of_tree().count()).unwrap()),
                 "tokens and requests of {run:?}"
             );
         }

@@ -11,7 +11,7 @@ use futures::future::join_all;
 use futures::stream;
 use uuid::Uuid;
 
-use crate::held::Held;
+use crate::held::{Held, Started};
 use crate::ledger::Ledger;
 use crate::program::inquire;
 
@@ -28,7 +28,7 @@ async fn asks_in_branches(rows: usize, columns: usize) -> Result<usize> {
         let columns = 0..columns;
         map(columns, 16, |column| inquire(format!("{row} {column}"))).await
     };
-    let rows = map(0..rows, 4, |index| row(index)).await?;
+    let rows = map(0..rows, 4, row).await?;
     inquire("the last").await?;
     Ok(rows.iter().map(Vec::len).sum())
 }
@@ -180,7 +180,7 @@ async fn many_interrupted_runs_are_all_completed_and_nothing_is_paid_twice() {
     let runs: Vec<_> = (0..RUNS).map(start).collect();
     let asked = |held: &Held| held.model.waiting() == RUNS;
     held.until("the last step of all", asked).await;
-    join_all(runs.into_iter().map(|run| run.cut())).await;
+    join_all(runs.into_iter().map(Started::cut)).await;
     held.reopened().await;
     let before = held.model.counts();
     assert_eq!(

@@ -122,9 +122,10 @@ impl Model {
         let mut state = self.state();
         state.counts.notes += 1;
         let number = state.counts.notes;
-        match state.unique {
-            true => format!("{text} noted {number}"),
-            false => format!("{text} noted"),
+        if state.unique {
+            format!("{text} noted {number}")
+        } else {
+            format!("{text} noted")
         }
     }
 }
@@ -139,9 +140,10 @@ struct InFlight<'a> {
 impl Drop for InFlight<'_> {
     fn drop(&mut self) {
         let mut state = self.model.state();
-        match self.answered {
-            true => state.counts.answered += 1,
-            false => state.counts.dropped += 1,
+        if self.answered {
+            state.counts.answered += 1;
+        } else {
+            state.counts.dropped += 1;
         }
         state.waiting.retain(|(number, ..)| *number != self.number);
     }
@@ -189,9 +191,10 @@ impl LlmBackend for Model {
             }
             flight.answered = true;
             let number = flight.number;
-            let answer = match unique {
-                true => format!("{question} #{number}"),
-                false => format!("{question} answered"),
+            let answer = if unique {
+                format!("{question} #{number}")
+            } else {
+                format!("{question} answered")
             };
             Ok(LlmResponse::text(answer).with_usage(question.len() as u64, number % 7))
         })

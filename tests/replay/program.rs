@@ -83,9 +83,10 @@ impl At {
     }
 
     fn step(&self, way: &str) -> Self {
-        let path = match self.marked {
-            true => format!("{}{way}", self.path),
-            false => String::new(),
+        let path = if self.marked {
+            format!("{}{way}", self.path)
+        } else {
+            String::new()
         };
         Self {
             path,
@@ -97,9 +98,10 @@ impl At {
     /// in concurrent branches of one scope gets which recorded answer is not defined (they are exchangeable), so what the
     /// branches make of their answers may have to run again.
     fn branch(&self, index: usize) -> Self {
-        let lane = match self.unique {
-            true => format!("{}|{index}", self.lane),
-            false => self.lane.clone(),
+        let lane = if self.unique {
+            format!("{}|{index}", self.lane)
+        } else {
+            self.lane.clone()
         };
         Self {
             lane,
@@ -110,9 +112,10 @@ impl At {
     /// What a choice may give up. Its lane says so: what it recorded before stays in the journal, and no call has to use it.
     fn choice(&self, index: usize) -> Self {
         let here = self.step(&format!("r{index}"));
-        let lane = match self.marked {
-            true => format!("!{}", here.path),
-            false => format!("{}!{index}", self.lane),
+        let lane = if self.marked {
+            format!("!{}", here.path)
+        } else {
+            format!("{}!{index}", self.lane)
         };
         Self { lane, ..here }
     }
@@ -127,12 +130,13 @@ impl At {
 
     /// Inside of a sub-flow: equal ones stay equal where nothing has to be told apart.
     fn inside(&self, program: &Program) -> Self {
-        match program.has_choice() {
-            true => self.step("f"),
-            false => Self {
+        if program.has_choice() {
+            self.step("f")
+        } else {
+            Self {
                 path: String::new(),
                 ..self.clone()
-            },
+            }
         }
     }
 
@@ -242,9 +246,10 @@ fn execute(program: Program, at: At) -> BoxFuture<'static, Result<Trace>> {
                 trace
             }
             Program::Timeout { is_short, body } => {
-                let (limit, at) = match is_short {
-                    true => (Duration::from_millis(2), at.choice(0)),
-                    false => (Duration::from_secs(3600), at),
+                let (limit, at) = if is_short {
+                    (Duration::from_millis(2), at.choice(0))
+                } else {
+                    (Duration::from_hours(1), at)
                 };
                 let lane = at.lane.clone();
                 match timeout(limit, execute(*body, at)).await {

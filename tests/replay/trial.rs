@@ -244,7 +244,7 @@ fn copy(folder: &TempDir) -> TempDir {
     copy
 }
 
-/// SplitMix64.
+/// `SplitMix64`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Random(pub(crate) u64);
 

@@ -78,6 +78,8 @@ macro_rules! store_conformance {
             reopening::a_run_left_behind_is_closed_below_and_runs_again,
             reopening::a_reopened_sub_run_leaves_the_others_open,
             reopening::a_run_is_reopened_with_other_inputs,
+            reopening::a_run_that_is_no_more_as_it_was_read_is_not_reopened,
+            reopening::a_retired_step_is_in_no_journal,
             reopening::failed_steps_leave_the_journal_if_they_are_retired,
             reopening::failed_steps_stay_in_the_journal_if_they_are_not_retired,
             reopening::a_run_that_is_gone_is_not_reopened,

@@ -3,7 +3,7 @@
 use chrono::Utc;
 use flow_engine_db::{
     FlowStepRun, NewStep, Progress, RunFinish, RunProgress, RunReopen, RunStatus, StepFinish,
-    StepStatus, Store, StoreError, Write,
+    StepRetire, StepStatus, Store, StoreError, Write,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -134,6 +134,36 @@ pub(crate) async fn a_run_is_reopened_with_other_inputs(db: Fresh) {
     store.submit(vec![reopen.into()]).await.unwrap();
     let read = store.run(run).await.unwrap().unwrap();
     assert_eq!(read.inputs, json!({"topic": "diesel"}));
+}
+
+pub(crate) async fn a_run_that_is_no_more_as_it_was_read_is_not_reopened(db: Fresh) {
+    let store = &*db.store;
+    let run = rows::started_run(store).await;
+    let expecting = |expected| {
+        let reopen = RunReopen {
+            expected: Some(expected),
+            ..RunReopen::new(run)
+        };
+        store.submit(vec![reopen.into()])
+    };
+    let refused = expecting(RunStatus::Interrupted).await.unwrap_err();
+    assert!(matches!(refused, StoreError::NotOpen { .. }), "{refused:?}");
+    expecting(RunStatus::Running).await.unwrap();
+}
+
+pub(crate) async fn a_retired_step_is_in_no_journal(db: Fresh) {
+    let store = &*db.store;
+    let run = rows::started_run(store).await;
+    keyed(store, run, 1, StepStatus::Completed).await;
+    let id = store.steps(run).await.unwrap()[0].id;
+    let retire = || store.submit(vec![StepRetire { id }.into()]);
+    retire().await.unwrap();
+    retire().await.unwrap();
+    let step = store.steps(run).await.unwrap().remove(0);
+    assert_eq!((step.call_key, step.status), (None, StepStatus::Completed));
+    let gone = StepRetire { id: Uuid::now_v7() };
+    let refused = store.submit(vec![gone.into()]).await.unwrap_err();
+    assert!(matches!(refused, StoreError::NotOpen { .. }), "{refused:?}");
 }
 
 /// A step with a call key that ended with this status.
