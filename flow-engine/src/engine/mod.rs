@@ -5,7 +5,9 @@ mod comparison;
 mod fork;
 mod history;
 mod plan;
+mod read_only;
 mod recovery;
+mod why;
 
 use std::sync::Arc;
 
@@ -14,8 +16,9 @@ use futures::future::BoxFuture;
 pub use builder::EngineBuilder;
 pub use comparison::{Comparison, RunSummary, StepPair, StepSummary};
 pub use fork::ForkRequest;
-pub use plan::{Explanation, PlannedHit, PlannedMiss, ResumePlan, UnaskedStep};
+pub use plan::{PlannedHit, PlannedMiss, ResumePlan, UnaskedStep};
 pub use recovery::ResumedRun;
+pub use why::Explanation;
 
 use crate::call::Call;
 use crate::definition::{Definition, registered};

@@ -1,17 +1,14 @@
-//! What a resume would do, without doing it; and why a step ran again.
+//! What a resume would do, without doing it.
 
 use std::fmt;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
-use flow_engine_db::{
-    BoxFuture, Commit, FlowRun, FlowStepRun, JournalStep, LlmRequest, RunFilter, RunFork, Store,
-    StoreError, Write,
-};
+use flow_engine_db::JournalStep;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::Engine;
+use super::read_only::ReadOnly;
 use super::recovery::{Unfinished, refused, start_of};
 use crate::difference::{Change, changes};
 use crate::error::Error;
@@ -82,22 +79,6 @@ pub struct UnaskedStep {
     pub tokens: u64,
     /// US dollars that it cost; `None` if a price is not known.
     pub cost: Option<f64>,
-}
-
-/// Why a step ran, although something like it was recorded: see [`Engine::why`]. `{}` prints it.
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub struct Explanation {
-    /// Its row; `None` if it would run on a resume.
-    pub step_run_id: Option<Uuid>,
-    /// The step's name.
-    pub step_name: String,
-    /// The reason, in the words of [`MissReason`].
-    pub reason: String,
-    /// The recorded step that it was compared with.
-    pub compared_with: Option<Uuid>,
-    /// In what the two differ: `inputs.style`, `request.messages[0].content`.
-    pub changes: Vec<Change>,
 }
 
 impl Engine {
@@ -177,43 +158,14 @@ impl Engine {
                 .collect(),
         })
     }
-
-    /// Why the steps of this name in a run were executed, or would be on a resume, although something like them was
-    /// recorded: which input, which message, which parameter is another. Empty if nothing of it was executed twice.
-    ///
-    /// # Errors
-    /// As for [`resume_plan`](Self::resume_plan), if the run has not completed.
-    pub async fn why(&self, run_id: Uuid, step: &str) -> Result<Vec<Explanation>, Error> {
-        let run_id = self.root_of(run_id).await?;
-        let mut all = self.recorded_reasons(run_id, step).await?;
-        let completed = self
-            .find_run(run_id)
-            .await?
-            .is_some_and(|run| run.status == flow_engine_db::RunStatus::Completed);
-        if !completed {
-            let plan = self.resume_plan(run_id).await?;
-            let planned = plan
-                .misses
-                .into_iter()
-                .filter(|miss| miss.step_name == step);
-            all.extend(planned.map(|miss| Explanation {
-                step_run_id: None,
-                step_name: miss.step_name,
-                reason: miss.reason.to_string(),
-                compared_with: miss.compared_with,
-                changes: miss.changes,
-            }));
-        }
-        Ok(all)
-    }
 }
 
 /// What a step read: its inputs, and if it asked a model the body of its request.
-type Read<'a> = (&'a Value, Option<&'a Value>);
+pub(super) type Read<'a> = (&'a Value, Option<&'a Value>);
 
 /// In what a step reads something else than a recorded one did. The request of what was cut off before its end is not
 /// known.
-fn differences(before: Read<'_>, after: Read<'_>) -> Vec<Change> {
+pub(super) fn differences(before: Read<'_>, after: Read<'_>) -> Vec<Change> {
     let document = |(inputs, request): Read<'_>| match (request, before.1.is_some()) {
         (Some(request), true) => json!({ "inputs": inputs, "request": request }),
         _ => json!({ "inputs": inputs }),
@@ -259,53 +211,10 @@ impl Engine {
     }
 
     /// The body of a recorded request.
-    async fn request_body(&self, id: Option<Uuid>) -> Result<Option<Value>, Error> {
+    pub(super) async fn request_body(&self, id: Option<Uuid>) -> Result<Option<Value>, Error> {
         let Some(id) = id else { return Ok(None) };
         let request = self.services.store.request(id).await?;
         Ok(request.and_then(|request| request.request))
-    }
-
-    /// The reasons that stand in the rows of a run.
-    async fn recorded_reasons(&self, run_id: Uuid, step: &str) -> Result<Vec<Explanation>, Error> {
-        let store = self.store().await;
-        let mut steps = self.steps_of_tree(run_id).await?;
-        if let Some(fork) = store.fork(run_id).await? {
-            steps.extend(self.steps_of_tree(fork.forked_from).await?);
-        }
-        let mut explained = Vec::new();
-        for row in steps.iter().filter(|row| row.step_name == step) {
-            let (Some(reason), Some(like)) = (&row.miss_reason, row.compared_with) else {
-                continue;
-            };
-            let like = steps.iter().find(|other| other.id == like);
-            let changes = match like {
-                Some(like) => {
-                    let before = self.request_body(like.llm_request_id).await?;
-                    let after = self.request_body(row.llm_request_id).await?;
-                    differences(
-                        (&like.inputs, before.as_ref()),
-                        (&row.inputs, after.as_ref()),
-                    )
-                }
-                None => Vec::new(),
-            };
-            explained.push(Explanation {
-                step_run_id: Some(row.id),
-                step_name: row.step_name.clone(),
-                reason: reason.clone(),
-                compared_with: row.compared_with,
-                changes,
-            });
-        }
-        Ok(explained)
-    }
-
-    async fn steps_of_tree(&self, root: Uuid) -> Result<Vec<FlowStepRun>, Error> {
-        let mut steps = Vec::new();
-        for run in self.services.store.journal(root).await?.runs {
-            steps.extend(self.services.store.steps(run.id).await?);
-        }
-        Ok(steps)
     }
 }
 
@@ -370,76 +279,5 @@ impl fmt::Display for ResumePlan {
             Some(cost) => writeln!(f, ", ${cost:.4}"),
             None => writeln!(f, ", unknown price"),
         }
-    }
-}
-
-impl fmt::Display for Explanation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.step_name, self.reason)?;
-        for change in &self.changes {
-            write!(f, "\n  {change}")?;
-        }
-        Ok(())
-    }
-}
-
-/// A store that takes every write and keeps none.
-#[derive(Debug)]
-struct ReadOnly(Arc<dyn Store>);
-
-impl Store for ReadOnly {
-    fn submit(&self, _writes: Vec<Write>) -> Commit {
-        Commit::ready(Ok(()))
-    }
-
-    fn run(&self, id: Uuid) -> BoxFuture<'_, Result<Option<FlowRun>, StoreError>> {
-        self.0.run(id)
-    }
-
-    fn runs(&self, filter: RunFilter) -> BoxFuture<'_, Result<Vec<FlowRun>, StoreError>> {
-        self.0.runs(filter)
-    }
-
-    fn steps(&self, run_id: Uuid) -> BoxFuture<'_, Result<Vec<FlowStepRun>, StoreError>> {
-        self.0.steps(run_id)
-    }
-
-    fn requests(&self, run_id: Uuid) -> BoxFuture<'_, Result<Vec<LlmRequest>, StoreError>> {
-        self.0.requests(run_id)
-    }
-
-    fn request(&self, id: Uuid) -> BoxFuture<'_, Result<Option<LlmRequest>, StoreError>> {
-        self.0.request(id)
-    }
-
-    fn journal(
-        &self,
-        root_run_id: Uuid,
-    ) -> BoxFuture<'_, Result<flow_engine_db::Journal, StoreError>> {
-        self.0.journal(root_run_id)
-    }
-
-    fn cached_step(
-        &self,
-        cache_key: &str,
-        since: DateTime<Utc>,
-    ) -> BoxFuture<'_, Result<Option<JournalStep>, StoreError>> {
-        self.0.cached_step(cache_key, since)
-    }
-
-    fn fork(&self, run_id: Uuid) -> BoxFuture<'_, Result<Option<RunFork>, StoreError>> {
-        self.0.fork(run_id)
-    }
-
-    fn delete_run(&self, _id: Uuid) -> BoxFuture<'_, Result<bool, StoreError>> {
-        Box::pin(async { Ok(false) })
-    }
-
-    fn close(&self) -> BoxFuture<'_, ()> {
-        Box::pin(async {})
-    }
-
-    fn location(&self) -> &str {
-        self.0.location()
     }
 }

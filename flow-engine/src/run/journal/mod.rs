@@ -2,21 +2,23 @@
 
 mod multiset;
 mod reason;
+mod wanted;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use flow_engine_db::{FlowRun, JournalStep, RequestStatus, StepStatus};
-use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::identity::{ALGORITHM, Hash, Identity};
+use crate::identity::{ALGORITHM, Identity};
 use crate::lock::lock;
 use multiset::{At, Multiset};
 pub(crate) use reason::Miss;
 pub use reason::MissReason;
 use reason::Unanswered;
+pub(crate) use wanted::Wanted;
+use wanted::differs_in_schema_only;
 
 /// A recorded step.
 #[derive(Debug)]
@@ -34,34 +36,6 @@ pub(crate) enum Origin {
     Shared,
     /// The same, but the fork is to run this step again.
     LeftOut,
-}
-
-/// What a call asks the journal with.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Wanted<'a> {
-    pub(crate) name: &'a str,
-    pub(crate) version: i32,
-    pub(crate) identity: Identity,
-    pub(crate) inputs: &'a Map<String, Value>,
-    pub(crate) prompt_id: Option<&'a str>,
-    pub(crate) model: Option<&'a str>,
-    pub(crate) asks_model: bool,
-    /// Whether it may take what a scope around it recorded.
-    pub(crate) from_around: bool,
-    /// Whether it takes what was called where it is, and nothing else.
-    pub(crate) exactly: bool,
-    pub(crate) scope: &'a str,
-    /// The key of the step that returned before, in that scope.
-    pub(crate) previous: Option<&'a str>,
-}
-
-impl Wanted<'_> {
-    fn at(&self) -> At<'_> {
-        At {
-            scope: self.scope,
-            previous: self.previous,
-        }
-    }
 }
 
 /// What the journal has for a call.
@@ -397,24 +371,4 @@ fn holds_an_answer(step: &JournalStep, read: &HashSet<Uuid>) -> bool {
 
 fn scope_of(row: &Row) -> &str {
     row.step.scope.as_deref().unwrap_or_default()
-}
-
-/// Whether a recorded call is this one but for its output schema: its key says so, which also holds name and version.
-fn differs_in_schema_only(recorded: &JournalStep, wanted: &Wanted<'_>) -> bool {
-    let schema: Option<Hash> = recorded
-        .schema_hash
-        .as_deref()
-        .and_then(|hex| hex.parse().ok());
-    schema.is_some_and(|schema| {
-        if Some(schema) == wanted.identity.schema {
-            return false;
-        }
-        let Identity { key, .. } = Identity::new(
-            wanted.name,
-            wanted.version,
-            wanted.identity.content,
-            Some(schema),
-        );
-        recorded.call_key.as_deref() == Some(key.to_string().as_str())
-    })
 }

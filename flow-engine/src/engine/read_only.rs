@@ -1,0 +1,71 @@
+//! The store of a dry run.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use flow_engine_db::{
+    BoxFuture, Commit, FlowRun, FlowStepRun, JournalStep, LlmRequest, RunFilter, RunFork, Store,
+    StoreError, Write,
+};
+use uuid::Uuid;
+
+/// A store that takes every write and keeps none.
+#[derive(Debug)]
+pub(super) struct ReadOnly(pub(super) Arc<dyn Store>);
+
+impl Store for ReadOnly {
+    fn submit(&self, _writes: Vec<Write>) -> Commit {
+        Commit::ready(Ok(()))
+    }
+
+    fn run(&self, id: Uuid) -> BoxFuture<'_, Result<Option<FlowRun>, StoreError>> {
+        self.0.run(id)
+    }
+
+    fn runs(&self, filter: RunFilter) -> BoxFuture<'_, Result<Vec<FlowRun>, StoreError>> {
+        self.0.runs(filter)
+    }
+
+    fn steps(&self, run_id: Uuid) -> BoxFuture<'_, Result<Vec<FlowStepRun>, StoreError>> {
+        self.0.steps(run_id)
+    }
+
+    fn requests(&self, run_id: Uuid) -> BoxFuture<'_, Result<Vec<LlmRequest>, StoreError>> {
+        self.0.requests(run_id)
+    }
+
+    fn request(&self, id: Uuid) -> BoxFuture<'_, Result<Option<LlmRequest>, StoreError>> {
+        self.0.request(id)
+    }
+
+    fn journal(
+        &self,
+        root_run_id: Uuid,
+    ) -> BoxFuture<'_, Result<flow_engine_db::Journal, StoreError>> {
+        self.0.journal(root_run_id)
+    }
+
+    fn cached_step(
+        &self,
+        cache_key: &str,
+        since: DateTime<Utc>,
+    ) -> BoxFuture<'_, Result<Option<JournalStep>, StoreError>> {
+        self.0.cached_step(cache_key, since)
+    }
+
+    fn fork(&self, run_id: Uuid) -> BoxFuture<'_, Result<Option<RunFork>, StoreError>> {
+        self.0.fork(run_id)
+    }
+
+    fn delete_run(&self, _id: Uuid) -> BoxFuture<'_, Result<bool, StoreError>> {
+        Box::pin(async { Ok(false) })
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {})
+    }
+
+    fn location(&self) -> &str {
+        self.0.location()
+    }
+}
