@@ -18,7 +18,7 @@ pub struct Explanation {
     pub step_run_id: Option<Uuid>,
     /// The step's name.
     pub step_name: String,
-    /// The reason, in the words of [`MissReason`].
+    /// The reason, in the words of [`MissReason`](crate::MissReason).
     pub reason: String,
     /// The recorded step that it was compared with.
     pub compared_with: Option<Uuid>,

@@ -22,7 +22,7 @@ use super::entry::Entry;
 use super::journal::Miss;
 use super::progress::Counted;
 use super::recall::{recall, spent};
-use super::record::StepRecord;
+use super::record::{Called, StepRecord};
 use super::scope::{Inside, Scope};
 use crate::error::{Error, ErrorKind};
 use crate::identity::Identity;
@@ -184,6 +184,7 @@ where
     }
     let firsts: Vec<_> = branches.iter().map(Branch::first).collect();
     let choice = Choice::new("flow_engine::race", &firsts, None);
+    let called = Called::now();
     let outcome = choice.recall::<usize>(&place).await?;
     let (miss, superseded) = match outcome {
         Ok((first, _)) if first >= branches.len() => {
@@ -203,7 +204,7 @@ where
         }
         Err(miss) => (miss, None),
     };
-    let record = choice.begin(&place, &miss, superseded)?;
+    let record = choice.begin(&place, &miss, superseded, called)?;
     for branch in &branches {
         branch.gate.open();
     }
@@ -241,6 +242,7 @@ where
     }
     let limit_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
     let choice = Choice::new("flow_engine::timeout", &[branch.first()], Some(limit_ms));
+    let called = Called::now();
     let recalled = match choice.recall::<()>(&place).await {
         Ok(recalled) => recalled,
         Err(elapsed) => {
@@ -260,7 +262,7 @@ where
         // In a dry run nothing takes its time.
         return Ok(branch.future.as_mut().await);
     }
-    let record = choice.begin(&place, &miss, superseded)?;
+    let record = choice.begin(&place, &miss, superseded, called)?;
     let end = tokio::time::timeout(limit, branch.future)
         .await
         .map_err(|_| {
@@ -329,6 +331,7 @@ impl Choice {
         place: &Place,
         miss: &Miss,
         superseded: Option<Uuid>,
+        called: Called,
     ) -> Result<StepRecord, Error> {
         goes_live();
         if let Some(id) = superseded {
@@ -336,7 +339,7 @@ impl Choice {
             // Not awaited: the row of the new one comes after it in the same queue.
             let _commit = place.run.submit_while_open(|_| vec![retire.into()])?;
         }
-        StepRecord::start(place, &self.entry(), miss)
+        StepRecord::start(place, &self.entry(), miss, called)
     }
 
     /// What is called next comes after this choice.

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use chrono::{DateTime, Utc};
 use flow_engine_db::{Commit, NewStep, StepFinish, StepStatus};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -17,6 +18,23 @@ use super::{Metadata, Run};
 use crate::error::Error;
 use crate::inputs;
 use crate::lock::lock;
+
+/// When a call was made. Of several at the same time that are not recorded, each may wait for the others to ask; their rows
+/// keep the order of the calls, by which a later replay tells equal ones apart.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Called {
+    id: Uuid,
+    at: DateTime<Utc>,
+}
+
+impl Called {
+    pub(super) fn now() -> Self {
+        Self {
+            id: Uuid::now_v7(),
+            at: Utc::now(),
+        }
+    }
+}
 
 /// The row of a step that runs. Dropped before its end, it writes an end.
 pub(super) struct StepRecord {
@@ -40,14 +58,19 @@ pub(super) struct Asked {
 }
 
 impl StepRecord {
-    pub(super) fn start(place: &Place, entry: &Entry<'_>, miss: &Miss) -> Result<Self, Error> {
+    pub(super) fn start(
+        place: &Place,
+        entry: &Entry<'_>,
+        miss: &Miss,
+        Called { id, at }: Called,
+    ) -> Result<Self, Error> {
         let run = Arc::clone(&place.run);
-        let id = Uuid::now_v7();
         let inputs = inputs::text(entry.inputs)?;
         // Not awaited: its end, which is, comes after it in the same queue.
         let _commit = run.opened(id, entry.name, |order| {
             *order += 1;
             NewStep {
+                created_at: at,
                 miss_reason: Some(miss.reason.to_string()),
                 compared_with: miss.compared_with.as_ref().map(|row| row.step.id),
                 ..entry.row(id, place, *order, inputs)

@@ -16,7 +16,7 @@ use super::entry::{Entry, Task};
 use super::flow::{live, panicked};
 use super::progress::Counted;
 use super::recall::{Recalled, find, recall};
-use super::record::StepRecord;
+use super::record::{Called, StepRecord};
 use super::{Run, StepResult};
 use crate::call::{Step, Work};
 use crate::definition::Definition;
@@ -149,6 +149,7 @@ async fn recalled_or_run<T: Send + 'static>(
     };
     let plan = run.tree.plan.as_deref().map(|plan| (plan, plan.called()));
     pass_gate(entry.identity).await;
+    let called = Called::now();
     let miss = match recall(place, &entry, prepared, &output).await {
         Ok(recalled) => return recalled.map_err(located),
         Err(miss) => miss,
@@ -175,7 +176,7 @@ async fn recalled_or_run<T: Send + 'static>(
             .await;
         return Err(located(over));
     }
-    let record = StepRecord::start(place, &entry, &miss).map_err(located)?;
+    let record = StepRecord::start(place, &entry, &miss, called).map_err(located)?;
     let content = async {
         match task? {
             Task::Ask(prepared) => {
