@@ -208,8 +208,8 @@ async fn newsletter_goes_on_after_a_crash_and_asks_only_for_the_rest() {
         )
     };
     assert_eq!(newsletter(&printed), newsletter(&text(&undisturbed.stdout)));
-    assert_eq!(printed.matches("recorded  write_teaser\n").count(), 3);
     for line in [
+        "recorded  write_teaser ×3\n".to_owned(),
         format!(
             "resumed run {}: 3 model steps were recorded, {} ran\n",
             done.id,

@@ -5,7 +5,6 @@ use std::time::Duration;
 use flow_engine::prelude::*;
 use flow_engine::{BoxFuture, ErrorKind, Uuid, map, race, spawn, timeout, uuid};
 use futures::FutureExt;
-use futures::future::try_join_all;
 use tokio::try_join;
 
 use crate::held::{Held, inquire};
@@ -196,45 +195,40 @@ async fn a_call_after_a_join_does_not_change_places_with_an_equal_one_inside() {
     assert_eq!(held.sent()[before..], ["thanks"]);
 }
 
-/// What each of several branches makes of the answer to the same question.
-const USES: [&str; 5] = ["check", "print", "keep", "send", "sign"];
-
 #[flow]
-async fn asks_the_same_in_all_branches() -> Result<String> {
-    inquire("first").await?;
+async fn asks_the_same_in_two_branches() -> Result<String> {
+    inquire("question").await?;
     let one = |usage: &'static str| async move {
         let answer = inquire("question").await?;
         inquire(format!("{usage} {answer}")).await
     };
-    try_join_all(USES.map(one)).await?;
+    let between = async { inquire("between").await };
+    try_join!(one("check"), between, one("print"))?;
     Ok(inquire("thanks").await?)
 }
 
-/// Equal calls at the same time are told apart by their order: in a resumed run, too.
-async fn every_branch_keeps_its_answer(answered_before: usize) {
+/// Equal calls at the same time are told apart by their order, so it must be that of the calls.
+async fn branches_keep_their_answers(is_between_recorded: bool) {
     let mut held = Held::new().await;
-    let run = held.start(asks_the_same_in_all_branches());
-    held.asked("first").await;
-    if answered_before > 0 {
-        held.answer("first").await;
-    }
-    for number in 0..answered_before {
-        held.answer("question").await;
-        held.returned(&format!("question #{}", number + 2)).await;
+    let run = held.start(asks_the_same_in_two_branches());
+    held.answer("question").await;
+    held.asked("between").await;
+    if is_between_recorded {
+        held.answer("between").await;
+        held.returned("between #3").await;
     }
     let run = held.restarted(run).await;
-    if answered_before == 0 {
-        held.answer("first").await;
+    if !is_between_recorded {
+        held.answer("between").await;
     }
-    for _ in answered_before..USES.len() {
+    for _ in 0..2 {
         held.answer("question").await;
     }
-    for usage in USES {
+    for usage in ["check", "print"] {
         let is_asked = |question: &String| question.starts_with(usage);
-        held.until(usage, |held| held.sent().iter().any(is_asked))
-            .await;
-        // The last one: the first execution may have asked it, too.
-        let question = held.sent().into_iter().rfind(is_asked);
+        let asked = |held: &Held| held.sent().iter().any(is_asked);
+        held.until(usage, asked).await;
+        let question = held.sent().into_iter().find(is_asked);
         held.answer(&question.unwrap()).await;
     }
     held.asked("thanks").await;
@@ -245,12 +239,11 @@ async fn every_branch_keeps_its_answer(answered_before: usize) {
 }
 
 #[tokio::test]
-async fn equal_calls_that_a_resumed_run_makes_are_told_apart_by_their_order() {
-    every_branch_keeps_its_answer(0).await;
+async fn equal_calls_that_a_resumed_run_makes_start_in_their_order() {
+    branches_keep_their_answers(false).await;
 }
 
 #[tokio::test]
-async fn equal_calls_of_which_some_were_recorded_are_told_apart_by_their_order() {
-    every_branch_keeps_its_answer(1).await;
-    every_branch_keeps_its_answer(2).await;
+async fn equal_calls_that_a_resumed_run_makes_start_in_their_order_around_a_recorded_one() {
+    branches_keep_their_answers(true).await;
 }
