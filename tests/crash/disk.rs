@@ -81,10 +81,10 @@ impl Disk {
     /// Outcomes that were recorded because a question was not answered: by the question's kind.
     pub(crate) fn given_up(&self) -> Counts {
         let mut counts = Counts::new();
-        for step in self.ended(&[StepStatus::Completed]) {
-            let never = match (step.step_name.as_str(), &step.outputs) {
-                ("flow_engine::race", Some(_)) => "never wins",
-                ("flow_engine::timeout", Some(Value::Bool(false))) => "never in time",
+        for step in self.ended(&[StepStatus::Completed, StepStatus::Failed]) {
+            let never = match (step.step_name.as_str(), step.status) {
+                ("flow_engine::race", StepStatus::Completed) => "never wins",
+                ("flow_engine::timeout", StepStatus::Failed) => "never in time",
                 _ => continue,
             };
             *counts.entry(never.to_owned()).or_default() += 1;
