@@ -247,3 +247,28 @@ async fn equal_calls_that_a_resumed_run_makes_start_in_their_order() {
 async fn equal_calls_that_a_resumed_run_makes_start_in_their_order_around_a_recorded_one() {
     branches_keep_their_answers(true).await;
 }
+
+#[flow]
+async fn charges_after_a_join() -> Result<String> {
+    let slow = async { inquire("slow").await };
+    // Polls them in their order; tokio's `try_join!` takes turns.
+    futures::future::try_join(slow, async { uuid().await }).await?;
+    let id = uuid().await?;
+    let other = uuid().await?;
+    charge(format!("order {other}"), id).await?;
+    Ok(inquire("thanks").await?)
+}
+
+#[tokio::test]
+async fn recorded_values_one_after_the_other_keep_their_order_after_a_join() {
+    let mut held = Held::new().await;
+    let run = held.start(charges_after_a_join());
+    held.asked("slow").await;
+    held.recorded("flow_engine::uuid").await;
+    held.answer("slow").await;
+    held.asked("thanks").await;
+    let resumed = held.restarted(run).await;
+    held.answer("thanks").await;
+    held.finished(resumed).await;
+    assert_eq!(held.model.counts().notes, 1, "it is charged once");
+}

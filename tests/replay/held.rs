@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use flow_engine::prelude::*;
-use flow_engine::{Flow, RunFilter};
+use flow_engine::{Flow, FlowStepRun, RunFilter};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
@@ -92,15 +92,34 @@ impl Held {
 
     /// Waits until a step with this output is on disk.
     pub(crate) async fn returned(&self, output: &str) {
+        self.on_disk(output, |step| step.outputs == Some(output.into()))
+            .await;
+    }
+
+    /// Waits until a step of this name is on disk with its end.
+    pub(crate) async fn recorded(&self, name: &str) {
+        self.on_disk(name, |step| {
+            step.step_name == name && step.outputs.is_some()
+        })
+        .await;
+    }
+
+    async fn on_disk(&self, what: &str, is_it: impl Fn(&FlowStepRun) -> bool) {
         for _ in 0..10_000 {
             for run in self.engine.runs(RunFilter::default()).await.unwrap() {
-                let steps = self.engine.steps_of(run.id).await.unwrap();
-                if steps.iter().any(|step| step.outputs == Some(output.into())) {
+                if self
+                    .engine
+                    .steps_of(run.id)
+                    .await
+                    .unwrap()
+                    .iter()
+                    .any(&is_it)
+                {
                     return;
                 }
             }
         }
-        panic!("{output:?} does not come");
+        panic!("{what:?} does not come");
     }
 
     /// All that the model was asked, in order.

@@ -23,7 +23,7 @@ use super::journal::Miss;
 use super::progress::Counted;
 use super::recall::{recall, spent};
 use super::record::{Called, StepRecord};
-use super::scope::{Inside, Scope};
+use super::scope::{Inside, Open, Scope};
 use crate::error::{Error, ErrorKind};
 use crate::identity::Identity;
 use crate::lock::lock;
@@ -166,6 +166,7 @@ async fn raced<I, T>(place: Place, futures: I) -> Result<(usize, T), Error>
 where
     I: IntoIterator<Item: IntoFuture<Output = T, IntoFuture: Send>>,
 {
+    let open = Open::new(&place.scope);
     let mut branches: Vec<_> = futures
         .into_iter()
         .map(|future| Branch::new("race", &place, future))
@@ -183,7 +184,7 @@ where
         ));
     }
     let firsts: Vec<_> = branches.iter().map(Branch::first).collect();
-    let choice = Choice::new("flow_engine::race", &firsts, None);
+    let choice = Choice::new("flow_engine::race", open, &firsts, None);
     let called = Called::now();
     let outcome = choice.recall::<usize>(&place).await?;
     let (miss, superseded) = match outcome {
@@ -197,6 +198,7 @@ where
                 for branch in branches {
                     branch.lose(&place);
                 }
+                choice.returned();
                 return Ok((first, output));
             }
             // The first one failed and runs again, or was edited: which is first is open again.
@@ -211,7 +213,7 @@ where
     let (output, first, others) =
         select_all(branches.into_iter().map(|branch| branch.future)).await;
     drop(others);
-    choice.record(&place, &record, Ok(first)).await?;
+    choice.record(&record, Ok(first)).await?;
     Ok((first, output))
 }
 
@@ -236,23 +238,33 @@ async fn in_time<F>(place: Place, limit: Duration, future: F) -> Result<F::Outpu
 where
     F: IntoFuture<IntoFuture: Send>,
 {
+    let open = Open::new(&place.scope);
     let mut branch = Branch::new("timeout", &place, future);
     if let Poll::Ready(output) = poll!(branch.future.as_mut()) {
         return Ok(output);
     }
     let limit_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
-    let choice = Choice::new("flow_engine::timeout", &[branch.first()], Some(limit_ms));
+    let choice = Choice::new(
+        "flow_engine::timeout",
+        open,
+        &[branch.first()],
+        Some(limit_ms),
+    );
     let called = Called::now();
     let recalled = match choice.recall::<()>(&place).await {
         Ok(recalled) => recalled,
         Err(elapsed) => {
             branch.lose(&place);
+            choice.returned();
             return Err(elapsed);
         }
     };
     let (miss, superseded) = match recalled {
         Ok(((), recorded)) => match branch.recorded().await {
-            Some(output) => return Ok(output),
+            Some(output) => {
+                choice.returned();
+                return Ok(output);
+            }
             None => (Miss::first_time(), Some(recorded)),
         },
         Err(miss) => (miss, None),
@@ -272,15 +284,14 @@ where
             )
         });
     // A failure like others: met again after an interruption, and open again when a failed run is resumed.
-    choice
-        .record(&place, &record, end.as_ref().map(|_| ()))
-        .await?;
+    choice.record(&record, end.as_ref().map(|_| ())).await?;
     end
 }
 
 /// A choice as a recorded step.
 struct Choice {
     name: &'static str,
+    open: Open,
     /// A branch makes no call before it waits for something else: then only the place tells one choice from another.
     is_vague: bool,
     inputs: Map<String, Value>,
@@ -288,7 +299,12 @@ struct Choice {
 
 impl Choice {
     /// A choice between branches that ask for these first, with what else it is made by.
-    fn new(name: &'static str, firsts: &[Option<String>], limit_ms: Option<u64>) -> Self {
+    fn new(
+        name: &'static str,
+        open: Open,
+        firsts: &[Option<String>],
+        limit_ms: Option<u64>,
+    ) -> Self {
         let mut inputs = Map::new();
         inputs.insert("branches".to_owned(), json!(firsts));
         if let Some(limit_ms) = limit_ms {
@@ -296,6 +312,7 @@ impl Choice {
         }
         Self {
             name,
+            open,
             is_vague: firsts.iter().any(Option::is_none),
             inputs,
         }
@@ -313,7 +330,6 @@ impl Choice {
         pass_gate(entry.identity).await;
         match recall(place, &entry, None, &output::<T>()).await {
             Ok(outcome) => {
-                self.returned(place);
                 let StepResult {
                     output_content,
                     step_run_id,
@@ -343,15 +359,14 @@ impl Choice {
     }
 
     /// What is called next comes after this choice.
-    fn returned(&self, place: &Place) {
+    fn returned(self) {
         if let Some(identity) = self.entry().identity {
-            place.scope.returned(identity.key.to_string());
+            self.open.returned(identity.key.to_string());
         }
     }
 
     async fn record<T: OutputType>(
-        &self,
-        place: &Place,
+        self,
         record: &StepRecord,
         outcome: Result<T, &Error>,
     ) -> Result<(), Error> {
@@ -363,7 +378,7 @@ impl Choice {
             Err(error) => record.finish(StepStatus::Failed, None, Some(error)),
         };
         commit.await?;
-        self.returned(place);
+        self.returned();
         Ok(())
     }
 }

@@ -49,7 +49,7 @@ impl Place {
     /// Where the current task is, if it is in a run.
     pub(super) fn here() -> Option<Self> {
         let place = PLACE.try_with(Clone::clone).ok()?;
-        let previous = place.scope.last();
+        let previous = place.scope.previous();
         Some(Self { previous, ..place })
     }
 

@@ -16,7 +16,7 @@ use futures::future::BoxFuture;
 use serde_json::{Map, Value};
 
 use super::context::{PLACE, Place};
-use super::scope::Inside;
+use super::scope::{Inside, Open};
 use super::{Claim, FlowResult, Metadata, Run};
 use crate::call::Flow;
 use crate::error::{Error, ErrorKind};
@@ -53,8 +53,9 @@ pub fn flow_in_run<F: Flow>(
             previous: None,
             step: None,
         };
+        let open = Open::new(&place.scope);
         let end = flow_at(inside, call, inputs).await;
-        place.scope.returned(scope.path());
+        open.returned(scope.path());
         end
     }
     .boxed()

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 
 use serde::Serialize;
+use serde_json::json;
 
 use super::journal::Journal;
 use crate::identity::Hash;
@@ -17,8 +18,64 @@ use crate::lock::lock;
 pub(super) struct Scope {
     path: String,
     labels: Mutex<HashMap<String, u32>>,
-    /// The key of the step that returned last.
-    last: Mutex<Option<Arc<str>>>,
+    order: Mutex<Order>,
+}
+
+/// What a call comes after. Calls beside each other may return in any order, and on a replay in another one: what is
+/// called when all of them have, comes after all of them.
+#[derive(Debug, Default)]
+struct Order {
+    /// How many calls have not returned.
+    open: usize,
+    /// The keys of those that have, since none was open.
+    returned: Vec<Arc<str>>,
+    /// What a call comes after while others are open: the one that returned last, or what all of them come after.
+    last: Option<Arc<str>>,
+}
+
+impl Order {
+    fn previous(&self) -> Option<Arc<str>> {
+        match self.returned.as_slice() {
+            [] => self.last.clone(),
+            _ if self.open > 0 => self.last.clone(),
+            [one] => Some(Arc::clone(one)),
+            several => {
+                let mut keys: Vec<&str> = several.iter().map(|key| &**key).collect();
+                keys.sort_unstable();
+                Some(Hash::of("returned", &json!(keys)).to_string().into())
+            }
+        }
+    }
+}
+
+/// A call that has not returned. What is dropped before has not been.
+#[derive(Debug)]
+pub(super) struct Open(Arc<Scope>);
+
+impl Open {
+    pub(super) fn new(scope: &Arc<Scope>) -> Self {
+        let mut order = lock(&scope.order);
+        if order.open == 0 {
+            order.last = order.previous();
+            order.returned.clear();
+        }
+        order.open += 1;
+        Self(Arc::clone(scope))
+    }
+
+    /// The call returns: what called it goes on at once, up to its next call.
+    pub(super) fn returned(self, key: impl Into<Arc<str>>) {
+        let key: Arc<str> = key.into();
+        let mut order = lock(&self.0.order);
+        order.last = Some(Arc::clone(&key));
+        order.returned.push(key);
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        lock(&self.0.order).open -= 1;
+    }
 }
 
 impl Scope {
@@ -31,14 +88,9 @@ impl Scope {
         (!self.path.is_empty()).then(|| self.path.clone())
     }
 
-    /// The key of the step that returned last in here. What called it goes on at once, up to its next call: so it is what
-    /// that call comes after, also where several do so in turns.
-    pub(super) fn last(&self) -> Option<Arc<str>> {
-        lock(&self.last).clone()
-    }
-
-    pub(super) fn returned(&self, key: impl Into<Arc<str>>) {
-        *lock(&self.last) = Some(key.into());
+    /// What a call that is made now comes after.
+    pub(super) fn previous(&self) -> Option<Arc<str>> {
+        lock(&self.order).previous()
     }
 
     /// The scope of a call of `name` with this content inside of this one.
@@ -127,5 +179,31 @@ mod tests {
             "a/b"
         );
         assert_eq!((root.stored(), first.stored()), (None, Some(label)));
+    }
+
+    #[test]
+    fn a_call_comes_after_all_that_were_beside_each_other_in_any_order() {
+        let joined = |first: &str, second: &str| {
+            let scope = Arc::new(Scope::default());
+            Open::new(&scope).returned("before");
+            let before = scope.previous();
+            let open: HashMap<_, _> = ["a", "b"].map(|key| (key, Open::new(&scope))).into();
+            assert_eq!(scope.previous(), before, "nothing has returned yet");
+            let mut open = open;
+            open.remove(first).unwrap().returned(first);
+            assert_eq!(scope.previous().as_deref(), Some(first), "in its branch");
+            open.remove(second).unwrap().returned(second);
+            scope.previous()
+        };
+        assert_eq!(joined("a", "b"), joined("b", "a"));
+        assert!(joined("a", "b").is_some_and(|previous| previous.len() == 64));
+    }
+
+    #[test]
+    fn a_call_that_was_given_up_is_nothing_to_come_after() {
+        let scope = Arc::new(Scope::default());
+        Open::new(&scope).returned("a");
+        drop(Open::new(&scope));
+        assert_eq!(scope.previous().as_deref(), Some("a"));
     }
 }

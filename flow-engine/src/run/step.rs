@@ -17,6 +17,7 @@ use super::flow::{live, panicked};
 use super::progress::Counted;
 use super::recall::{Recalled, find, recall};
 use super::record::{Called, StepRecord};
+use super::scope::Open;
 use super::{Run, StepResult};
 use crate::call::{Step, Work};
 use crate::definition::Definition;
@@ -110,9 +111,10 @@ async fn shared<T>(
     }
     let prepared = last?;
     let entry = Entry::asking(definition, inputs, &prepared);
+    let open = Open::new(&place.scope);
     pass_gate(entry.identity).await;
     let recalled = find(place, &entry, Some(&prepared), output).await.ok()?;
-    place.scope.returned(entry.identity?.key.to_string());
+    open.returned(entry.identity?.key.to_string());
     Some(recalled)
 }
 
@@ -124,9 +126,10 @@ pub(super) async fn journaled<T: Send + 'static>(
     task: Result<Task<'_, T>, Error>,
 ) -> Result<Recorded<StepResult<T>>, Error> {
     let key = entry.identity.map(|identity| identity.key.to_string());
+    let open = Open::new(&place.scope);
     let end = recalled_or_run(place, entry, output, task).await;
     if let Some(key) = key {
-        place.scope.returned(key);
+        open.returned(key);
     }
     end
 }
