@@ -87,5 +87,5 @@ pub use store::{BoxFuture, RunFilter, Store};
 pub use text_enum::UnknownText;
 pub use write::{
     HitNote, NewFork, NewRequest, NewRun, NewStep, Progress, RequestFinish, RunFinish, RunProgress,
-    RunReopen, StepFinish, StepRetire, Write,
+    RunReopen, StepFinish, StepMove, StepRetire, Write,
 };

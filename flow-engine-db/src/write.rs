@@ -8,7 +8,7 @@ mod step;
 pub use fork::NewFork;
 pub use request::{NewRequest, RequestFinish};
 pub use run::{NewRun, Progress, RunFinish, RunProgress, RunReopen};
-pub use step::{HitNote, NewStep, StepFinish, StepRetire};
+pub use step::{HitNote, NewStep, StepFinish, StepMove, StepRetire};
 
 /// One change to the database, for [`Store::submit`](crate::Store::submit).
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +30,8 @@ pub enum Write {
     FinishStep(StepFinish),
     /// A replay took a recorded step run.
     NoteHit(HitNote),
+    /// A replay took a recorded step run for a call that is made elsewhere.
+    MoveStep(StepMove),
     /// A recorded step run leaves the journal.
     RetireStep(StepRetire),
     /// A request is about to leave.
@@ -57,6 +59,7 @@ into_write! {
     NewStep => StartStep,
     StepFinish => FinishStep,
     HitNote => NoteHit,
+    StepMove => MoveStep,
     StepRetire => RetireStep,
     NewRequest => SendRequest,
     RequestFinish => FinishRequest,

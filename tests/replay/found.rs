@@ -272,3 +272,37 @@ async fn recorded_values_one_after_the_other_keep_their_order_after_a_join() {
     held.finished(resumed).await;
     assert_eq!(held.model.counts().notes, 1, "it is charged once");
 }
+
+#[flow]
+async fn charges_after_a_race() -> Result<String> {
+    let quick = async { inquire("quick").await };
+    let slow = async {
+        uuid().await?;
+        inquire("slow").await
+    };
+    let (_, quick) = race([quick.boxed(), slow.boxed()]).await?;
+    inquire(format!("about {}", quick?)).await?;
+    let id = uuid().await?;
+    inquire("between").await?;
+    let other = uuid().await?;
+    charge(format!("order {other}"), id).await?;
+    Ok(inquire("thanks").await?)
+}
+
+#[tokio::test]
+async fn what_was_taken_from_elsewhere_stays_where_it_was_taken() {
+    let mut held = Held::new().await;
+    let run = held.start(charges_after_a_race());
+    held.recorded("flow_engine::uuid").await;
+    held.answer("quick").await;
+    held.asked("about quick #1").await;
+    // From here on the value that lost the race is free, and `id` takes it.
+    let resumed = held.restarted(run).await;
+    held.answer("about quick #1").await;
+    held.answer("between").await;
+    held.asked("thanks").await;
+    let resumed = held.restarted(resumed).await;
+    held.answer("thanks").await;
+    held.finished(resumed).await;
+    assert_eq!(held.model.counts().notes, 1, "it is charged once");
+}

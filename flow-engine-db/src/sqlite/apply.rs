@@ -45,6 +45,7 @@ fn apply_write(connection: &mut SqliteConnection, write: &Write) -> Result<(), F
         Write::StartStep(step) => ("start a step run", step::insert(connection, step)),
         Write::FinishStep(finish) => ("finish a step run", step::finish(connection, finish)),
         Write::NoteHit(hit) => ("note a replayed step run", step::note_hit(connection, hit)),
+        Write::MoveStep(step) => ("move a step run", step::relocate(connection, step)),
         Write::RetireStep(step) => ("retire a step run", step::retire(connection, *step)),
         Write::SendRequest(request) => (
             "record an llm request",

@@ -59,7 +59,7 @@ pub(super) fn coalesce<'a>(
                     .retain(|_, (_, step)| !lineage.may_close(reopen.id, step.flow_run_id));
             }
             // Neither has a column that another write of the batch sets.
-            Write::Fork(_) | Write::NoteHit(_) | Write::RetireStep(_) => {}
+            Write::Fork(_) | Write::NoteHit(_) | Write::MoveStep(_) | Write::RetireStep(_) => {}
             Write::StartStep(step) => {
                 started_steps.insert(step.id, (here, step));
             }

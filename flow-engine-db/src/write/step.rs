@@ -136,6 +136,20 @@ pub struct HitNote {
     pub note: String,
 }
 
+/// Where the call is made that took a recorded step run on a replay, in place of where it was made then: the next replay
+/// finds it there.
+///
+/// A step run that is gone is [`NotOpen`](crate::StoreError::NotOpen).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepMove {
+    /// The step run.
+    pub id: Uuid,
+    /// Its new [`JournalStep::scope`](crate::JournalStep::scope).
+    pub scope: Option<String>,
+    /// Its new [`JournalStep::previous_key`](crate::JournalStep::previous_key).
+    pub previous_key: Option<String>,
+}
+
 /// A step run that leaves the journal of its run, because another one has taken its place: it loses its
 /// `call_key`.
 ///

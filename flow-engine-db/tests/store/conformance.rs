@@ -107,6 +107,8 @@ macro_rules! store_conformance {
             steps::a_note_is_kept_whatever_the_status_of_the_step,
             steps::a_note_between_a_start_and_its_finish_is_kept,
             steps::a_note_for_a_step_that_is_gone_is_refused,
+            steps::a_moved_step_is_where_its_call_is_made_now,
+            steps::a_move_of_a_step_that_is_gone_is_refused,
             units::a_failing_unit_leaves_no_trace_and_its_neighbours_are_committed,
             units::a_unit_that_fails_at_the_commit_leaves_its_neighbours_committed,
             units::units_are_written_in_the_order_of_submission,

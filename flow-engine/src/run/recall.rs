@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::Utc;
-use flow_engine_db::{HitNote, JournalStep, NewStep, StepFinish, StepStatus, Write};
+use flow_engine_db::{HitNote, JournalStep, NewStep, StepFinish, StepMove, StepStatus, Write};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -73,8 +73,12 @@ pub(super) async fn find<T>(
         let Some(found) = journal.take(&wanted).await else {
             break Err(unreadable.first().cloned());
         };
+        let completion = found.completion().cloned();
         match read(place, entry, prepared, output, found).await {
-            Ok(recalled) => break Ok(recalled),
+            Ok(recalled) => {
+                let moved = completion.map_or(Ok(()), |row| moved(place, &row));
+                break Ok(moved.and(recalled));
+            }
             // A later one may do.
             Err(row) => unreadable.push(row),
         }
@@ -89,6 +93,25 @@ pub(super) async fn find<T>(
         tokio::task::yield_now().await;
     }
     end
+}
+
+/// A step that was recorded for a call elsewhere is that of this call from now on: the next replay has another journal to
+/// choose from, and must not choose another call's for this one.
+fn moved(place: &Place, row: &Row) -> Result<(), Error> {
+    let scope = place.scope.stored();
+    let previous_key = place.previous.as_deref();
+    let is_here = row.step.scope == scope && row.step.previous_key.as_deref() == previous_key;
+    if is_here || row.origin != Origin::Own {
+        return Ok(());
+    }
+    let to = StepMove {
+        id: row.step.id,
+        scope,
+        previous_key: previous_key.map(str::to_owned),
+    };
+    // Not awaited: what builds on it comes after it in the same queue.
+    let _commit = place.run.submit_while_open(|_| vec![to.into()])?;
+    Ok(())
 }
 
 /// Makes of what was found what the step gives; or gives it back, if that cannot be read.

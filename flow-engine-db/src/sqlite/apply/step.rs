@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::Outcome;
 use crate::{
-    HitNote, NewStep, StepFinish, StepRetire, StepStatus,
+    HitNote, NewStep, StepFinish, StepMove, StepRetire, StepStatus,
     schema::flow_step_runs::dsl,
     sql_types::{Id, JsonText, Ts},
 };
@@ -112,18 +112,17 @@ pub(super) fn note_hit(connection: &mut SqliteConnection, hit: &HitNote) -> Quer
     let noted = diesel::update(dsl::flow_step_runs.find(Id(hit.id)))
         .set(dsl::hit_note.eq(&hit.note))
         .execute(connection)?;
-    Ok(if noted == 1 {
-        Outcome::Written
-    } else {
-        not_open(hit.id)
-    })
+    Ok(written_if_found(noted, hit.id))
 }
 
-fn not_open(id: Uuid) -> Outcome {
-    Outcome::NotOpen {
-        what: "step run",
-        id,
-    }
+pub(super) fn relocate(connection: &mut SqliteConnection, step: &StepMove) -> QueryResult<Outcome> {
+    let moved = diesel::update(dsl::flow_step_runs.find(Id(step.id)))
+        .set((
+            dsl::scope.eq(step.scope.as_deref()),
+            dsl::previous_key.eq(step.previous_key.as_deref()),
+        ))
+        .execute(connection)?;
+    Ok(written_if_found(moved, step.id))
 }
 
 /// A row without a call key is in no journal.
@@ -131,9 +130,19 @@ pub(super) fn retire(connection: &mut SqliteConnection, step: StepRetire) -> Que
     let retired = diesel::update(dsl::flow_step_runs.find(Id(step.id)))
         .set(dsl::call_key.eq(None::<&str>))
         .execute(connection)?;
-    Ok(if retired == 1 {
-        Outcome::Written
-    } else {
-        not_open(step.id)
-    })
+    Ok(written_if_found(retired, step.id))
+}
+
+fn written_if_found(rows: usize, id: Uuid) -> Outcome {
+    match rows {
+        1 => Outcome::Written,
+        _ => not_open(id),
+    }
+}
+
+fn not_open(id: Uuid) -> Outcome {
+    Outcome::NotOpen {
+        what: "step run",
+        id,
+    }
 }

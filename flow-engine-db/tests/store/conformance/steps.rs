@@ -1,6 +1,6 @@
 //! A step run from its start to its end.
 
-use flow_engine_db::{HitNote, NewStep, StepFinish, StepStatus, StoreError, Write};
+use flow_engine_db::{HitNote, NewStep, StepFinish, StepMove, StepStatus, StoreError, Write};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -274,5 +274,61 @@ pub(crate) async fn a_note_for_a_step_that_is_gone_is_refused(db: Fresh) {
         note: "code changed".to_owned(),
     };
     let error = db.store.submit(vec![note.into()]).await.unwrap_err();
+    assert!(matches!(error, StoreError::NotOpen { what: "step run", id } if id == gone));
+}
+
+pub(crate) async fn a_moved_step_is_where_its_call_is_made_now(db: Fresh) {
+    let store = &*db.store;
+    let run = rows::started_run(store).await;
+    let place = |scope: Option<&str>, previous: Option<&str>| {
+        (scope.map(str::to_owned), previous.map(str::to_owned))
+    };
+    let (scope, previous_key) = place(Some("map(aa)"), Some("01"));
+    let step = NewStep {
+        scope,
+        previous_key,
+        ..rows::step(run, 0)
+    };
+    let id = step.id;
+    let other = rows::started_step(store, run, 1).await;
+    // Before it has ended, as what was recorded earlier in the same batch.
+    let (scope, previous_key) = place(None, Some("02"));
+    let to = StepMove {
+        id,
+        scope,
+        previous_key,
+    };
+    let unit: Vec<Write> = vec![step.into(), to.into(), rows::completed(id).into()];
+    store.submit(unit).await.unwrap();
+    let before = store.journal(run).await.unwrap().steps;
+    assert_eq!(before[0].id, id);
+    assert_eq!(
+        (before[0].scope.clone(), before[0].previous_key.clone()),
+        place(None, Some("02"))
+    );
+
+    let (scope, previous_key) = place(Some("race#2"), None);
+    let to = StepMove {
+        id,
+        scope: scope.clone(),
+        previous_key: previous_key.clone(),
+    };
+    store.submit(vec![to.into()]).await.unwrap();
+    let mut after = store.journal(run).await.unwrap().steps;
+    assert_eq!((&after[0].scope, &after[0].previous_key), (&scope, &None));
+    after[0].scope = None;
+    after[0].previous_key = Some("02".to_owned());
+    assert_eq!(after, before, "only its place has changed");
+    assert_eq!(after[1].id, other);
+}
+
+pub(crate) async fn a_move_of_a_step_that_is_gone_is_refused(db: Fresh) {
+    let gone = Uuid::now_v7();
+    let to = StepMove {
+        id: gone,
+        scope: None,
+        previous_key: None,
+    };
+    let error = db.store.submit(vec![to.into()]).await.unwrap_err();
     assert!(matches!(error, StoreError::NotOpen { what: "step run", id } if id == gone));
 }

@@ -50,6 +50,16 @@ pub(crate) enum Found {
     Answer(Arc<Row>),
 }
 
+impl Found {
+    /// The row, if the call is to have no other.
+    pub(crate) fn completion(&self) -> Option<&Arc<Row>> {
+        match self {
+            Self::Same(row) | Self::OtherSchema(row) => Some(row),
+            Self::Answer(_) => None,
+        }
+    }
+}
+
 /// What earlier executions of a run recorded.
 #[derive(Debug)]
 pub(crate) struct Journal {
