@@ -6,8 +6,7 @@ use flow_engine::prelude::*;
 use flow_engine::{race, timeout};
 use futures::FutureExt;
 
-use crate::lab::{Lab, note, noted, refine};
-use crate::support::ask;
+use crate::lab::{Lab, ask, note, noted, refine};
 
 /// Two single calls; and a step after it, at which tests interrupt the run.
 #[flow]

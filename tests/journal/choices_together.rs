@@ -7,8 +7,7 @@ use flow_engine::{Error, ErrorKind, race, timeout};
 use futures::FutureExt;
 use futures::future::{join_all, pending};
 
-use crate::lab::Lab;
-use crate::support::ask;
+use crate::lab::{Lab, ask};
 
 const SOON: Duration = Duration::from_millis(20);
 const NEVER: Duration = Duration::from_hours(1);

@@ -3,8 +3,7 @@
 use flow_engine::map;
 use flow_engine::prelude::*;
 
-use crate::lab::{Lab, note, refine};
-use crate::support::ask;
+use crate::lab::{Lab, ask, note, refine};
 use crate::sweep::{loses_nothing, loses_nothing_at_any_poll};
 
 /// The best of several draws: equal calls, and a step on each draw.

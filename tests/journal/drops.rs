@@ -8,8 +8,7 @@ use flow_engine::prelude::*;
 use flow_engine::{RunStatus, map, race, timeout};
 use futures::FutureExt;
 
-use crate::lab::{Lab, note, refine};
-use crate::support::ask;
+use crate::lab::{Lab, ask, note, refine};
 use crate::sweep::{loses_nothing, loses_nothing_at_any_poll};
 
 #[flow]

@@ -5,8 +5,7 @@ use flow_engine::prelude::*;
 use flow_engine::{Error, RunStatus, StepStatus, map};
 use uuid::Uuid;
 
-use crate::lab::{Lab, note, noted, questions, refine};
-use crate::support::ask;
+use crate::lab::{Lab, ask, note, noted, questions, refine};
 
 /// Handles two failures, and goes on; `last` decides how it ends.
 #[flow]

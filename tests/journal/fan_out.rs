@@ -6,8 +6,7 @@ use flow_engine::prelude::*;
 use flow_engine::{Error, RunStatus, map};
 use uuid::Uuid;
 
-use crate::lab::{Lab, note, noted, questions, refine};
-use crate::support::ask;
+use crate::lab::{Lab, ask, note, noted, questions, refine};
 
 /// A flow whose inputs are its shape: what is asked before the fan-out, and over what it goes.
 #[flow]

@@ -194,6 +194,10 @@ pub(crate) async fn polled<F: Future + Unpin>(mut future: F, times: usize) -> Op
     .await
 }
 
+/// Asks the model; the prompt is the question.
+#[step(prompt = "./prompts/ask.md")]
+pub(crate) async fn ask(question: String) -> String;
+
 /// Asks the model for something better.
 #[step(prompt = "./prompts/ask.md")]
 pub(crate) async fn refine(question: String) -> String;

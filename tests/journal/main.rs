@@ -19,7 +19,6 @@ mod refused;
 mod reopened;
 mod resume;
 mod rules;
-mod support;
 mod sweep;
 mod totals;
 mod values;

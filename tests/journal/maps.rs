@@ -3,8 +3,7 @@
 use flow_engine::prelude::*;
 use flow_engine::{Error, ErrorKind, RunStatus, map};
 
-use crate::lab::{Lab, questions};
-use crate::support::ask;
+use crate::lab::{Lab, ask, questions};
 
 #[flow]
 async fn edges(items: Vec<String>, limit: usize) -> Result<Vec<String>> {

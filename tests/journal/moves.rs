@@ -4,8 +4,7 @@ use flow_engine::prelude::*;
 use flow_engine::{Error, map};
 use futures::future::try_join_all;
 
-use crate::lab::{Lab, questions, refine};
-use crate::support::ask;
+use crate::lab::{Lab, ask, questions, refine};
 
 async fn both(item: String) -> Result<String, Error> {
     refine(ask(item).await?).await

@@ -5,8 +5,7 @@ use flow_engine::{ErrorKind, RunFilter};
 use uuid::Uuid;
 
 use crate::endings::asks_many;
-use crate::lab::{Lab, questions};
-use crate::support::ask;
+use crate::lab::{Lab, ask, questions};
 
 /// Everything that the database holds, as text.
 async fn contents(lab: &Lab) -> String {

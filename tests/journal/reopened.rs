@@ -5,8 +5,7 @@ use std::time::Duration;
 use flow_engine::prelude::*;
 use flow_engine::{ErrorKind, race, timeout};
 
-use crate::lab::Lab;
-use crate::support::ask;
+use crate::lab::{Lab, ask};
 
 const LIMIT: Duration = Duration::from_millis(300);
 

@@ -3,7 +3,7 @@
 use flow_engine::prelude::*;
 use flow_engine::{RunStatus, map};
 
-use crate::support::{TestEngine, ask};
+use crate::lab::{Lab, ask, questions};
 
 #[flow]
 async fn asks_all(questions: Vec<String>) -> Result<usize> {
@@ -12,23 +12,16 @@ async fn asks_all(questions: Vec<String>) -> Result<usize> {
 
 #[tokio::test]
 async fn of_102_parallel_calls_2_fail_and_exactly_2_run_again() {
-    let engine = TestEngine::new().await;
-    engine.model.fail(&["q7", "q99"]);
-    let questions: Vec<String> = (0..102).map(|number| format!("q{number}")).collect();
-    let error = engine.execute(asks_all(questions)).await.unwrap_err();
+    let lab = Lab::new().await;
+    lab.model.fail(&["q7", "q99"]);
+    let error = lab.execute(asks_all(questions(102))).await.unwrap_err();
     let id = error.run_id().unwrap();
-    assert_eq!(
-        engine.model.asked().len(),
-        102,
-        "every branch came to its end"
-    );
-    engine.model.fail(&[]);
+    assert_eq!(lab.model.asked().len(), 102, "every branch came to its end");
+    lab.model.fail(&[]);
 
-    let engine = engine.restarted().await;
-    let done = engine.resume(id).await.unwrap();
+    let lab = lab.restarted().await;
+    let done = lab.resume(id).await.unwrap();
     assert_eq!(done.output_content, 102);
-    let mut again = engine.model.asked().split_off(102);
-    again.sort();
-    assert_eq!(again, ["q7", "q99"]);
-    assert_eq!(engine.run(id).await.status, RunStatus::Completed);
+    assert_eq!(lab.model.asked_since(102), ["q7", "q99"]);
+    assert_eq!(lab.run_row(id).await.status, RunStatus::Completed);
 }

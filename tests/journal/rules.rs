@@ -7,8 +7,7 @@ use flow_engine::{Error, StepStatus, map, timeout};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 
-use crate::lab::{Lab, note, noted, questions, refine};
-use crate::support::ask;
+use crate::lab::{Lab, ask, note, noted, questions, refine};
 use crate::sweep::loses_nothing;
 
 #[flow]

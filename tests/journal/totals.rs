@@ -7,8 +7,7 @@ use flow_engine::{FlowRun, RunStatus, StepStatus, map, race};
 use futures::FutureExt;
 use uuid::Uuid;
 
-use crate::lab::{Lab, note, questions, refine};
-use crate::support::ask;
+use crate::lab::{Lab, ask, note, questions, refine};
 
 #[flow(total_steps = 2)]
 async fn part(item: String) -> Result<String> {

@@ -3,8 +3,7 @@
 use flow_engine::prelude::*;
 use flow_engine::{map, now, random, uuid};
 
-use crate::lab::{Lab, questions};
-use crate::support::ask;
+use crate::lab::{Lab, ask, questions};
 
 #[flow]
 async fn drawn(label: String) -> Result<String> {

@@ -94,19 +94,9 @@ impl At {
         }
     }
 
-    /// A branch of a `Join`. If equal questions get different answers, its questions are its own: which of two equal calls
-    /// in concurrent branches of one scope gets which recorded answer is not defined (they are exchangeable), so what the
-    /// branches make of their answers may have to run again.
+    /// A branch of a `Join`.
     fn branch(&self, index: usize) -> Self {
-        let lane = if self.unique {
-            format!("{}|{index}", self.lane)
-        } else {
-            self.lane.clone()
-        };
-        Self {
-            lane,
-            ..self.step(&format!("j{index}"))
-        }
+        self.step(&format!("j{index}"))
     }
 
     /// What a choice may give up. Its lane says so: what it recorded before stays in the journal, and no call has to use it.

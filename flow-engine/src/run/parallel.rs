@@ -135,7 +135,11 @@ where
 /// The future, with the current run around it wherever it is polled: for tasks that something else than
 /// [`spawn`] makes. Outside of a run it is the future as it is.
 pub fn in_current_run<F: IntoFuture>(future: F) -> impl Future<Output = F::Output> + use<F> {
-    let place = PLACE.try_with(Clone::clone).ok();
+    let place = PLACE.try_with(|place| Place {
+        scope: place.scope.apart(),
+        ..place.clone()
+    });
+    let place = place.ok();
     let gate = GATE.try_with(Arc::clone).ok();
     let future = future.into_future();
     async move {

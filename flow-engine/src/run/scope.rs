@@ -17,7 +17,7 @@ use crate::lock::lock;
 #[derive(Debug, Default)]
 pub(super) struct Scope {
     path: String,
-    labels: Mutex<HashMap<String, u32>>,
+    labels: Arc<Mutex<HashMap<String, u32>>>,
     order: Mutex<Order>,
 }
 
@@ -91,6 +91,20 @@ impl Scope {
     /// What a call that is made now comes after.
     pub(super) fn previous(&self) -> Option<Arc<str>> {
         lock(&self.order).previous()
+    }
+
+    /// The same scope for what does not stand in the order of the calls around it: what a task calls, of which a replay makes
+    /// the task only, and what is spawned.
+    pub(super) fn apart(&self) -> Arc<Self> {
+        let order = Order {
+            last: self.previous(),
+            ..Order::default()
+        };
+        Arc::new(Self {
+            path: self.path.clone(),
+            labels: Arc::clone(&self.labels),
+            order: Mutex::new(order),
+        })
     }
 
     /// The scope of a call of `name` with this content inside of this one.
@@ -197,6 +211,22 @@ mod tests {
         };
         assert_eq!(joined("a", "b"), joined("b", "a"));
         assert!(joined("a", "b").is_some_and(|previous| previous.len() == 64));
+    }
+
+    #[test]
+    fn what_a_task_calls_does_not_stand_in_the_order_around_it() {
+        let scope = Arc::new(Scope::default());
+        Open::new(&scope).returned("before");
+        let task = Open::new(&scope);
+        let inside = scope.apart();
+        assert_eq!(inside.previous().as_deref(), Some("before"));
+        Open::new(&inside).returned("inside");
+        assert_eq!(inside.previous().as_deref(), Some("inside"));
+        task.returned("task");
+        assert_eq!(scope.previous().as_deref(), Some("task"));
+
+        scope.inner("map", None);
+        assert_eq!(scope.apart().inner("map", None).path(), "map#2");
     }
 
     #[test]

@@ -190,6 +190,7 @@ async fn recalled_or_run<T: Send + 'static>(
         }
     };
     let here = Place {
+        scope: place.scope.apart(),
         step: Some((record.id, entry.name)),
         ..place.clone()
     };
