@@ -82,7 +82,11 @@ pub(super) async fn cached<T>(
         Some((step, recorded))
     });
     Ok(match recorded {
-        Some((step, recorded)) => Ok(returned(place, entry, &step, Taken::Cached, recorded)),
+        Some((step, recorded)) => {
+            let turn = place.run.tree.returns.ended();
+            let end = returned(place, entry, &step, Taken::Cached, recorded, &turn);
+            Ok(Recalled { end, turn })
+        }
         None => Err(flight),
     })
 }

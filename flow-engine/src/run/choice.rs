@@ -16,14 +16,14 @@ use serde_json::{Map, Value, json};
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use super::StepResult;
 use super::context::{PLACE, Place};
 use super::entry::Entry;
 use super::journal::Miss;
 use super::progress::Counted;
-use super::recall::{recall, spent};
+use super::recall::{Recalled, recall, spent};
 use super::record::{Called, StepRecord};
-use super::scope::{Inside, Open, Scope};
+use super::returns::Turn;
+use super::scope::{Inside, Scope};
 use crate::error::{Error, ErrorKind};
 use crate::identity::Identity;
 use crate::lock::lock;
@@ -136,10 +136,19 @@ impl<'a, T> Branch<'a, T> {
         }
     }
 
+    /// What is recorded of the branch will not be asked for.
+    fn is_not_awaited(&self, place: &Place) {
+        if let Some(journal) = place.run.journal() {
+            let steps = journal.left_in(self.scope.path());
+            let ends = steps.filter_map(|step| Some((step.completed_at?, step.id)));
+            place.run.tree.returns.without(ends);
+        }
+    }
+
     /// Gives the branch up. What it had come to before is counted as it was then.
     fn lose(self, place: &Place) {
         if let Some(journal) = place.run.journal() {
-            for step in journal.spent_in(self.scope.path()) {
+            for step in journal.left_in(self.scope.path()) {
                 place.run.recalled(spent(step), Counted::Aside);
             }
         }
@@ -166,7 +175,6 @@ async fn raced<I, T>(place: Place, futures: I) -> Result<(usize, T), Error>
 where
     I: IntoIterator<Item: IntoFuture<Output = T, IntoFuture: Send>>,
 {
-    let open = Open::new(&place.scope);
     let mut branches: Vec<_> = futures
         .into_iter()
         .map(|future| Branch::new("race", &place, future))
@@ -184,25 +192,30 @@ where
         ));
     }
     let firsts: Vec<_> = branches.iter().map(Branch::first).collect();
-    let choice = Choice::new("flow_engine::race", open, &firsts, None);
+    let choice = Choice::new("flow_engine::race", &firsts, None);
     let called = Called::now();
-    let outcome = choice.recall::<usize>(&place).await?;
-    let (miss, superseded) = match outcome {
-        Ok((first, _)) if first >= branches.len() => {
-            let message = "the recorded outcome of a `race` names a branch that is not there";
-            return Err(Error::new(ErrorKind::Store, message));
-        }
-        Ok((first, recorded)) => {
+    let (miss, superseded) = match choice.recall::<usize>(&place).await {
+        Ok(Recalled { end, turn }) => {
+            let outcome = end?.output;
+            let first = outcome.output_content;
+            if first >= branches.len() {
+                let message = "the recorded outcome of a `race` names a branch that is not there";
+                return Err(Error::new(ErrorKind::Store, message));
+            }
+            let others = branches.iter().enumerate();
+            for (_, branch) in others.filter(|(index, _)| *index != first) {
+                branch.is_not_awaited(&place);
+            }
             if let Some(output) = branches[first].recorded().await {
                 branches.swap_remove(first);
                 for branch in branches {
                     branch.lose(&place);
                 }
-                choice.returned();
+                choice.returned(&place, &turn).await;
                 return Ok((first, output));
             }
             // The first one failed and runs again, or was edited: which is first is open again.
-            (Miss::first_time(), Some(recorded))
+            (Miss::first_time(), Some(outcome.step_run_id))
         }
         Err(miss) => (miss, None),
     };
@@ -213,7 +226,7 @@ where
     let (output, first, others) =
         select_all(branches.into_iter().map(|branch| branch.future)).await;
     drop(others);
-    choice.record(&record, Ok(first)).await?;
+    choice.record(&place, &record, Ok(first)).await?;
     Ok((first, output))
 }
 
@@ -238,35 +251,33 @@ async fn in_time<F>(place: Place, limit: Duration, future: F) -> Result<F::Outpu
 where
     F: IntoFuture<IntoFuture: Send>,
 {
-    let open = Open::new(&place.scope);
     let mut branch = Branch::new("timeout", &place, future);
     if let Poll::Ready(output) = poll!(branch.future.as_mut()) {
         return Ok(output);
     }
     let limit_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
-    let choice = Choice::new(
-        "flow_engine::timeout",
-        open,
-        &[branch.first()],
-        Some(limit_ms),
-    );
+    let choice = Choice::new("flow_engine::timeout", &[branch.first()], Some(limit_ms));
     let called = Called::now();
-    let recalled = match choice.recall::<()>(&place).await {
-        Ok(recalled) => recalled,
-        Err(elapsed) => {
-            branch.lose(&place);
-            choice.returned();
-            return Err(elapsed);
-        }
-    };
-    let (miss, superseded) = match recalled {
-        Ok(((), recorded)) => match branch.recorded().await {
+    let (miss, superseded) = match choice.recall::<()>(&place).await {
+        Ok(Recalled {
+            end: Ok(in_time),
+            turn,
+        }) => match branch.recorded().await {
             Some(output) => {
-                choice.returned();
+                choice.returned(&place, &turn).await;
                 return Ok(output);
             }
-            None => (Miss::first_time(), Some(recorded)),
+            None => (Miss::first_time(), Some(in_time.output.step_run_id)),
         },
+        Ok(Recalled {
+            end: Err(elapsed),
+            turn,
+        }) => {
+            branch.is_not_awaited(&place);
+            branch.lose(&place);
+            choice.returned(&place, &turn).await;
+            return Err(elapsed);
+        }
         Err(miss) => (miss, None),
     };
     branch.gate.open();
@@ -284,14 +295,15 @@ where
             )
         });
     // A failure like others: met again after an interruption, and open again when a failed run is resumed.
-    choice.record(&record, end.as_ref().map(|_| ())).await?;
+    choice
+        .record(&place, &record, end.as_ref().map(|_| ()))
+        .await?;
     end
 }
 
 /// A choice as a recorded step.
 struct Choice {
     name: &'static str,
-    open: Open,
     /// A branch makes no call before it waits for something else: then only the place tells one choice from another.
     is_vague: bool,
     inputs: Map<String, Value>,
@@ -299,12 +311,7 @@ struct Choice {
 
 impl Choice {
     /// A choice between branches that ask for these first, with what else it is made by.
-    fn new(
-        name: &'static str,
-        open: Open,
-        firsts: &[Option<String>],
-        limit_ms: Option<u64>,
-    ) -> Self {
+    fn new(name: &'static str, firsts: &[Option<String>], limit_ms: Option<u64>) -> Self {
         let mut inputs = Map::new();
         inputs.insert("branches".to_owned(), json!(firsts));
         if let Some(limit_ms) = limit_ms {
@@ -312,7 +319,6 @@ impl Choice {
         }
         Self {
             name,
-            open,
             is_vague: firsts.iter().any(Option::is_none),
             inputs,
         }
@@ -324,21 +330,11 @@ impl Choice {
         entry
     }
 
-    /// The recorded outcome with its row, or why there is none.
-    async fn recall<T: OutputType>(&self, place: &Place) -> Result<Result<(T, Uuid), Miss>, Error> {
+    /// The recorded outcome, or why there is none.
+    async fn recall<T: OutputType>(&self, place: &Place) -> Result<Recalled<T>, Miss> {
         let entry = self.entry();
         pass_gate(entry.identity).await;
-        match recall(place, &entry, None, &output::<T>()).await {
-            Ok(outcome) => {
-                let StepResult {
-                    output_content,
-                    step_run_id,
-                    ..
-                } = outcome?.output;
-                Ok(Ok((output_content, step_run_id)))
-            }
-            Err(miss) => Ok(Err(miss)),
-        }
+        recall(place, &entry, None, &output::<T>()).await
     }
 
     /// Begins to find out. An outcome that no longer holds leaves the journal.
@@ -359,18 +355,20 @@ impl Choice {
     }
 
     /// What is called next comes after this choice.
-    fn returned(self) {
+    async fn returned(&self, place: &Place, turn: &Turn) {
+        turn.comes().await;
         if let Some(identity) = self.entry().identity {
-            self.open.returned(identity.key.to_string());
+            place.scope.returned(identity.key.to_string());
         }
     }
 
     async fn record<T: OutputType>(
-        self,
+        &self,
+        place: &Place,
         record: &StepRecord,
         outcome: Result<T, &Error>,
     ) -> Result<(), Error> {
-        let (commit, _) = match outcome {
+        let (commit, _, turn) = match outcome {
             Ok(outcome) => {
                 let json = output::<T>().record(&outcome)?.json;
                 record.finish(StepStatus::Completed, Some(json), None)
@@ -378,7 +376,7 @@ impl Choice {
             Err(error) => record.finish(StepStatus::Failed, None, Some(error)),
         };
         commit.await?;
-        self.returned();
+        self.returned(place, &turn).await;
         Ok(())
     }
 }

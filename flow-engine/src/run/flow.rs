@@ -16,7 +16,8 @@ use futures::future::BoxFuture;
 use serde_json::{Map, Value};
 
 use super::context::{PLACE, Place};
-use super::scope::{Inside, Open};
+use super::returns::Turn;
+use super::scope::Inside;
 use super::{Claim, FlowResult, Metadata, Run};
 use crate::call::Flow;
 use crate::error::{Error, ErrorKind};
@@ -53,9 +54,8 @@ pub fn flow_in_run<F: Flow>(
             previous: None,
             step: None,
         };
-        let open = Open::new(&place.scope);
         let end = flow_at(inside, call, inputs).await;
-        open.returned(scope.path());
+        place.scope.returned(scope.path());
         end
     }
     .boxed()
@@ -111,17 +111,23 @@ pub(super) async fn live<T: 'static>(
     .map_err(|error| error.in_flow(run.definition.name(), run.id));
     match outcome {
         Ok(Recorded { json, output }) => {
-            let (commit, metadata) = record.finish(RunStatus::Completed, Some(json), None);
+            let (commit, metadata, turn) = record.finish(RunStatus::Completed, Some(json), None);
             commit
                 .await
                 .map_err(|error| Error::from(error).in_flow(run.definition.name(), run.id))?;
+            if run.parent.is_some() {
+                turn.comes().await;
+            }
             Ok((output, metadata))
         }
         Err(error) => {
-            let (commit, _) = record.finish(RunStatus::Failed, None, Some(error.line()));
+            let (commit, _, turn) = record.finish(RunStatus::Failed, None, Some(error.line()));
             if let Err(unrecorded) = commit.await {
                 // The caller must hear why the run failed; that the database did too is in the log.
                 tracing::error!(run = %run.id, error = %unrecorded, "the failure of a run could not be recorded");
+            }
+            if run.parent.is_some() {
+                turn.comes().await;
             }
             Err(error)
         }
@@ -222,7 +228,9 @@ impl RunRecord {
         status: RunStatus,
         outputs: Option<String>,
         error_message: Option<String>,
-    ) -> (Commit, Metadata) {
+    ) -> (Commit, Metadata, Turn) {
+        let returns = &self.run.tree.returns;
+        let mut turn = None;
         let earlier = self.run.earlier.as_ref();
         let before = earlier.and_then(|run| u64::try_from(run.execution_time_ms?).ok());
         let elapsed = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -235,9 +243,12 @@ impl RunRecord {
                     });
                     if dormant && as_before {
                         execution_time_ms = before.unwrap_or(elapsed);
+                        let ended_at = earlier.and_then(|run| run.completed_at);
+                        turn = ended_at.map(|at| returns.recorded(at, self.run.id));
                         return None;
                     }
                     let end = RunFinish {
+                        completed_at: turn.insert(returns.ended()).ended_at(),
                         execution_time_ms: i64::try_from(execution_time_ms).ok(),
                         outputs,
                         error_message,
@@ -252,7 +263,7 @@ impl RunRecord {
             provider: None,
             model: None,
         };
-        (commit, metadata)
+        (commit, metadata, turn.unwrap_or_else(|| returns.ended()))
     }
 }
 
@@ -290,6 +301,6 @@ impl Drop for RunRecord {
             RunStatus::Interrupted => "the caller dropped the run before its end",
             _ => "the flow around it dropped it before its end",
         };
-        let (_commit, _) = self.finish(status, None, Some(message.to_owned()));
+        let (_commit, ..) = self.finish(status, None, Some(message.to_owned()));
     }
 }

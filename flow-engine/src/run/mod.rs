@@ -14,6 +14,7 @@ mod recall;
 mod record;
 mod request;
 mod result;
+mod returns;
 mod scope;
 mod step;
 mod tree;

@@ -7,6 +7,7 @@ use flow_engine_db::{Commit, Progress, RunProgress, RunReopen, StepFinish, StepS
 use uuid::Uuid;
 
 use super::Run;
+use super::returns::Turn;
 use crate::error::{Error, ErrorKind};
 use crate::lock::lock;
 
@@ -222,14 +223,17 @@ impl Run {
         id: Uuid,
         spent: Spent,
         counted: Counted,
-        row: StepFinish,
-    ) -> Commit {
+        mut row: StepFinish,
+    ) -> (Commit, Turn) {
         let _tree = lock(&self.tree.lock);
+        let turn = self.tree.returns.ended();
+        row.completed_at = turn.ended_at();
         let (met, counted) = match row.status {
             StepStatus::Cancelled => (Spent::default(), Counted::Aside),
             _ => (spent, counted),
         };
-        self.close_below(id, (spent, met), counted, vec![row.into()])
+        let commit = self.close_below(id, (spent, met), counted, vec![row.into()]);
+        (commit, turn)
     }
 
     /// The last word on this run: nothing is written of it after the row made here. No row if it ends as it had

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use chrono::Utc;
 use flow_engine_db::{HitNote, JournalStep, NewStep, StepFinish, StepMove, StepStatus, Write};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -13,6 +12,7 @@ use super::context::Place;
 use super::entry::Entry;
 use super::journal::{Found, Miss, MissReason, Origin, Row};
 use super::progress::{Counted, Spent, nano_usd};
+use super::returns::Turn;
 use super::{Metadata, StepResult};
 use crate::error::{Error, ErrorKind, ErrorRecord};
 use crate::inputs;
@@ -54,8 +54,12 @@ pub(super) async fn recall<T>(
     }
 }
 
-/// What a recorded step gives: its output or its error.
-pub(super) type Recalled<T> = Result<Recorded<StepResult<T>>, Error>;
+/// What a recorded step gives, when it is its turn.
+pub(super) struct Recalled<T> {
+    /// Its output or its error.
+    pub(super) end: Result<Recorded<StepResult<T>>, Error>,
+    pub(super) turn: Turn,
+}
 
 /// Takes what the journal holds for a call. Nothing, or a step that cannot be read, is an `Err`.
 pub(super) async fn find<T>(
@@ -67,17 +71,22 @@ pub(super) async fn find<T>(
     let (Some(journal), Some(identity)) = (place.run.journal(), entry.identity) else {
         return Err(None);
     };
-    let wanted = entry.wanted(identity, place);
+    let (wanted, returns) = (entry.wanted(identity, place), &place.run.tree.returns);
     let mut unreadable = Vec::new();
     let end = loop {
         let Some(found) = journal.take(&wanted).await else {
             break Err(unreadable.first().cloned());
         };
         let completion = found.completion().cloned();
-        match read(place, entry, prepared, output, found).await {
-            Ok(recalled) => {
+        let turn = match completion.as_deref().map(|row| &row.step) {
+            Some(step) => returns.recorded(step.completed_at.unwrap_or(step.created_at), step.id),
+            None => returns.ended(),
+        };
+        match read(place, entry, prepared, output, found, &turn).await {
+            Ok(end) => {
                 let moved = completion.map_or(Ok(()), |row| moved(place, &row));
-                break Ok(moved.and(recalled));
+                let end = moved.and(end);
+                break Ok(Recalled { end, turn });
             }
             // A later one may do.
             Err(row) => unreadable.push(row),
@@ -121,7 +130,8 @@ async fn read<T>(
     prepared: Option<&Prepared<'_>>,
     output: &OutputOf<T>,
     found: Found,
-) -> Result<Recalled<T>, Arc<Row>> {
+    turn: &Turn,
+) -> Result<Result<Recorded<StepResult<T>>, Error>, Arc<Row>> {
     let (row, taken) = match found {
         Found::Same(row) if row.step.status == StepStatus::Failed => {
             return Ok(Err(recorded_error(place, &row.step, entry.counted)));
@@ -129,7 +139,14 @@ async fn read<T>(
         Found::Same(row) => {
             let json = row.step.outputs.clone();
             return match json.and_then(|json| output.read_back(json).ok()) {
-                Some(recorded) => Ok(returned(place, entry, &row.step, Taken::of(&row), recorded)),
+                Some(recorded) => Ok(returned(
+                    place,
+                    entry,
+                    &row.step,
+                    Taken::of(&row),
+                    recorded,
+                    turn,
+                )),
                 None => Err(row),
             };
         }
@@ -148,7 +165,7 @@ async fn read<T>(
         Err(error) => return Ok(Err(error)),
     };
     match again.and_then(|(step, json)| Some((step, output.read_back(json).ok()?))) {
-        Some((step, recorded)) => Ok(returned(place, entry, &step, taken, recorded)),
+        Some((step, recorded)) => Ok(returned(place, entry, &step, taken, recorded, turn)),
         None => Err(row),
     }
 }
@@ -192,7 +209,8 @@ pub(super) fn returned<T>(
     step: &JournalStep,
     taken: Taken,
     Recorded { json, output }: Recorded<T>,
-) -> Recalled<T> {
+    turn: &Turn,
+) -> Result<Recorded<StepResult<T>>, Error> {
     let run = &place.run;
     let note = note(entry, step);
     if let (Some(plan), Counted::Step) = (&run.tree.plan, entry.counted) {
@@ -208,7 +226,7 @@ pub(super) fn returned<T>(
             step.id
         }
         Taken::Answer | Taken::Shared | Taken::Cached => {
-            copied(place, entry, step, taken, &json, note)?
+            copied(place, entry, step, taken, &json, note, turn)?
         }
     };
     run.recalled(spent(step), entry.counted);
@@ -230,6 +248,7 @@ fn copied(
     taken: Taken,
     json: &str,
     note: Option<&str>,
+    turn: &Turn,
 ) -> Result<Uuid, Error> {
     let run = &place.run;
     let id = Uuid::now_v7();
@@ -243,11 +262,11 @@ fn copied(
     } = metadata(step);
     let asked = model_asked(step);
     let who = who_answered(provider.as_deref(), model.as_deref(), asked.as_deref());
-    let now = Utc::now();
-    let (created_at, completed_at) = match taken {
+    let completed_at = turn.ended_at();
+    let created_at = match taken {
         // In a fork of this fork it is known what came after it.
-        Taken::Shared => (step.created_at, step.completed_at.unwrap_or(now)),
-        _ => (now, now),
+        Taken::Shared => step.created_at,
+        _ => completed_at,
     };
     // Not awaited: what builds on it comes after it in the same queue.
     let _commit = run.submit_while_open(|order| {

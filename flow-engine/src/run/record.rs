@@ -14,6 +14,7 @@ use super::entry::Entry;
 use super::journal::Miss;
 use super::progress::{Counted, Spent};
 use super::recall::who_answered;
+use super::returns::Turn;
 use super::{Metadata, Run};
 use crate::error::Error;
 use crate::inputs;
@@ -109,7 +110,7 @@ impl StepRecord {
         status: StepStatus,
         outputs: Option<String>,
         error: Option<&Error>,
-    ) -> (Commit, Metadata) {
+    ) -> (Commit, Metadata, Turn) {
         self.finished.store(true, Ordering::Release);
         let metadata = self.metadata();
         let asked = self.asked(|asked| asked.clone());
@@ -132,8 +133,8 @@ impl StepRecord {
             error_message: error.map(Error::cause_line),
             ..StepFinish::new(self.id, status)
         };
-        let commit = self.run.closed(self.id, asked.spent, self.counted, row);
-        (commit, metadata)
+        let (commit, turn) = self.run.closed(self.id, asked.spent, self.counted, row);
+        (commit, metadata, turn)
     }
 }
 

@@ -5,7 +5,6 @@ use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 
 use serde::Serialize;
-use serde_json::json;
 
 use super::journal::Journal;
 use crate::identity::Hash;
@@ -18,64 +17,8 @@ use crate::lock::lock;
 pub(super) struct Scope {
     path: String,
     labels: Arc<Mutex<HashMap<String, u32>>>,
-    order: Mutex<Order>,
-}
-
-/// What a call comes after. Calls beside each other may return in any order, and on a replay in another one: what is
-/// called when all of them have, comes after all of them.
-#[derive(Debug, Default)]
-struct Order {
-    /// How many calls have not returned.
-    open: usize,
-    /// The keys of those that have, since none was open.
-    returned: Vec<Arc<str>>,
-    /// What a call comes after while others are open: the one that returned last, or what all of them come after.
-    last: Option<Arc<str>>,
-}
-
-impl Order {
-    fn previous(&self) -> Option<Arc<str>> {
-        match self.returned.as_slice() {
-            [] => self.last.clone(),
-            _ if self.open > 0 => self.last.clone(),
-            [one] => Some(Arc::clone(one)),
-            several => {
-                let mut keys: Vec<&str> = several.iter().map(|key| &**key).collect();
-                keys.sort_unstable();
-                Some(Hash::of("returned", &json!(keys)).to_string().into())
-            }
-        }
-    }
-}
-
-/// A call that has not returned. What is dropped before has not been.
-#[derive(Debug)]
-pub(super) struct Open(Arc<Scope>);
-
-impl Open {
-    pub(super) fn new(scope: &Arc<Scope>) -> Self {
-        let mut order = lock(&scope.order);
-        if order.open == 0 {
-            order.last = order.previous();
-            order.returned.clear();
-        }
-        order.open += 1;
-        Self(Arc::clone(scope))
-    }
-
-    /// The call returns: what called it goes on at once, up to its next call.
-    pub(super) fn returned(self, key: impl Into<Arc<str>>) {
-        let key: Arc<str> = key.into();
-        let mut order = lock(&self.0.order);
-        order.last = Some(Arc::clone(&key));
-        order.returned.push(key);
-    }
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        lock(&self.0.order).open -= 1;
-    }
+    /// The key of the call that returned last.
+    returned: Mutex<Option<Arc<str>>>,
 }
 
 impl Scope {
@@ -90,20 +33,21 @@ impl Scope {
 
     /// What a call that is made now comes after.
     pub(super) fn previous(&self) -> Option<Arc<str>> {
-        lock(&self.order).previous()
+        lock(&self.returned).clone()
+    }
+
+    /// A call returns: what called it goes on at once, up to its next call.
+    pub(super) fn returned(&self, key: impl Into<Arc<str>>) {
+        *lock(&self.returned) = Some(key.into());
     }
 
     /// The same scope for what does not stand in the order of the calls around it: what a task calls, of which a replay makes
     /// the task only, and what is spawned.
     pub(super) fn apart(&self) -> Arc<Self> {
-        let order = Order {
-            last: self.previous(),
-            ..Order::default()
-        };
         Arc::new(Self {
             path: self.path.clone(),
             labels: Arc::clone(&self.labels),
-            order: Mutex::new(order),
+            returned: Mutex::new(self.previous()),
         })
     }
 
@@ -196,44 +140,16 @@ mod tests {
     }
 
     #[test]
-    fn a_call_comes_after_all_that_were_beside_each_other_in_any_order() {
-        let joined = |first: &str, second: &str| {
-            let scope = Arc::new(Scope::default());
-            Open::new(&scope).returned("before");
-            let before = scope.previous();
-            let open: HashMap<_, _> = ["a", "b"].map(|key| (key, Open::new(&scope))).into();
-            assert_eq!(scope.previous(), before, "nothing has returned yet");
-            let mut open = open;
-            open.remove(first).unwrap().returned(first);
-            assert_eq!(scope.previous().as_deref(), Some(first), "in its branch");
-            open.remove(second).unwrap().returned(second);
-            scope.previous()
-        };
-        assert_eq!(joined("a", "b"), joined("b", "a"));
-        assert!(joined("a", "b").is_some_and(|previous| previous.len() == 64));
-    }
-
-    #[test]
     fn what_a_task_calls_does_not_stand_in_the_order_around_it() {
-        let scope = Arc::new(Scope::default());
-        Open::new(&scope).returned("before");
-        let task = Open::new(&scope);
+        let scope = Scope::default();
+        scope.returned("before");
         let inside = scope.apart();
         assert_eq!(inside.previous().as_deref(), Some("before"));
-        Open::new(&inside).returned("inside");
+        inside.returned("inside");
         assert_eq!(inside.previous().as_deref(), Some("inside"));
-        task.returned("task");
-        assert_eq!(scope.previous().as_deref(), Some("task"));
+        assert_eq!(scope.previous().as_deref(), Some("before"));
 
         scope.inner("map", None);
         assert_eq!(scope.apart().inner("map", None).path(), "map#2");
-    }
-
-    #[test]
-    fn a_call_that_was_given_up_is_nothing_to_come_after() {
-        let scope = Arc::new(Scope::default());
-        Open::new(&scope).returned("a");
-        drop(Open::new(&scope));
-        assert_eq!(scope.previous().as_deref(), Some("a"));
     }
 }

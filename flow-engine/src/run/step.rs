@@ -17,7 +17,7 @@ use super::flow::{live, panicked};
 use super::progress::Counted;
 use super::recall::{Recalled, find, recall};
 use super::record::{Called, StepRecord};
-use super::scope::Open;
+use super::returns::Turn;
 use super::{Run, StepResult};
 use crate::call::{Step, Work};
 use crate::definition::Definition;
@@ -76,9 +76,9 @@ async fn recorded<S: Step>(
         Err(error) => Err(error),
     };
     if let (Ok(Task::Ask(_)), Some(_)) = (&work, model)
-        && let Some(recalled) = shared(&place, definition, &inputs, &S::OUTPUT).await
+        && let Some(end) = shared(&place, definition, &inputs, &S::OUTPUT).await
     {
-        return recalled;
+        return end;
     }
     let entry = Entry::new(definition, &inputs, &work);
     journaled(&place, entry, S::OUTPUT, work).await
@@ -90,7 +90,7 @@ async fn shared<T>(
     definition: &'static Definition,
     inputs: &Map<String, Value>,
     output: &OutputOf<T>,
-) -> Option<Recalled<T>> {
+) -> Option<Result<Recorded<StepResult<T>>, Error>> {
     let run = &place.run;
     let journal = run.journal()?;
     let is_shared = |prepared: &Prepared<'_>| {
@@ -111,11 +111,11 @@ async fn shared<T>(
     }
     let prepared = last?;
     let entry = Entry::asking(definition, inputs, &prepared);
-    let open = Open::new(&place.scope);
     pass_gate(entry.identity).await;
-    let recalled = find(place, &entry, Some(&prepared), output).await.ok()?;
-    open.returned(entry.identity?.key.to_string());
-    Some(recalled)
+    let Recalled { end, turn } = find(place, &entry, Some(&prepared), output).await.ok()?;
+    turn.comes().await;
+    place.scope.returned(entry.identity?.key.to_string());
+    Some(end)
 }
 
 /// Recalls a step, or does its work and records it.
@@ -126,19 +126,24 @@ pub(super) async fn journaled<T: Send + 'static>(
     task: Result<Task<'_, T>, Error>,
 ) -> Result<Recorded<StepResult<T>>, Error> {
     let key = entry.identity.map(|identity| identity.key.to_string());
-    let open = Open::new(&place.scope);
-    let end = recalled_or_run(place, entry, output, task).await;
+    let mut turn = None;
+    let end = recalled_or_run(place, entry, output, task, &mut turn).await;
+    if let Some(turn) = &turn {
+        turn.comes().await;
+    }
     if let Some(key) = key {
-        open.returned(key);
+        place.scope.returned(key);
     }
     end
 }
 
+/// Once it has ended, the turn says when it may return.
 async fn recalled_or_run<T: Send + 'static>(
     place: &Place,
     entry: Entry<'_>,
     output: OutputOf<T>,
     task: Result<Task<'_, T>, Error>,
+    turn: &mut Option<Turn>,
 ) -> Result<Recorded<StepResult<T>>, Error> {
     let run = &place.run;
     let located = |error: Error| {
@@ -154,7 +159,10 @@ async fn recalled_or_run<T: Send + 'static>(
     pass_gate(entry.identity).await;
     let called = Called::now();
     let miss = match recall(place, &entry, prepared, &output).await {
-        Ok(recalled) => return recalled.map_err(located),
+        Ok(recalled) => {
+            *turn = Some(recalled.turn);
+            return recalled.end.map_err(located);
+        }
         Err(miss) => miss,
     };
     if entry.counted == Counted::Step {
@@ -166,7 +174,10 @@ async fn recalled_or_run<T: Send + 'static>(
     };
     let flight = match entry.cache_key(place).filter(|_| !is_left_out) {
         Some((key, lifetime)) => match cached(place, &entry, &key, lifetime, &output).await {
-            Ok(Ok(recalled)) => return recalled.map_err(located),
+            Ok(Ok(recalled)) => {
+                *turn = Some(recalled.turn);
+                return recalled.end.map_err(located);
+            }
             Ok(Err(flight)) => Some(flight),
             Err(error) => return Err(located(error)),
         },
@@ -201,7 +212,9 @@ async fn recalled_or_run<T: Send + 'static>(
         .map_err(located);
     let end = match outcome {
         Ok(Recorded { json, output }) => {
-            let (commit, metadata) = record.finish(StepStatus::Completed, Some(json.clone()), None);
+            let (commit, metadata, ended) =
+                record.finish(StepStatus::Completed, Some(json.clone()), None);
+            *turn = Some(ended);
             // A success counts once it is on disk.
             commit.await.map_err(|error| located(error.into()))?;
             let output = StepResult {
@@ -214,7 +227,8 @@ async fn recalled_or_run<T: Send + 'static>(
             Ok(Recorded { json, output })
         }
         Err(error) => {
-            let (commit, _) = record.finish(StepStatus::Failed, None, Some(&error));
+            let (commit, _, ended) = record.finish(StepStatus::Failed, None, Some(&error));
+            *turn = Some(ended);
             if let Err(unrecorded) = commit.await {
                 tracing::error!(step = %record.id, error = %unrecorded, "the failure of a step could not be recorded");
             }

@@ -13,6 +13,7 @@ use super::journal::{Journal, Origin, Row};
 use super::plan::Plan;
 use super::progress::{Beginning, Spent, nano_usd};
 use super::recall::model_asked;
+use super::returns::Returns;
 use crate::error::{Error, ErrorKind};
 use crate::lock::lock;
 
@@ -20,6 +21,7 @@ use crate::lock::lock;
 #[derive(Debug, Default)]
 pub(crate) struct Tree {
     pub(super) lock: Mutex<()>,
+    pub(super) returns: Arc<Returns>,
     earlier: Option<Earlier>,
     /// Set for a dry run: what has to run is noted and not executed.
     pub(crate) plan: Option<Arc<Plan>>,
@@ -122,10 +124,12 @@ impl Tree {
         }));
         let (roots, below): (Vec<FlowRun>, _) =
             recorded.runs.into_iter().partition(FlowRun::is_root);
+        let journal = Journal::new(rows, below, replay_failures);
         Self {
+            returns: Arc::new(journal.returns()),
             earlier: Some(Earlier {
                 root: roots.into_iter().next(),
-                journal: Arc::new(Journal::new(rows, below, replay_failures)),
+                journal: Arc::new(journal),
                 beginnings,
                 unwritten,
                 models,

@@ -5,12 +5,12 @@ mod reason;
 mod wanted;
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use flow_engine_db::{FlowRun, JournalStep, RequestStatus, StepStatus};
+use flow_engine_db::{FlowRun, JournalStep, RequestStatus, RunStatus, StepStatus};
 use uuid::Uuid;
 
+use super::returns::{Activity, Returns};
 use crate::identity::{ALGORITHM, Identity};
 use crate::lock::lock;
 use multiset::{At, Multiset};
@@ -74,12 +74,9 @@ pub(crate) struct Journal {
     /// What a fork runs again: name and content.
     left_out: HashSet<(String, String)>,
     state: Mutex<State>,
-    /// Counts what changes the answers to others: completions taken, scopes entered and left.
-    asked: AtomicUsize,
+    /// What changes the answers to others is noted: completions taken, scopes entered and left.
+    activity: Activity,
 }
-
-/// For how many turns of the executor nothing may be asked for until all count as having asked.
-const CALM: u32 = 16;
 
 #[derive(Debug, Default)]
 struct State {
@@ -150,8 +147,20 @@ impl Journal {
             answered,
             left_out,
             state: Mutex::new(state),
-            asked: AtomicUsize::new(0),
+            activity: Activity::default(),
         }
+    }
+
+    /// In which order what is recorded returns.
+    pub(super) fn returns(&self) -> Returns {
+        let state = lock(&self.state);
+        let completions = self.completions.iter().map(|place| &self.rows[*place].step);
+        let steps = completions.filter_map(|step| Some((step.completed_at?, step.id)));
+        let runs = state.runs.values().filter_map(|run| match run.status {
+            RunStatus::Completed | RunStatus::Failed => Some((run.completed_at?, run.id)),
+            _ => None,
+        });
+        Returns::new(steps.chain(runs), self.activity.clone())
     }
 
     /// Takes what is recorded for a call.
@@ -173,9 +182,9 @@ impl Journal {
         }
         let mut before = None;
         loop {
-            self.all_have_asked().await;
+            self.activity.calm().await;
             let found = self.take_loosely(wanted, &key, &content);
-            let asked = self.asked.load(Ordering::Relaxed);
+            let asked = self.activity.count();
             if found.is_some() || before == Some(asked) {
                 return found;
             }
@@ -211,19 +220,6 @@ impl Journal {
             .contains(&(name.to_owned(), identity.content.to_string()))
     }
 
-    /// Waits until nothing more is asked for: hits take no time, so that everyone who can go on has come to a call that is
-    /// not recorded.
-    async fn all_have_asked(&self) {
-        let mut calm = 0;
-        let mut asked = self.asked.load(Ordering::Relaxed);
-        while calm < CALM {
-            tokio::task::yield_now().await;
-            let now = self.asked.load(Ordering::Relaxed);
-            calm = if now == asked { calm + 1 } else { 0 };
-            asked = now;
-        }
-    }
-
     /// Says why nothing is recorded for a call, which is then executed.
     pub(crate) async fn explain(&self, wanted: &Wanted<'_>) -> Miss {
         self.goes_on(wanted.scope);
@@ -231,7 +227,7 @@ impl Journal {
             return Miss::first_time();
         }
         // What others ask for explains nothing.
-        self.all_have_asked().await;
+        self.activity.calm().await;
         self.explain_in(&mut lock(&self.state), wanted)
     }
 
@@ -255,7 +251,7 @@ impl Journal {
         take: impl FnOnce(&mut Multiset) -> Option<usize>,
     ) -> Option<Arc<Row>> {
         let place = take(&mut state.completions)?;
-        self.asked.fetch_add(1, Ordering::Relaxed);
+        self.activity.note();
         state.taken.insert(place);
         Some(Arc::clone(&self.rows[place]))
     }
@@ -298,8 +294,8 @@ impl Journal {
         Some(Arc::clone(&self.rows[place]))
     }
 
-    /// What steps spent that came to their end in a scope, and that no call has taken.
-    pub(crate) fn spent_in(&self, scope: &str) -> impl Iterator<Item = &JournalStep> {
+    /// The completions in a scope that no call has taken.
+    pub(crate) fn left_in(&self, scope: &str) -> impl Iterator<Item = &JournalStep> {
         let taken = lock(&self.state).taken.clone();
         self.completions
             .iter()
@@ -329,7 +325,7 @@ impl Journal {
 
     /// This execution is past what is recorded in a scope.
     pub(crate) fn goes_on(&self, scope: &str) {
-        self.asked.fetch_add(1, Ordering::Relaxed);
+        self.activity.note();
         lock(&self.state).completions.goes_on(scope);
     }
 
@@ -345,12 +341,12 @@ impl Journal {
     }
 
     pub(super) fn enter(&self, scope: &str) {
-        self.asked.fetch_add(1, Ordering::Relaxed);
+        self.activity.note();
         lock(&self.state).completions.enter(scope);
     }
 
     pub(super) fn leave(&self, scope: &str) {
-        self.asked.fetch_add(1, Ordering::Relaxed);
+        self.activity.note();
         lock(&self.state).completions.leave(scope);
     }
 
