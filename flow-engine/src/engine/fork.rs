@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, DurationRound, TimeDelta};
-use flow_engine_db::{Journal, JournalStep, NewFork, RunStatus, StepStatus};
+use flow_engine_db::{FlowRun, Journal, JournalStep, NewFork, RunStatus, StepStatus};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde_json::{Map, Value};
@@ -14,7 +14,7 @@ use super::recovery::{not_linked, refused};
 use crate::definition::find;
 use crate::error::Error;
 use crate::run::{
-    ASIDE, Claim, FlowResult, Origin, Row, Run, RunOptions, Tree, Variation, model_asked,
+    ASIDE, Claim, FlowResult, Origin, Row, Run, RunOptions, Shared, Tree, Variation, model_asked,
 };
 
 /// A run that is to begin with what another one recorded: [`Engine::fork`] makes it.
@@ -45,10 +45,10 @@ impl Engine {
     }
 
     /// What a run shares with the one that it was forked from, if it was.
-    pub(super) async fn shared_with(&self, run_id: Uuid) -> Result<(Vec<Row>, Variation), Error> {
+    pub(super) async fn shared_with(&self, run_id: Uuid) -> Result<(Shared, Variation), Error> {
         let store = &self.services.store;
         let Some(fork) = store.fork(run_id).await? else {
-            return Ok((Vec::new(), Variation::default()));
+            return Ok((Shared::default(), Variation::default()));
         };
         let recorded = store.journal(fork.forked_from).await?;
         let shared = shared(recorded, fork.from_step.as_deref(), fork.model.as_deref());
@@ -152,7 +152,7 @@ impl ForkRequest {
 
 /// The successes of a run, of which a fork leaves out those in which it is to differ: from a step on, that step and what
 /// could depend on it because it started after its end; with a model and no such step, what another model gave.
-fn shared(recorded: Journal, from_step: Option<&str>, model: Option<&str>) -> Vec<Row> {
+fn shared(recorded: Journal, from_step: Option<&str>, model: Option<&str>) -> Shared {
     let steps = recorded.steps;
     let completed = recorded
         .runs
@@ -171,7 +171,7 @@ fn shared(recorded: Journal, from_step: Option<&str>, model: Option<&str>) -> Ve
         .cloned()
         .collect();
     let other_model = model.filter(|_| from_step.is_none());
-    steps
+    let rows = steps
         .into_iter()
         .filter(is_shared)
         .map(|step| {
@@ -186,7 +186,10 @@ fn shared(recorded: Journal, from_step: Option<&str>, model: Option<&str>) -> Ve
             };
             Row { step, origin }
         })
-        .collect()
+        .collect();
+    let ended = |run: &FlowRun| !run.is_root() && run.status == RunStatus::Completed;
+    let runs = recorded.runs.into_iter().filter(ended).collect();
+    Shared { rows, runs }
 }
 
 /// Whether a step started after the end of another one.

@@ -173,6 +173,8 @@ struct RunRecord {
     started: Instant,
     /// The commit that opens the row of an earlier execution again.
     opened: Option<Commit>,
+    /// What it is in the run that this is a fork of: its times are kept, as those of steps are.
+    shared: Option<FlowRun>,
     /// Given back when the last row is written, or queued.
     _claim: Option<Claim>,
 }
@@ -181,6 +183,10 @@ impl RunRecord {
     fn start(place: &Place, inputs: &Map<String, Value>) -> Result<Self, Error> {
         let run = Arc::clone(&place.run);
         let (definition, now) = (run.definition, Utc::now());
+        let shared = run
+            .journal()
+            .and_then(|journal| journal.shared_run(place.scope.path()));
+        let created_at = shared.as_ref().map_or(now, |run| run.created_at);
         let row = || -> Result<Write, Error> {
             Ok(NewRun {
                 user_id: run.user_id,
@@ -189,8 +195,8 @@ impl RunRecord {
                 root_run_id: run.root_id,
                 parent_run_id: run.parent.as_ref().map(|parent| parent.id),
                 flow_version: definition.version(),
-                created_at: now,
-                started_at: Some(now),
+                created_at,
+                started_at: Some(created_at),
                 scope: place.scope.stored(),
                 ..NewRun::new(run.id, definition.name(), inputs::text(inputs)?)
             }
@@ -219,6 +225,7 @@ impl RunRecord {
             run,
             started: Instant::now(),
             opened,
+            shared,
             _claim: claim,
         })
     }
@@ -247,8 +254,15 @@ impl RunRecord {
                         turn = ended_at.map(|at| returns.recorded(at, self.run.id));
                         return None;
                     }
+                    let shared = self.shared.as_ref();
+                    let ended = match shared.and_then(|run| Some((run.completed_at?, run.id))) {
+                        Some((at, id)) if !self.run.executes.load(Ordering::Acquire) => {
+                            returns.recorded(at, id)
+                        }
+                        _ => returns.ended(),
+                    };
                     let end = RunFinish {
-                        completed_at: turn.insert(returns.ended()).ended_at(),
+                        completed_at: turn.insert(ended).ended_at(),
                         execution_time_ms: i64::try_from(execution_time_ms).ok(),
                         outputs,
                         error_message,

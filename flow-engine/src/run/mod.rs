@@ -43,7 +43,7 @@ pub use request::RunRequest;
 pub use result::{FlowResult, Metadata, StepResult};
 pub(crate) use scope::names;
 pub use step::{step_as_run, step_in_run};
-pub(crate) use tree::{Claim, Tree, Variation};
+pub(crate) use tree::{Claim, Shared, Tree, Variation};
 pub use values::{now, random, uuid};
 
 use crate::definition::Definition;
@@ -89,6 +89,8 @@ pub struct Run {
     /// The run's row as an earlier execution left it.
     earlier: Option<FlowRun>,
     tally: Tally,
+    /// Set once something below it is executed.
+    executes: AtomicBool,
     /// Set while the run's future is being dropped, before anything inside it is: what ends because of that was
     /// interrupted, what a flow drops on its own was cancelled.
     dropping: AtomicBool,
@@ -114,6 +116,7 @@ impl Run {
             tally: Tally::new(definition.total_steps(), tree.beginning(options.id), false),
             tree: Arc::new(tree),
             earlier,
+            executes: AtomicBool::new(false),
             dropping: AtomicBool::new(false),
         }
     }
@@ -140,6 +143,7 @@ impl Run {
             tree,
             earlier,
             parent: Some(parent),
+            executes: AtomicBool::new(false),
             dropping: AtomicBool::new(false),
         }
     }

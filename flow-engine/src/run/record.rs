@@ -67,6 +67,9 @@ impl StepRecord {
     ) -> Result<Self, Error> {
         let run = Arc::clone(&place.run);
         let inputs = inputs::text(entry.inputs)?;
+        for run in run.and_ancestors() {
+            run.executes.store(true, Ordering::Release);
+        }
         // Not awaited: its end, which is, comes after it in the same queue.
         let _commit = run.opened(id, entry.name, |order| {
             *order += 1;

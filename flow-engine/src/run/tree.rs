@@ -41,6 +41,14 @@ struct Earlier {
     models: BTreeSet<String>,
 }
 
+/// What a fork shares with the run that it was forked from.
+#[derive(Debug, Default)]
+pub(crate) struct Shared {
+    pub(crate) rows: Vec<Row>,
+    /// The sub-flows that completed.
+    pub(crate) runs: Vec<FlowRun>,
+}
+
 /// In what a fork differs from the run that it was forked from.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Variation {
@@ -81,7 +89,7 @@ impl Tree {
     /// A root run that was executed before.
     pub(crate) fn resumed(
         recorded: flow_engine_db::Journal,
-        shared: Vec<Row>,
+        shared: Shared,
         replay_failures: bool,
         variation: Variation,
     ) -> Self {
@@ -98,7 +106,7 @@ impl Tree {
         let content =
             |step: &JournalStep| Some((step.step_name.clone(), step.content_hash.clone()?));
         let mut copied: HashMap<(String, String), usize> = HashMap::new();
-        let mut rows: Vec<Row> = Vec::with_capacity(recorded.steps.len() + shared.len());
+        let mut rows: Vec<Row> = Vec::with_capacity(recorded.steps.len() + shared.rows.len());
         let mut models = BTreeSet::new();
         for mut step in recorded.steps {
             if let (Some(content), Some(_)) = (content(&step), step.origin_run_id) {
@@ -112,7 +120,7 @@ impl Tree {
             let origin = Origin::Own;
             rows.push(Row { step, origin });
         }
-        rows.extend(shared.into_iter().filter(|row| {
+        rows.extend(shared.rows.into_iter().filter(|row| {
             models.extend(model_asked(&row.step));
             match content(&row.step).and_then(|content| copied.get_mut(&content)) {
                 Some(count) if *count > 0 => {
@@ -124,7 +132,7 @@ impl Tree {
         }));
         let (roots, below): (Vec<FlowRun>, _) =
             recorded.runs.into_iter().partition(FlowRun::is_root);
-        let journal = Journal::new(rows, below, replay_failures);
+        let journal = Journal::new(rows, below, shared.runs, replay_failures);
         Self {
             returns: Arc::new(journal.returns()),
             earlier: Some(Earlier {

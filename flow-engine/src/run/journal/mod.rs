@@ -85,18 +85,23 @@ struct State {
     unanswered: Unanswered,
     /// Sub-runs, by scope.
     runs: HashMap<String, FlowRun>,
+    /// Those of the run of which this is a fork.
+    shared_runs: HashMap<String, FlowRun>,
 }
 
 impl Journal {
     /// `rows` in start order. Recorded failures are completions if `replay_failures`: a flow that handled one before it
     /// was interrupted must meet it again.
-    pub(crate) fn new(rows: Vec<Row>, runs: Vec<FlowRun>, replay_failures: bool) -> Self {
+    pub(crate) fn new(
+        rows: Vec<Row>,
+        runs: Vec<FlowRun>,
+        shared_runs: Vec<FlowRun>,
+        replay_failures: bool,
+    ) -> Self {
         let rows: Vec<Arc<Row>> = rows.into_iter().map(Arc::new).collect();
         let mut state = State {
-            runs: runs
-                .into_iter()
-                .filter_map(|run| Some((run.scope.clone()?, run)))
-                .collect(),
+            runs: by_scope(runs),
+            shared_runs: by_scope(shared_runs),
             ..State::default()
         };
         let mut completions = HashSet::new();
@@ -156,7 +161,13 @@ impl Journal {
         let state = lock(&self.state);
         let completions = self.completions.iter().map(|place| &self.rows[*place].step);
         let steps = completions.filter_map(|step| Some((step.completed_at?, step.id)));
-        let runs = state.runs.values().filter_map(|run| match run.status {
+        // A fork that is resumed has copies of some, which ended when those did.
+        let shared = state
+            .shared_runs
+            .iter()
+            .filter(|(scope, _)| !state.runs.contains_key(*scope));
+        let runs = state.runs.values().chain(shared.map(|(_, run)| run));
+        let runs = runs.filter_map(|run| match run.status {
             RunStatus::Completed | RunStatus::Failed => Some((run.completed_at?, run.id)),
             _ => None,
         });
@@ -340,6 +351,11 @@ impl Journal {
         lock(&self.state).runs.remove(scope)
     }
 
+    /// The sub-flow that completed in this scope, of the run of which this is a fork.
+    pub(super) fn shared_run(&self, scope: &str) -> Option<FlowRun> {
+        lock(&self.state).shared_runs.get(scope).cloned()
+    }
+
     pub(super) fn enter(&self, scope: &str) {
         self.activity.note();
         lock(&self.state).completions.enter(scope);
@@ -373,6 +389,11 @@ fn holds_an_answer(step: &JournalStep, read: &HashSet<Uuid>) -> bool {
         _ => step.request_status == Some(RequestStatus::Succeeded),
     };
     may_hold && !read.contains(&request)
+}
+
+fn by_scope(runs: Vec<FlowRun>) -> HashMap<String, FlowRun> {
+    let in_scope = |run: FlowRun| Some((run.scope.clone()?, run));
+    runs.into_iter().filter_map(in_scope).collect()
 }
 
 fn scope_of(row: &Row) -> &str {
