@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use flow_engine::prelude::*;
 use flow_engine::{BoxFuture, ErrorKind, Uuid, map, race, spawn, timeout, uuid};
-use futures::FutureExt;
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, TryStreamExt};
 use tokio::try_join;
 
 use crate::held::{Held, inquire};
@@ -305,4 +306,33 @@ async fn what_was_taken_from_elsewhere_stays_where_it_was_taken() {
     held.answer("thanks").await;
     held.finished(resumed).await;
     assert_eq!(held.model.counts().notes, 1, "it is charged once");
+}
+
+#[flow]
+async fn sums_up_as_answers_come() -> Result<String> {
+    let calls: FuturesUnordered<_> = ["a", "b", "c"]
+        .map(|question| inquire(question.to_owned()).into_future())
+        .into_iter()
+        .collect();
+    let answers: Vec<String> = calls.try_collect().await?;
+    inquire(format!("sum of {}", answers.join(", "))).await?;
+    Ok(inquire("thanks").await?)
+}
+
+#[tokio::test]
+async fn what_was_collected_in_the_order_of_the_answers_is_collected_in_that_order_again() {
+    let mut held = Held::new().await;
+    let run = held.start(sums_up_as_answers_come());
+    held.asked("c").await;
+    for (question, answer) in [("c", "c #3"), ("a", "a #1"), ("b", "b #2")] {
+        held.answer(question).await;
+        held.returned(answer).await;
+    }
+    held.answer("sum of c #3, a #1, b #2").await;
+    held.asked("thanks").await;
+    let before = held.sent().len();
+    let resumed = held.restarted(run).await;
+    held.answer("thanks").await;
+    held.finished(resumed).await;
+    assert_eq!(held.sent()[before..], ["thanks"]);
 }
