@@ -15,6 +15,7 @@ mod lab;
 mod maps;
 mod model;
 mod moves;
+mod order;
 mod refused;
 mod reopened;
 mod resume;

@@ -336,3 +336,33 @@ async fn what_was_collected_in_the_order_of_the_answers_is_collected_in_that_ord
     held.finished(resumed).await;
     assert_eq!(held.sent()[before..], ["thanks"]);
 }
+
+#[flow]
+async fn part_of_a_sum(question: String) -> Result<String> {
+    Ok(inquire(question).await?)
+}
+
+#[flow]
+async fn sums_up_a_sub_flow() -> Result<String> {
+    let calls: FuturesUnordered<BoxFuture<'static, Result<String>>> = FuturesUnordered::new();
+    calls.push(async { Ok(inquire("slow".to_owned()).await?) }.boxed());
+    calls.push(async { Ok(part_of_a_sum("quick".to_owned()).await?) }.boxed());
+    let answers: Vec<String> = calls.try_collect().await?;
+    Ok(inquire(format!("sum of {}", answers.join(", "))).await?)
+}
+
+#[tokio::test]
+async fn a_fork_s_sub_flow_returns_where_that_of_its_origin_did() {
+    let held = Held::new().await;
+    let run = held.start(sums_up_a_sub_flow());
+    let id = run.id();
+    held.asked("slow").await;
+    held.answer("quick").await;
+    held.returned("quick #2").await;
+    held.answer("slow").await;
+    held.answer("sum of quick #2, slow #1").await;
+    held.finished(run).await;
+    let before = held.sent().len();
+    held.engine.fork(id).execute().await.unwrap();
+    assert_eq!(held.sent().len(), before);
+}

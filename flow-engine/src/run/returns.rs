@@ -28,7 +28,7 @@ const CALM: u32 = 16;
 const PATIENCE: u32 = 3 * CALM;
 
 /// For how long a call waits for one that has come, when nothing happens: a flow that holds two calls need not poll both.
-const UNPOLLED: Duration = Duration::from_millis(50);
+const UNPOLLED: Duration = Duration::from_millis(200);
 
 /// Counts what lets calls go on: what the journal is asked for, and what returns.
 #[derive(Debug, Clone, Default)]
@@ -99,8 +99,10 @@ pub(super) struct Returns {
 struct State {
     /// Those that may come, recorded or live.
     expected: BTreeSet<End>,
-    /// Those of them that have come, and wait for others.
-    waiting: BTreeMap<End, Option<oneshot::Sender<()>>>,
+    /// Those of them that have come: the rest of the way may be a commit.
+    come: BTreeSet<End>,
+    /// Those of these that wait for another one that has.
+    waiting: BTreeMap<End, oneshot::Sender<()>>,
     last: Option<DateTime<Utc>>,
 }
 
@@ -108,8 +110,8 @@ struct State {
 enum Now {
     Returns,
     /// It is the first of those that have come, but others may come before it.
-    IsNext,
-    /// It is told when it is next.
+    IsFirst,
+    /// It is told when it is the first of those that wait.
     Waits(oneshot::Receiver<()>),
 }
 
@@ -151,6 +153,7 @@ impl Returns {
 
     fn expect(self: &Arc<Self>, state: &mut State, end: End) -> Turn {
         state.expected.insert(end);
+        state.come.insert(end);
         Turn {
             returns: Arc::clone(self),
             end,
@@ -186,8 +189,8 @@ impl Turn {
         loop {
             match self.now() {
                 Now::Returns => return,
-                Now::IsNext if quiet.for_turns(PATIENCE) => self.overtake(),
-                Now::IsNext => tokio::task::yield_now().await,
+                Now::IsFirst if quiet.for_turns(PATIENCE) => self.overtake(),
+                Now::IsFirst => tokio::task::yield_now().await,
                 Now::Waits(told) => {
                     let before = activity.count();
                     let is_stuck = timeout(UNPOLLED, told).await.is_err();
@@ -203,28 +206,21 @@ impl Turn {
     fn overtake(&self) {
         let mut state = lock(&self.returns.state);
         state.expected = state.expected.split_off(&self.end);
+        state.come = state.come.split_off(&self.end);
         state.waiting = state.waiting.split_off(&self.end);
     }
 
     fn now(&self) -> Now {
         let mut state = lock(&self.returns.state);
-        if state
-            .expected
-            .first()
-            .is_none_or(|first| *first >= self.end)
-        {
+        let is_first = |ends: &BTreeSet<End>| ends.first().is_none_or(|first| *first >= self.end);
+        if is_first(&state.expected) {
             return Now::Returns;
         }
-        if state
-            .waiting
-            .first_key_value()
-            .is_none_or(|(first, _)| *first >= self.end)
-        {
-            state.waiting.insert(self.end, None);
-            return Now::IsNext;
+        if is_first(&state.come) {
+            return Now::IsFirst;
         }
         let (tell, told) = oneshot::channel();
-        state.waiting.insert(self.end, Some(tell));
+        state.waiting.insert(self.end, tell);
         Now::Waits(told)
     }
 }
@@ -233,10 +229,9 @@ impl Drop for Turn {
     fn drop(&mut self) {
         let mut state = lock(&self.returns.state);
         state.expected.remove(&self.end);
+        state.come.remove(&self.end);
         state.waiting.remove(&self.end);
-        if let Some(mut next) = state.waiting.first_entry()
-            && let Some(next) = next.get_mut().take()
-        {
+        if let Some((_, next)) = state.waiting.pop_first() {
             // It may have been given up meanwhile: then it tells the one after it.
             let _ = next.send(());
         }

@@ -1,0 +1,55 @@
+//! What the journal says a call came after, by which equal calls are told apart.
+
+use flow_engine::prelude::*;
+use flow_engine::{FlowStepRun, map, spawn};
+
+use crate::lab::{Lab, ask, refine};
+
+#[step]
+async fn asks_in_a_task(question: String) -> Result<String> {
+    let answer = ask(question).await?;
+    Ok(refine(answer).await?)
+}
+
+#[flow]
+async fn does_all_kinds_of_things(items: Vec<String>) -> Result<String> {
+    ask("first".to_owned()).await?;
+    map(items, 2, ask).await?;
+    ask("after a map".to_owned()).await?;
+    asks_in_a_task("in a task".to_owned()).await?;
+    ask("after a task".to_owned()).await?;
+    spawn(async {
+        ask("spawned".to_owned()).await?;
+        ask("second spawned".to_owned()).await
+    })
+    .await??;
+    Ok(ask("after what was spawned".to_owned()).await?)
+}
+
+#[tokio::test]
+async fn a_call_comes_after_what_the_code_around_it_waited_for() {
+    let lab = Lab::new().await;
+    let mut after = Vec::new();
+    for items in [vec!["a", "b"], vec!["c"]] {
+        let items = items.into_iter().map(str::to_owned).collect();
+        let done = lab.execute(does_all_kinds_of_things(items)).await.unwrap();
+        let steps = lab.steps(done.run_id).await;
+        let row = |question: &str| -> &FlowStepRun {
+            let is_it = |step: &&FlowStepRun| step.inputs["question"] == question;
+            steps.iter().find(is_it).unwrap()
+        };
+        let key = |question| row(question).call_key.as_deref();
+        let previous = |question| row(question).previous_key.as_deref();
+        let task = steps.iter().find(|step| step.kind == "task").unwrap();
+
+        assert_eq!(previous("first"), None);
+        assert_ne!(previous("after a map"), key("first"));
+        after.push(previous("after a map").unwrap().to_owned());
+        assert_eq!(previous("in a task"), key("after a map"));
+        assert_eq!(previous("after a task"), task.call_key.as_deref());
+        assert_eq!(previous("spawned"), key("after a task"));
+        assert_eq!(previous("second spawned"), key("spawned"));
+        assert_eq!(previous("after what was spawned"), key("after a task"));
+    }
+    assert_ne!(after[0], after[1], "a map is known by its items");
+}
