@@ -2,6 +2,8 @@
 
 use flow_engine::prelude::*;
 use flow_engine::{FlowStepRun, map, spawn};
+use tokio::sync::Notify;
+use tokio::try_join;
 
 use crate::lab::{Lab, ask, refine};
 
@@ -52,4 +54,42 @@ async fn a_call_comes_after_what_the_code_around_it_waited_for() {
         assert_eq!(previous("after what was spawned"), key("after a task"));
     }
     assert_ne!(after[0], after[1], "a map is known by its items");
+}
+
+static ASKED_INSIDE: Notify = Notify::const_new();
+static ASKED_BESIDE: Notify = Notify::const_new();
+
+#[step]
+async fn asks_and_waits(question: String) -> Result<String> {
+    let answer = ask(question).await?;
+    ASKED_INSIDE.notify_one();
+    ASKED_BESIDE.notified().await;
+    Ok(answer)
+}
+
+#[flow]
+async fn asks_beside_a_task() -> Result<String> {
+    ask("before".to_owned()).await?;
+    let beside = async {
+        ASKED_INSIDE.notified().await;
+        let answer = ask("beside".to_owned()).await;
+        ASKED_BESIDE.notify_one();
+        answer
+    };
+    let (_, answer) = try_join!(asks_and_waits("inside".to_owned()), beside)?;
+    Ok(answer)
+}
+
+/// On a replay the task gives what is recorded, and asks nothing.
+#[tokio::test]
+async fn a_call_does_not_come_after_what_a_task_beside_it_called() {
+    let lab = Lab::new().await;
+    let done = lab.execute(asks_beside_a_task()).await.unwrap();
+    let steps = lab.steps(done.run_id).await;
+    let row = |question: &str| {
+        let is_it =
+            |step: &&FlowStepRun| step.kind != "task" && step.inputs["question"] == question;
+        steps.iter().find(is_it).unwrap()
+    };
+    assert_eq!(row("beside").previous_key, row("before").call_key);
 }
