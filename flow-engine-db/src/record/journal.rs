@@ -69,6 +69,8 @@ pub struct JournalStep {
     pub previous_key: Option<String>,
     /// What a replay noted when it took this recorded completion: `code changed`, ….
     pub hit_note: Option<String>,
+    /// The recorded step run that explained why this one had to run.
+    pub compared_with: Option<Uuid>,
     /// The run that recorded this output first, if it was not this one.
     pub origin_run_id: Option<Uuid>,
     /// The hash of the template and front matter of the prompt that gave the output.
@@ -123,6 +125,7 @@ mod row {
         scope: Option<String>,
         previous_key: Option<String>,
         hit_note: Option<String>,
+        compared_with: Option<Id>,
         origin_run_id: Option<Id>,
         #[diesel(select_expression = llm_requests::prompt_id.nullable())]
         prompt_id: Option<String>,
@@ -177,6 +180,7 @@ mod row {
                 scope: self.scope,
                 previous_key: self.previous_key,
                 hit_note: self.hit_note,
+                compared_with: self.compared_with.map(|id| id.0),
                 origin_run_id: self.origin_run_id.map(|id| id.0),
                 prompt_id: self.prompt_id,
                 provider: self.provider,

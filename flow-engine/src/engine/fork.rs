@@ -173,13 +173,14 @@ fn shared(recorded: Journal, from_step: Option<&str>, model: Option<&str>) -> Sh
     let other_model = model.filter(|_| from_step.is_none());
     let rows = steps
         .into_iter()
-        .filter(is_shared)
         .map(|step| {
             let differs = match other_model {
                 Some(wanted) => model_asked(&step).is_some_and(|asked| asked != wanted),
                 None => is_named(&step) || named.iter().any(|named| is_after(&step, named)),
             };
-            let origin = if differs {
+            let origin = if !is_shared(&step) {
+                Origin::Unfinished
+            } else if differs {
                 Origin::LeftOut
             } else {
                 Origin::Shared

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::attempt::Prepared;
 use super::context::Place;
 use super::entry::Entry;
-use super::journal::{Found, Miss, MissReason, Origin, Row};
+use super::journal::{Found, Gap, Miss, MissReason, Origin, Row};
 use super::progress::{Counted, Spent, nano_usd};
 use super::returns::Turn;
 use super::{Metadata, StepResult};
@@ -40,7 +40,10 @@ pub(super) async fn recall<T>(
     };
     match find(place, entry, prepared, output).await {
         Ok(recalled) => Ok(recalled),
-        Err(Some(unreadable)) => {
+        Err(Missed {
+            unreadable: Some(unreadable),
+            ..
+        }) => {
             journal.goes_on(place.scope.path());
             Err(Miss {
                 reason: match unreadable.step.status {
@@ -50,8 +53,15 @@ pub(super) async fn recall<T>(
                 compared_with: Some(unreadable),
             })
         }
-        Err(None) => Err(journal.explain(&entry.wanted(identity, place)).await),
+        Err(Missed { gap, .. }) => Err(journal.explain(&entry.wanted(identity, place), gap).await),
     }
+}
+
+/// Why nothing is recalled: the first step that cannot be read, and the call that this one repeats.
+#[derive(Debug, Default)]
+pub(super) struct Missed {
+    unreadable: Option<Arc<Row>>,
+    gap: Option<Gap>,
 }
 
 /// What a recorded step gives, when it is its turn.
@@ -61,21 +71,25 @@ pub(super) struct Recalled<T> {
     pub(super) turn: Turn,
 }
 
-/// Takes what the journal holds for a call. Nothing, or a step that cannot be read, is an `Err`.
+/// Takes what the journal holds for a call.
 pub(super) async fn find<T>(
     place: &Place,
     entry: &Entry<'_>,
     prepared: Option<&Prepared<'_>>,
     output: &OutputOf<T>,
-) -> Result<Recalled<T>, Option<Arc<Row>>> {
+) -> Result<Recalled<T>, Missed> {
     let (Some(journal), Some(identity)) = (place.run.journal(), entry.identity) else {
-        return Err(None);
+        return Err(Missed::default());
     };
     let (wanted, returns) = (entry.wanted(identity, place), &place.run.tree.returns);
     let mut unreadable = Vec::new();
     let end = loop {
-        let Some(found) = journal.take(&wanted).await else {
-            break Err(unreadable.first().cloned());
+        let found = match journal.take(&wanted).await {
+            Ok(found) => found,
+            Err(gap) => {
+                let unreadable = unreadable.first().cloned();
+                break Err(Missed { unreadable, gap });
+            }
         };
         let completion = found.completion().cloned();
         let turn = match completion.as_deref().map(|row| &row.step) {
@@ -187,7 +201,7 @@ impl Taken {
     fn of(row: &Row) -> Self {
         match row.origin {
             Origin::Own => Self::Own,
-            Origin::Shared | Origin::LeftOut => Self::Shared,
+            Origin::Shared | Origin::LeftOut | Origin::Unfinished => Self::Shared,
         }
     }
 }

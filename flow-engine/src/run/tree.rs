@@ -121,6 +121,9 @@ impl Tree {
             rows.push(Row { step, origin });
         }
         rows.extend(shared.rows.into_iter().filter(|row| {
+            if row.origin == Origin::Unfinished {
+                return true;
+            }
             models.extend(model_asked(&row.step));
             match content(&row.step).and_then(|content| copied.get_mut(&content)) {
                 Some(count) if *count > 0 => {

@@ -11,12 +11,12 @@ use flow_engine_db::{FlowRun, JournalStep, RequestStatus, RunStatus, StepStatus}
 use uuid::Uuid;
 
 use super::returns::{Activity, Returns};
-use crate::identity::{ALGORITHM, Identity};
+use crate::identity::Identity;
 use crate::lock::lock;
-use multiset::{At, Multiset};
+use multiset::{At, Exactly, Multiset};
 pub(crate) use reason::Miss;
 pub use reason::MissReason;
-use reason::Unanswered;
+use reason::{Unanswered, is_known};
 pub(crate) use wanted::Wanted;
 use wanted::differs_in_schema_only;
 
@@ -36,6 +36,8 @@ pub(crate) enum Origin {
     Shared,
     /// The same, but the fork is to run this step again.
     LeftOut,
+    /// The same, where the step did not come to its end: what is recorded is in its order around it.
+    Unfinished,
 }
 
 /// What the journal has for a call.
@@ -49,6 +51,10 @@ pub(crate) enum Found {
     /// was cut off before it was read.
     Answer(Arc<Row>),
 }
+
+/// The recorded call that a call repeats, which did not come to its end.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Gap(usize);
 
 impl Found {
     /// The row, if the call is to have no other.
@@ -117,34 +123,25 @@ impl Journal {
             if let Some(content) = row.step.content_hash.clone() {
                 if row.origin == Origin::LeftOut {
                     left_out.insert((row.step.step_name.clone(), content));
-                } else if holds_an_answer(&row.step, &read) {
+                } else if row.origin == Origin::Own && holds_an_answer(&row.step, &read) {
                     answered.entry(content).or_default().push(place);
                 }
             }
             let is_completion = match row.step.status {
-                _ if row.origin == Origin::LeftOut => false,
+                _ if matches!(row.origin, Origin::LeftOut | Origin::Unfinished) => false,
                 StepStatus::Completed => true,
                 StepStatus::Failed => replay_failures,
                 _ => false,
             };
-            let (true, Some(ALGORITHM), Some(key)) = (
-                is_completion,
-                row.step.key_algorithm.as_deref(),
-                &row.step.call_key,
-            ) else {
-                continue;
-            };
-            let at = At {
-                scope: scope_of(row),
-                previous: row.step.previous_key.as_deref(),
-            };
-            state.completions.insert(place, key, at);
-            completions.insert(place);
-            let succeeded = row.step.status == StepStatus::Completed;
-            if let (Some(content), true) = (&row.step.content_hash, succeeded) {
-                by_content.entry(content.clone()).or_default().push(place);
+            if is_completion && row.step.call_key.is_some() && is_known(&row.step) {
+                completions.insert(place);
+                let succeeded = row.step.status == StepStatus::Completed;
+                if let (Some(content), true) = (&row.step.content_hash, succeeded) {
+                    by_content.entry(content.clone()).or_default().push(place);
+                }
             }
         }
+        state.completions = in_order_of_calls(&rows, &completions);
         Self {
             rows,
             completions,
@@ -178,18 +175,27 @@ impl Journal {
     ///
     /// What was called elsewhere is taken only when all who are ready have asked: a replay comes to its calls in another
     /// order, and who recorded something should get it.
-    pub(crate) async fn take(&self, wanted: &Wanted<'_>) -> Option<Found> {
+    ///
+    /// # Errors
+    /// With nothing to take, the gap that the call stands in, if it does.
+    pub(crate) async fn take(&self, wanted: &Wanted<'_>) -> Result<Found, Option<Gap>> {
         let key = wanted.identity.key.to_string();
-        let at = wanted.at();
-        if let Some(row) = self.take_key(&mut lock(&self.state), |all| all.take_exactly(&key, at)) {
-            return Some(Found::Same(row));
-        }
+        let gap = {
+            let mut state = lock(&self.state);
+            match state.completions.take_exactly(&key, wanted.at()) {
+                Exactly::Completion(place) => {
+                    return Ok(Found::Same(self.taken(&mut state, place)));
+                }
+                Exactly::Gap(place) => Some(Gap(place)),
+                Exactly::Nothing => None,
+            }
+        };
         let content = wanted.identity.content.to_string();
         let may_find = lock(&self.state).completions.has(&key)
             || self.by_content.contains_key(&content)
             || self.answered.contains_key(&content);
         if wanted.exactly || !may_find {
-            return None;
+            return Err(gap);
         }
         let mut before = None;
         loop {
@@ -197,7 +203,7 @@ impl Journal {
             let found = self.take_loosely(wanted, &key, &content);
             let asked = self.activity.count();
             if found.is_some() || before == Some(asked) {
-                return found;
+                return found.ok_or(gap);
             }
             // Who holds what this call wants may itself only now have got what it wanted, and be done.
             before = Some(asked);
@@ -232,8 +238,13 @@ impl Journal {
     }
 
     /// Says why nothing is recorded for a call, which is then executed.
-    pub(crate) async fn explain(&self, wanted: &Wanted<'_>) -> Miss {
+    pub(crate) async fn explain(&self, wanted: &Wanted<'_>, gap: Option<Gap>) -> Miss {
         self.goes_on(wanted.scope);
+        if let Some(gap) = gap
+            && let Some(miss) = self.explain_by(&mut lock(&self.state), gap, wanted)
+        {
+            return miss;
+        }
         if !self.may_explain(&mut lock(&self.state), wanted) {
             return Miss::first_time();
         }
@@ -262,9 +273,13 @@ impl Journal {
         take: impl FnOnce(&mut Multiset) -> Option<usize>,
     ) -> Option<Arc<Row>> {
         let place = take(&mut state.completions)?;
+        Some(self.taken(state, place))
+    }
+
+    fn taken(&self, state: &mut State, place: usize) -> Arc<Row> {
         self.activity.note();
         state.taken.insert(place);
-        Some(Arc::clone(&self.rows[place]))
+        Arc::clone(&self.rows[place])
     }
 
     fn take_content(
@@ -389,6 +404,46 @@ fn holds_an_answer(step: &JournalStep, read: &HashSet<Uuid>) -> bool {
         _ => step.request_status == Some(RequestStatus::Succeeded),
     };
     may_hold && !read.contains(&request)
+}
+
+/// The completions, and what did not come to its end, in the order of their calls: what was executed again, because it had
+/// not come to its end before, stands where it stood.
+fn in_order_of_calls(rows: &[Arc<Row>], completions: &HashSet<usize>) -> Multiset {
+    let places: HashMap<Uuid, usize> = (0..).zip(rows).map(|(at, row)| (row.step.id, at)).collect();
+    let mut calls: Vec<usize> = Vec::with_capacity(rows.len());
+    let mut is_repeated = HashSet::new();
+    for (place, row) in rows.iter().enumerate() {
+        let before = row
+            .step
+            .compared_with
+            .and_then(|id| places.get(&id).copied());
+        let repeated = before.filter(|before| {
+            *before < place
+                && !completions.contains(before)
+                && rows[*before].step.content_hash == row.step.content_hash
+        });
+        is_repeated.extend(repeated);
+        calls.push(repeated.map_or(place, |before| calls[before]));
+    }
+    let mut in_order: Vec<usize> = (0..rows.len()).collect();
+    in_order.sort_by_key(|place| calls[*place]);
+    let mut multiset = Multiset::default();
+    for place in in_order {
+        let row = &rows[place];
+        let (true, Some(key)) = (is_known(&row.step), &row.step.call_key) else {
+            continue;
+        };
+        let at = At {
+            scope: scope_of(row),
+            previous: row.step.previous_key.as_deref(),
+        };
+        if completions.contains(&place) {
+            multiset.insert(place, key, at);
+        } else if row.origin != Origin::LeftOut && !is_repeated.contains(&place) {
+            multiset.insert_gap(place, key, at);
+        }
+    }
+    multiset
 }
 
 fn by_scope(runs: Vec<FlowRun>) -> HashMap<String, FlowRun> {

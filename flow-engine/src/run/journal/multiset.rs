@@ -3,7 +3,8 @@
 //! The completions of a run are a multiset: for each key, those recorded, in the order in which they started. A call takes
 //! the first of its key that no earlier call of this execution took:
 //!
-//! 1. the one that was called where this call is: in the same scope (sub-flow call, branch), after the same step;
+//! 1. the one that was called where this call is: in the same scope (sub-flow call, branch), after the same step. Calls that
+//!    did not come to their end stand between them as gaps: who finds one goes on as if there were nothing;
 //! 2. else, once those who are ready have asked (see [`Journal`](super::Journal)), one from its own scope;
 //! 3. else one from another scope, unless that scope is *held*: another branch is inside of it, and is about to ask for what
 //!    it recorded;
@@ -40,6 +41,16 @@ struct Completion {
     scope: String,
     previous: Option<String>,
     taken: bool,
+    /// Its call did not come to an end.
+    is_gap: bool,
+}
+
+/// What is recorded where a call is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Exactly {
+    Completion(usize),
+    Gap(usize),
+    Nothing,
 }
 
 #[derive(Debug, Default)]
@@ -49,14 +60,30 @@ struct Held {
     is_past: bool,
 }
 
+impl Completion {
+    fn is_at(&self, at: At<'_>) -> bool {
+        self.scope == at.scope && self.previous.as_deref() == at.previous
+    }
+}
+
 impl Multiset {
     /// Adds a completion; in start order.
     pub(super) fn insert(&mut self, place: usize, key: &str, at: At<'_>) {
+        self.add(place, key, at, false);
+    }
+
+    /// Adds a call that did not come to its end; in start order with the completions.
+    pub(super) fn insert_gap(&mut self, place: usize, key: &str, at: At<'_>) {
+        self.add(place, key, at, true);
+    }
+
+    fn add(&mut self, place: usize, key: &str, at: At<'_>, is_gap: bool) {
         let completion = Completion {
             place,
             scope: at.scope.to_owned(),
             previous: at.previous.map(str::to_owned),
             taken: false,
+            is_gap,
         };
         self.by_key
             .entry(key.to_owned())
@@ -68,14 +95,30 @@ impl Multiset {
     pub(super) fn has(&self, key: &str) -> bool {
         self.by_key
             .get(key)
-            .is_some_and(|completions| completions.iter().any(|completion| !completion.taken))
+            .is_some_and(|all| all.iter().any(|one| !one.taken && !one.is_gap))
     }
 
-    /// Takes the completion that was called where this call is.
-    pub(super) fn take_exactly(&mut self, key: &str, at: At<'_>) -> Option<usize> {
-        self.take_if(key, |_, completion| {
-            completion.scope == at.scope && completion.previous.as_deref() == at.previous
-        })
+    /// Takes what was called where this call is: a completion, or the gap of a call that did not come to its end. Of equal
+    /// calls at the same time it may be that only the second one did.
+    pub(super) fn take_exactly(&mut self, key: &str, at: At<'_>) -> Exactly {
+        let all = self.by_key.get_mut(key).into_iter().flatten();
+        let found = all.into_iter().find(|one| !one.taken && one.is_at(at));
+        match found {
+            Some(Completion {
+                place,
+                taken,
+                is_gap,
+                ..
+            }) => {
+                *taken = true;
+                if *is_gap {
+                    Exactly::Gap(*place)
+                } else {
+                    Exactly::Completion(*place)
+                }
+            }
+            None => Exactly::Nothing,
+        }
     }
 
     /// Takes the completion that is left for a call, when nobody else is about to ask. What the scopes around it recorded
@@ -83,7 +126,7 @@ impl Multiset {
     pub(super) fn take(&mut self, key: &str, at: At<'_>, from_around: bool) -> Option<usize> {
         let is_around =
             |scope: &str| scope.is_empty() || and_outer(at.scope).any(|outer| outer == scope);
-        self.take_exactly(key, at)
+        self.take_if(key, |_, completion| completion.is_at(at))
             .or_else(|| self.take_if(key, |_, completion| completion.scope == at.scope))
             .or_else(|| {
                 self.take_if(key, |held, Completion { scope, .. }| {
@@ -106,7 +149,7 @@ impl Multiset {
         let completion = by_key
             .get_mut(key)?
             .iter_mut()
-            .find(|completion| !completion.taken && fits(held, completion))?;
+            .find(|one| !one.taken && !one.is_gap && fits(held, one))?;
         completion.taken = true;
         Some(completion.place)
     }
@@ -238,14 +281,37 @@ mod tests {
     fn a_call_takes_what_was_called_where_it_is() {
         let draws = [("k", after("", "b")), ("k", after("", "a")), ("k", at("s"))];
         let mut journal = recorded(&draws);
-        assert_eq!(journal.take_exactly("k", after("", "a")), Some(1));
-        assert_eq!(journal.take_exactly("k", at("s")), Some(2));
-        assert_eq!(journal.take_exactly("k", after("", "c")), None);
+        assert_eq!(
+            journal.take_exactly("k", after("", "a")),
+            Exactly::Completion(1)
+        );
+        assert_eq!(journal.take_exactly("k", at("s")), Exactly::Completion(2));
+        assert_eq!(journal.take_exactly("k", after("", "c")), Exactly::Nothing);
         assert_eq!(
             take(&mut journal, "k", after("", "c")),
             Some(0),
             "what is left, when all who are ready have asked"
         );
+    }
+
+    #[test]
+    fn of_equal_calls_at_the_same_time_the_first_leaves_a_gap_and_the_second_keeps_its_own() {
+        let mut journal = Multiset::default();
+        journal.insert_gap(0, "k", at(""));
+        assert!(!journal.has("k"), "a gap is nothing to take");
+        journal.insert(1, "k", at(""));
+        assert_eq!(journal.take_exactly("k", at("")), Exactly::Gap(0));
+        assert_eq!(journal.take_exactly("k", at("")), Exactly::Completion(1));
+        assert_eq!(take(&mut journal, "k", at("")), None);
+    }
+
+    #[test]
+    fn a_gap_keeps_nothing_from_a_call_that_is_alone_now() {
+        let mut journal = Multiset::default();
+        journal.insert_gap(0, "k", at(""));
+        journal.insert(1, "k", at(""));
+        assert_eq!(journal.take_exactly("k", at("")), Exactly::Gap(0));
+        assert_eq!(take(&mut journal, "k", at("")), Some(1));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use flow_engine_db::{JournalStep, StepStatus};
 use serde_json::{Map, Value};
 
 use super::multiset::Multiset;
-use super::{Journal, Origin, Row, State, Wanted, scope_of};
+use super::{Gap, Journal, Origin, Row, State, Wanted, scope_of};
 use crate::identity::{ALGORITHM, Hash};
 use crate::run::recall::model_asked;
 use crate::run::scope::names;
@@ -104,7 +104,10 @@ impl Unanswered {
         if std::mem::replace(&mut self.indexed, true) {
             return;
         }
-        for (place, Row { step, .. }) in rows.iter().map(|row| &**row).enumerate() {
+        for (place, Row { step, origin }) in rows.iter().map(|row| &**row).enumerate() {
+            if *origin == Origin::Unfinished {
+                continue;
+            }
             let name = step.step_name.clone();
             if let Some(content) = step.content_hash.clone() {
                 let equal = self.by_content.entry((name.clone(), content));
@@ -125,6 +128,24 @@ impl Unanswered {
 }
 
 impl Journal {
+    /// Explains a miss by the call that it repeats. Not that of another run, which has nothing to do with it.
+    pub(super) fn explain_by(
+        &self,
+        state: &mut State,
+        gap: Gap,
+        wanted: &Wanted<'_>,
+    ) -> Option<Miss> {
+        let Gap(place) = gap;
+        let row = Arc::clone(&self.rows[place]);
+        (row.origin == Origin::Own).then(|| {
+            state.unanswered.explains(place);
+            Miss {
+                reason: self.same_content(place, wanted),
+                compared_with: Some(row),
+            }
+        })
+    }
+
     /// Finds the recorded step that is most like a call that missed: with the same content, else the same inputs, else
     /// the first of its name where the call is made.
     pub(super) fn explain_in(&self, state: &mut State, wanted: &Wanted<'_>) -> Miss {
@@ -240,7 +261,7 @@ fn same_inputs(row: &Row, wanted: &Wanted<'_>) -> MissReason {
 }
 
 /// Whether a step was recorded by an algorithm that this version knows.
-fn is_known(recorded: &JournalStep) -> bool {
+pub(super) fn is_known(recorded: &JournalStep) -> bool {
     recorded.key_algorithm.as_deref() == Some(ALGORITHM)
 }
 
