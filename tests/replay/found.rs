@@ -366,3 +366,45 @@ async fn a_fork_s_sub_flow_returns_where_that_of_its_origin_did() {
     held.engine.fork(id).execute().await.unwrap();
     assert_eq!(held.sent().len(), before);
 }
+
+#[flow]
+async fn asks_the_same_twice_at_once() -> Result<String> {
+    let one = |usage: &'static str| async move {
+        let answer = inquire("question").await?;
+        inquire(format!("{usage} {answer}")).await
+    };
+    try_join!(one("check"), one("print"))?;
+    Ok(inquire("thanks").await?)
+}
+
+#[tokio::test]
+async fn of_equal_calls_at_the_same_time_the_second_keeps_its_answer_while_the_first_has_none() {
+    let mut held = Held::new().await;
+    let run = held.start(asks_the_same_twice_at_once());
+    held.until("both", |held| held.sent().len() == 2).await;
+    held.model.release(1);
+    held.answer("print question #2").await;
+    held.returned("print question #2 #3").await;
+    // The first call is asked again, and cut off again.
+    let run = held.restarted(run).await;
+    held.until("the first", |held| held.sent().len() == 4).await;
+    let run = held.restarted(run).await;
+    held.until("the first again", |held| held.sent().len() == 5)
+        .await;
+    held.answer("question").await;
+    held.answer("check question #5").await;
+    held.asked("thanks").await;
+    let resumed = held.restarted(run).await;
+    held.answer("thanks").await;
+    held.finished(resumed).await;
+    assert_eq!(
+        held.sent()[3..],
+        [
+            "question",
+            "question",
+            "check question #5",
+            "thanks",
+            "thanks"
+        ]
+    );
+}
