@@ -1,22 +1,23 @@
 //! The journal of a run: what earlier executions of it recorded, for the calls of this one to take.
 
+mod build;
 mod multiset;
 mod reason;
+mod scopes;
 mod wanted;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
-use flow_engine_db::{FlowRun, JournalStep, RequestStatus, RunStatus, StepStatus};
-use uuid::Uuid;
+use flow_engine_db::{FlowRun, JournalStep, RunStatus, StepStatus};
 
 use super::returns::{Activity, Returns};
 use crate::identity::Identity;
 use crate::lock::lock;
-use multiset::{At, Exactly, Multiset};
+use multiset::{Exactly, Multiset};
 pub(crate) use reason::Miss;
 pub use reason::MissReason;
-use reason::{Unanswered, is_known};
+use reason::Unanswered;
 pub(crate) use wanted::Wanted;
 use wanted::differs_in_schema_only;
 
@@ -96,63 +97,6 @@ struct State {
 }
 
 impl Journal {
-    /// `rows` in start order. Recorded failures are completions if `replay_failures`: a flow that handled one before it
-    /// was interrupted must meet it again.
-    pub(crate) fn new(
-        rows: Vec<Row>,
-        runs: Vec<FlowRun>,
-        shared_runs: Vec<FlowRun>,
-        replay_failures: bool,
-    ) -> Self {
-        let rows: Vec<Arc<Row>> = rows.into_iter().map(Arc::new).collect();
-        let mut state = State {
-            runs: by_scope(runs),
-            shared_runs: by_scope(shared_runs),
-            ..State::default()
-        };
-        let mut completions = HashSet::new();
-        let mut by_content: HashMap<String, Vec<usize>> = HashMap::new();
-        let mut answered: HashMap<String, Vec<usize>> = HashMap::new();
-        let mut left_out = HashSet::new();
-        let read: HashSet<Uuid> = rows
-            .iter()
-            .filter(|row| row.step.status == StepStatus::Completed)
-            .filter_map(|row| row.step.llm_request_id)
-            .collect();
-        for (place, row) in rows.iter().enumerate() {
-            if let Some(content) = row.step.content_hash.clone() {
-                if row.origin == Origin::LeftOut {
-                    left_out.insert((row.step.step_name.clone(), content));
-                } else if row.origin == Origin::Own && holds_an_answer(&row.step, &read) {
-                    answered.entry(content).or_default().push(place);
-                }
-            }
-            let is_completion = match row.step.status {
-                _ if matches!(row.origin, Origin::LeftOut | Origin::Unfinished) => false,
-                StepStatus::Completed => true,
-                StepStatus::Failed => replay_failures,
-                _ => false,
-            };
-            if is_completion && row.step.call_key.is_some() && is_known(&row.step) {
-                completions.insert(place);
-                let succeeded = row.step.status == StepStatus::Completed;
-                if let (Some(content), true) = (&row.step.content_hash, succeeded) {
-                    by_content.entry(content.clone()).or_default().push(place);
-                }
-            }
-        }
-        state.completions = in_order_of_calls(&rows, &completions);
-        Self {
-            rows,
-            completions,
-            by_content,
-            answered,
-            left_out,
-            state: Mutex::new(state),
-            activity: Activity::default(),
-        }
-    }
-
     /// In which order what is recorded returns.
     pub(super) fn returns(&self) -> Returns {
         let state = lock(&self.state);
@@ -352,7 +296,7 @@ impl Journal {
     /// This execution is past what is recorded in a scope.
     pub(crate) fn goes_on(&self, scope: &str) {
         self.activity.note();
-        lock(&self.state).completions.goes_on(scope);
+        lock(&self.state).completions.scopes.goes_on(scope);
     }
 
     fn place_of(&self, row: &Row) -> Option<usize> {
@@ -373,12 +317,12 @@ impl Journal {
 
     pub(super) fn enter(&self, scope: &str) {
         self.activity.note();
-        lock(&self.state).completions.enter(scope);
+        lock(&self.state).completions.scopes.enter(scope);
     }
 
     pub(super) fn leave(&self, scope: &str) {
         self.activity.note();
-        lock(&self.state).completions.leave(scope);
+        lock(&self.state).completions.scopes.leave(scope);
     }
 
     /// The completions that no call has taken, in start order.
@@ -390,65 +334,6 @@ impl Journal {
             .map(|place| Arc::clone(&self.rows[place]))
             .collect()
     }
-}
-
-/// Whether a step without an output may have been answered, by a request that no other step has read.
-fn holds_an_answer(step: &JournalStep, read: &HashSet<Uuid>) -> bool {
-    let Some(request) = step.llm_request_id else {
-        return false;
-    };
-    let may_hold = match step.status {
-        StepStatus::Completed => false,
-        StepStatus::Failed => true,
-        // It was cut off.
-        _ => step.request_status == Some(RequestStatus::Succeeded),
-    };
-    may_hold && !read.contains(&request)
-}
-
-/// The completions, and what did not come to its end, in the order of their calls: what was executed again, because it had
-/// not come to its end before, stands where it stood.
-fn in_order_of_calls(rows: &[Arc<Row>], completions: &HashSet<usize>) -> Multiset {
-    let places: HashMap<Uuid, usize> = (0..).zip(rows).map(|(at, row)| (row.step.id, at)).collect();
-    let mut calls: Vec<usize> = Vec::with_capacity(rows.len());
-    let mut is_repeated = HashSet::new();
-    for (place, row) in rows.iter().enumerate() {
-        let before = row
-            .step
-            .compared_with
-            .and_then(|id| places.get(&id).copied());
-        let repeated = before.filter(|before| {
-            *before < place
-                && !completions.contains(before)
-                && rows[*before].step.content_hash == row.step.content_hash
-        });
-        is_repeated.extend(repeated);
-        calls.push(repeated.map_or(place, |before| calls[before]));
-    }
-    let mut in_order: Vec<usize> = (0..rows.len()).collect();
-    in_order.sort_by_key(|place| calls[*place]);
-    let mut multiset = Multiset::default();
-    for place in in_order {
-        let row = &rows[place];
-        let (true, Some(key)) = (is_known(&row.step), &row.step.call_key) else {
-            continue;
-        };
-        let at = At {
-            scope: scope_of(row),
-            previous: row.step.previous_key.as_deref(),
-        };
-        if completions.contains(&place) {
-            multiset.insert(place, key, at);
-        } else if row.origin != Origin::LeftOut && !is_repeated.contains(&place) {
-            multiset.insert_gap(place, key, at);
-        }
-    }
-    multiset
-}
-
-fn by_scope(runs: Vec<FlowRun>) -> HashMap<String, FlowRun> {
-    let in_scope = |run: FlowRun| Some((run.scope.clone()?, run));
-    runs.into_iter().filter_map(in_scope).collect()
 }
 
 fn scope_of(row: &Row) -> &str {

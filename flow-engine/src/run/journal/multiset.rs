@@ -15,7 +15,9 @@
 //! results. Calls of one key are exchangeable, since the key covers all that a step reads; so a miss can cost money, but a
 //! hit is never another call's value.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
+
+use super::scopes::{Scopes, and_outer};
 
 /// Where a call is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,10 +31,7 @@ pub(super) struct At<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Multiset {
     by_key: HashMap<String, Vec<Completion>>,
-    /// The scopes that this execution is inside of.
-    held: HashMap<String, Held>,
-    /// Those that it has been in.
-    entered: HashSet<String>,
+    pub(super) scopes: Scopes,
 }
 
 #[derive(Debug)]
@@ -51,13 +50,6 @@ pub(super) enum Exactly {
     Completion(usize),
     Gap(usize),
     Nothing,
-}
-
-#[derive(Debug, Default)]
-struct Held {
-    times: usize,
-    /// It has come to what is not recorded: so what comes after that in it is not either.
-    is_past: bool,
 }
 
 impl Completion {
@@ -129,8 +121,8 @@ impl Multiset {
         self.take_if(key, |_, completion| completion.is_at(at))
             .or_else(|| self.take_if(key, |_, completion| completion.scope == at.scope))
             .or_else(|| {
-                self.take_if(key, |held, Completion { scope, .. }| {
-                    !is_around(scope) && !is_held(held, scope, at.scope)
+                self.take_if(key, |scopes, Completion { scope, .. }| {
+                    !is_around(scope) && !scopes.is_held(scope, at.scope)
                 })
             })
             .or_else(|| {
@@ -140,16 +132,12 @@ impl Multiset {
             })
     }
 
-    fn take_if(
-        &mut self,
-        key: &str,
-        fits: impl Fn(&HashMap<String, Held>, &Completion) -> bool,
-    ) -> Option<usize> {
-        let Self { by_key, held, .. } = self;
+    fn take_if(&mut self, key: &str, fits: impl Fn(&Scopes, &Completion) -> bool) -> Option<usize> {
+        let Self { by_key, scopes } = self;
         let completion = by_key
             .get_mut(key)?
             .iter_mut()
-            .find(|one| !one.taken && !one.is_gap && fits(held, one))?;
+            .find(|one| !one.taken && !one.is_gap && fits(scopes, one))?;
         completion.taken = true;
         Some(completion.place)
     }
@@ -160,64 +148,6 @@ impl Multiset {
         for completion in completions.filter(|completion| completion.place == place) {
             completion.taken = false;
         }
-    }
-
-    /// This execution goes into a scope.
-    pub(super) fn enter(&mut self, scope: &str) {
-        self.held.entry(scope.to_owned()).or_default().times += 1;
-        self.entered.insert(scope.to_owned());
-    }
-
-    /// It executes something in a scope that is not recorded.
-    pub(super) fn goes_on(&mut self, scope: &str) {
-        for outer in and_outer(scope) {
-            if let Some(held) = self.held.get_mut(outer) {
-                held.is_past = true;
-            }
-        }
-    }
-
-    /// It has left the scope: what is left in it is free.
-    pub(super) fn leave(&mut self, scope: &str) {
-        if let Some(held) = self.held.get_mut(scope) {
-            held.times -= 1;
-            if held.times == 0 {
-                self.held.remove(scope);
-            }
-        }
-    }
-
-    /// Whether another part of this execution than the one in `asking` is, or has been, inside of `scope`: what is recorded
-    /// there says nothing about a call elsewhere.
-    pub(super) fn belongs_elsewhere(&self, scope: &str, asking: &str) -> bool {
-        and_outer(scope).any(|outer| {
-            !and_outer(asking).any(|inside| inside == outer) && self.entered.contains(outer)
-        })
-    }
-}
-
-fn is_held(held: &HashMap<String, Held>, scope: &str, asking: &str) -> bool {
-    and_outer(scope).any(|outer| {
-        // What the asking call is inside of keeps nothing from it, and no more does its twin: which of two equal scopes
-        // is counted first is chance.
-        !and_outer(asking).any(|inside| uncounted(inside) == uncounted(outer))
-            && held.get(outer).is_some_and(|held| !held.is_past)
-    })
-}
-
-/// A scope and those around it, innermost first: `a/b`, `a`.
-fn and_outer(scope: &str) -> impl Iterator<Item = &str> {
-    std::iter::successors(Some(scope), |inner| {
-        inner.rsplit_once('/').map(|(outer, _)| outer)
-    })
-    .filter(|scope| !scope.is_empty())
-}
-
-/// A scope without the count that tells it from its equals: `map(1)` for `map(1)#2`.
-fn uncounted(scope: &str) -> &str {
-    match scope.rsplit_once('#') {
-        Some((equal, count)) if count.bytes().all(|digit| digit.is_ascii_digit()) => equal,
-        _ => scope,
     }
 }
 
@@ -356,8 +286,8 @@ mod tests {
     #[test]
     fn a_scope_that_another_branch_is_in_keeps_its_completions() {
         let mut journal = recorded(&[("k", at("a")), ("k", at("a/deep"))]);
-        journal.enter("a");
-        journal.enter("b");
+        journal.scopes.enter("a");
+        journal.scopes.enter("b");
         assert_eq!(
             take(&mut journal, "k", at("b")),
             None,
@@ -375,15 +305,15 @@ mod tests {
     #[test]
     fn a_scope_that_was_left_gives_what_it_did_not_use() {
         let mut journal = recorded(&[("k", at("a"))]);
-        journal.enter("a");
-        journal.enter("a");
-        journal.leave("a");
+        journal.scopes.enter("a");
+        journal.scopes.enter("a");
+        journal.scopes.leave("a");
         assert_eq!(
             take(&mut journal, "k", at("b")),
             None,
             "entered twice, it was left once"
         );
-        journal.leave("a");
+        journal.scopes.leave("a");
         assert_eq!(take(&mut journal, "k", at("b")), Some(0));
     }
 
@@ -391,9 +321,9 @@ mod tests {
     fn a_scope_that_is_past_what_it_recorded_keeps_nothing() {
         let mut journal = recorded(&[("k", at("a")), ("k", at("a/b")), ("k", at("c"))]);
         for scope in ["a", "a/b", "c"] {
-            journal.enter(scope);
+            journal.scopes.enter(scope);
         }
-        journal.goes_on("a/b");
+        journal.scopes.goes_on("a/b");
         assert_eq!(
             [
                 take(&mut journal, "k", at("x")),
@@ -412,7 +342,7 @@ mod tests {
             ("k", at("outer")),
         ]);
         for scope in ["outer", "outer/map(1)", "map(1)", "map(1)#2"] {
-            journal.enter(scope);
+            journal.scopes.enter(scope);
         }
         assert_eq!(take(&mut journal, "k", at("outer/map(1)")), Some(0));
         assert_eq!(

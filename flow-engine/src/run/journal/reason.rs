@@ -7,7 +7,7 @@ use std::sync::Arc;
 use flow_engine_db::{JournalStep, StepStatus};
 use serde_json::{Map, Value};
 
-use super::multiset::Multiset;
+use super::scopes::Scopes;
 use super::{Gap, Journal, Origin, Row, State, Wanted, scope_of};
 use crate::identity::{ALGORITHM, Hash};
 use crate::run::recall::model_asked;
@@ -168,7 +168,7 @@ impl Journal {
             }
             places.iter().copied().find(|place| {
                 let recorded = scope_of(&self.rows[*place]);
-                !is_gone(place) && (!near || is_near(completions, recorded, wanted.scope))
+                !is_gone(place) && (!near || is_near(&completions.scopes, recorded, wanted.scope))
             })
         };
         let found = first(all.by_content.get_mut(&content), false)
@@ -267,7 +267,7 @@ pub(super) fn is_known(recorded: &JournalStep) -> bool {
 
 /// Whether a step recorded in one scope may be what a call in another one has become: both are the same, or differ in
 /// their content only, and nobody else is about to ask for it.
-fn is_near(completions: &Multiset, recorded: &str, asking: &str) -> bool {
+fn is_near(scopes: &Scopes, recorded: &str, asking: &str) -> bool {
     recorded == asking
-        || (names(recorded) == names(asking) && !completions.belongs_elsewhere(recorded, asking))
+        || (names(recorded) == names(asking) && !scopes.belongs_elsewhere(recorded, asking))
 }
