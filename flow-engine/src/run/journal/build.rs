@@ -57,7 +57,12 @@ impl Journal {
                 }
             }
         }
-        state.completions = in_order_of_calls(&rows, &completions);
+        let repeated = repeated(&rows, &completions);
+        state.completions = in_order_of_calls(&rows, &completions, &repeated);
+        // They have explained what repeats them.
+        for place in repeated.into_keys() {
+            state.unanswered.explains(place);
+        }
         Self {
             rows,
             completions,
@@ -84,24 +89,38 @@ fn holds_an_answer(step: &JournalStep, read: &HashSet<Uuid>) -> bool {
     may_hold && !read.contains(&request)
 }
 
-/// The completions, and what did not come to its end, in the order of their calls: what was executed again, because it had
-/// not come to its end before, stands where it stood.
-fn in_order_of_calls(rows: &[Arc<Row>], completions: &HashSet<usize>) -> Multiset {
+/// For each call that did not come to its end the row that repeats it, at its place in the rows.
+fn repeated(rows: &[Arc<Row>], completions: &HashSet<usize>) -> HashMap<usize, usize> {
     let places: HashMap<Uuid, usize> = (0..).zip(rows).map(|(at, row)| (row.step.id, at)).collect();
-    let mut calls: Vec<usize> = Vec::with_capacity(rows.len());
-    let mut is_repeated = HashSet::new();
+    let call = |place: usize| {
+        let step = &rows[place].step;
+        (&step.content_hash, &step.scope, &step.previous_key)
+    };
+    let mut repeated = HashMap::new();
     for (place, row) in rows.iter().enumerate() {
-        let before = row
-            .step
-            .compared_with
-            .and_then(|id| places.get(&id).copied());
-        let repeated = before.filter(|before| {
-            *before < place
-                && !completions.contains(before)
-                && rows[*before].step.content_hash == row.step.content_hash
-        });
-        is_repeated.extend(repeated);
-        calls.push(repeated.map_or(place, |before| calls[before]));
+        let before = row.step.compared_with.and_then(|id| places.get(&id));
+        if let Some(before) = before
+            && !completions.contains(before)
+            && call(*before) == call(place)
+        {
+            repeated.entry(*before).or_insert(place);
+        }
+    }
+    repeated
+}
+
+/// The completions, and what did not come to its end, in the order of their calls: what repeats a call stands where that
+/// stood.
+fn in_order_of_calls(
+    rows: &[Arc<Row>],
+    completions: &HashSet<usize>,
+    repeated: &HashMap<usize, usize>,
+) -> Multiset {
+    let mut calls: Vec<usize> = (0..rows.len()).collect();
+    for place in 0..rows.len() {
+        if let Some(again) = repeated.get(&place) {
+            calls[*again] = calls[place];
+        }
     }
     let mut in_order: Vec<usize> = (0..rows.len()).collect();
     in_order.sort_by_key(|place| calls[*place]);
@@ -117,7 +136,7 @@ fn in_order_of_calls(rows: &[Arc<Row>], completions: &HashSet<usize>) -> Multise
         };
         if completions.contains(&place) {
             multiset.insert(place, key, at);
-        } else if row.origin != Origin::LeftOut && !is_repeated.contains(&place) {
+        } else if row.origin != Origin::LeftOut && !repeated.contains_key(&place) {
             multiset.insert_gap(place, key, at);
         }
     }
