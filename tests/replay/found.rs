@@ -408,3 +408,46 @@ async fn of_equal_calls_at_the_same_time_the_second_keeps_its_answer_while_the_f
         ]
     );
 }
+
+#[flow]
+async fn asks_the_same_again_and_again() -> Result<String> {
+    let ask = || inquire("question");
+    try_join!(ask(), ask())?;
+    let first = ask().await?;
+    inquire(format!("check {first}")).await?;
+    try_join!(ask(), ask())?;
+    let second = ask().await?;
+    inquire(format!("print {second}")).await?;
+    Ok(inquire("thanks").await?)
+}
+
+#[tokio::test]
+async fn a_call_is_not_taken_for_one_that_was_cut_off_elsewhere() {
+    let mut held = Held::new().await;
+    let run = held.start(asks_the_same_again_and_again());
+    held.until("both", |held| held.sent().len() == 2).await;
+    let run = held.restarted(run).await;
+    for _ in 0..3 {
+        held.answer("question").await;
+    }
+    held.answer("check question #5").await;
+    held.until("both again", |held| held.sent().len() == 8)
+        .await;
+    let run = held.restarted(run).await;
+    for _ in 0..3 {
+        held.answer("question").await;
+    }
+    held.answer("print question #11").await;
+    held.asked("thanks").await;
+    let steps = held.engine.steps_of(run.id()).await.unwrap();
+    let second = steps
+        .iter()
+        .find(|step| step.outputs == Some("question #11".into()));
+    let reason = second.and_then(|step| step.miss_reason.as_deref());
+    assert_eq!(reason, Some("first time"), "no call was cut off there");
+    let before = held.sent().len();
+    let resumed = held.restarted(run).await;
+    held.answer("thanks").await;
+    held.finished(resumed).await;
+    assert_eq!(held.sent()[before..], ["thanks"]);
+}
