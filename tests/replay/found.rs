@@ -5,7 +5,7 @@ use std::time::Duration;
 use flow_engine::prelude::*;
 use flow_engine::{BoxFuture, ErrorKind, Uuid, map, race, spawn, timeout, uuid};
 use futures::stream::FuturesUnordered;
-use futures::{FutureExt, TryStreamExt};
+use futures::{FutureExt, StreamExt, TryStreamExt};
 use tokio::try_join;
 
 use crate::held::{Held, inquire};
@@ -450,4 +450,41 @@ async fn a_call_is_not_taken_for_one_that_was_cut_off_elsewhere() {
     held.answer("thanks").await;
     held.finished(resumed).await;
     assert_eq!(held.sent()[before..], ["thanks"]);
+}
+
+#[flow]
+async fn refines_as_answers_come(count: usize) -> Result<String> {
+    let mut all: FuturesUnordered<_> = (0..count)
+        .map(|number| inquire(format!("q{number}")).into_future())
+        .collect();
+    let mut refined = Vec::new();
+    while let Some(answer) = all.next().await {
+        refined.push(inquire(format!("refine {}", answer?)).await?);
+    }
+    Ok(inquire(format!("sum of {}", refined.join(", "))).await?)
+}
+
+/// While one is refined nobody polls the others.
+#[tokio::test]
+async fn what_was_refined_as_it_came_is_not_refined_again() {
+    let mut held = Held::new().await;
+    let run = held.start(refines_as_answers_come(50));
+    held.until("all", |held| held.sent().len() == 50).await;
+    for number in (0..50).rev().chain(50..100) {
+        held.until("one more", |held| held.sent().len() > number.max(49))
+            .await;
+        let waiting = held.model.waiting();
+        held.model
+            .release(if number % 3 == 0 { 0 } else { waiting - 1 });
+    }
+    let is_last = |question: &String| question.starts_with("sum of");
+    held.until("the sum", |held| held.sent().iter().any(is_last))
+        .await;
+    let before = held.sent().len();
+    let resumed = held.restarted(run).await;
+    held.until("the sum again", |held| held.sent().len() > before)
+        .await;
+    let sent = held.sent();
+    assert_eq!(sent[before..], sent[before - 1..before]);
+    held.finished(resumed).await;
 }

@@ -58,7 +58,7 @@ pub(super) fn coalesce<'a>(
                 started_steps
                     .retain(|_, (_, step)| !lineage.may_close(reopen.id, step.flow_run_id));
             }
-            // Neither has a column that another write of the batch sets.
+            // A fork sets columns of its own; the others come after the row of their step, which is written where it starts.
             Write::Fork(_) | Write::NoteHit(_) | Write::MoveStep(_) | Write::RetireStep(_) => {}
             Write::StartStep(step) => {
                 started_steps.insert(step.id, (here, step));

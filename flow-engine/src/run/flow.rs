@@ -112,9 +112,11 @@ pub(super) async fn live<T: 'static>(
     match outcome {
         Ok(Recorded { json, output }) => {
             let (commit, metadata, turn) = record.finish(RunStatus::Completed, Some(json), None);
+            let in_flight = turn.in_flight();
             commit
                 .await
                 .map_err(|error| Error::from(error).in_flow(run.definition.name(), run.id))?;
+            drop(in_flight);
             if run.parent.is_some() {
                 turn.comes().await;
             }
@@ -254,7 +256,7 @@ impl RunRecord {
                         turn = ended_at.map(|at| returns.recorded(at, self.run.id));
                         return None;
                     }
-                    let shared = self.shared.as_ref();
+                    let shared = self.shared.as_ref().filter(|_| earlier.is_none());
                     let ended = match shared.and_then(|run| Some((run.completed_at?, run.id))) {
                         Some((at, id)) if !self.run.executes.load(Ordering::Acquire) => {
                             returns.recorded(at, id)

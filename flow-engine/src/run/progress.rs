@@ -181,6 +181,13 @@ impl Run {
         Ok(self.services.store.submit(writes))
     }
 
+    /// Queues what is said of a recorded step: its run stays as it is.
+    pub(super) fn submit_aside(&self, write: Write) -> Result<Commit, Error> {
+        let _tree = lock(&self.tree.lock);
+        self.check_open()?;
+        Ok(self.services.store.submit(vec![write]))
+    }
+
     /// What was spawned and left behind must not start once the run, or one above it, has ended: nothing could be
     /// recorded of it. The caller holds the tree's lock.
     fn check_open(&self) -> Result<(), Error> {

@@ -133,7 +133,7 @@ fn moved(place: &Place, row: &Row) -> Result<(), Error> {
         previous_key: previous_key.map(str::to_owned),
     };
     // Not awaited: what builds on it comes after it in the same queue.
-    let _commit = place.run.submit_while_open(|_| vec![to.into()])?;
+    let _commit = place.run.submit_aside(to.into())?;
     Ok(())
 }
 
@@ -173,7 +173,10 @@ async fn read<T>(
     let Some(prepared) = prepared else {
         return Err(row);
     };
-    let again = match prepared.read_again(&place.run, &row.step).await {
+    let in_flight = turn.in_flight();
+    let again = prepared.read_again(&place.run, &row.step).await;
+    drop(in_flight);
+    let again = match again {
         Ok(again) => again,
         // To ask the model in its place would be to pay again.
         Err(error) => return Ok(Err(error)),
@@ -235,7 +238,7 @@ pub(super) fn returned<T>(
             if let Some(note) = note.filter(|note| step.hit_note.as_deref() != Some(note)) {
                 // Not awaited: the next resume would note it again.
                 let note = noted(step.id, note);
-                let _commit = run.submit_while_open(|_| vec![note])?;
+                let _commit = run.submit_aside(note)?;
             }
             step.id
         }

@@ -23,12 +23,12 @@ use crate::lock::lock;
 /// For how many turns of the executor nothing may be asked for until all count as having asked.
 const CALM: u32 = 16;
 
-/// For how many turns a call waits for those before it to come. A call that asks for what was recorded elsewhere waits for
-/// calm itself, up to twice.
+/// For how many quiet turns a call waits for those before it to come. A call that asks for what was recorded elsewhere waits
+/// for calm itself, up to twice.
 const PATIENCE: u32 = 3 * CALM;
 
-/// For how long a call waits for one that has come, when nothing happens: a flow that holds two calls need not poll both.
-const UNPOLLED: Duration = Duration::from_millis(200);
+/// For how long it waits for one that is in flight, or until it hears of those that look.
+const IN_FLIGHT: Duration = Duration::from_millis(50);
 
 /// Counts what lets calls go on: what the journal is asked for, and what returns.
 #[derive(Debug, Clone, Default)]
@@ -46,36 +46,27 @@ impl Activity {
     /// Waits until nothing more happens: hits take no time, so that everyone who can go on has come to a call that is not
     /// recorded.
     pub(super) async fn calm(&self) {
-        let mut quiet = Quiet::new(self);
-        while !quiet.for_turns(CALM) {
+        let mut quiet = Quiet::default();
+        while !quiet.for_turns(CALM, self.count()) {
             tokio::task::yield_now().await;
         }
     }
 }
 
 /// Counts turns in which nothing happened.
-struct Quiet<'a> {
-    activity: &'a Activity,
-    count: usize,
+#[derive(Default)]
+struct Quiet<T> {
+    seen: T,
     turns: u32,
 }
 
-impl<'a> Quiet<'a> {
-    fn new(activity: &'a Activity) -> Self {
-        Self {
-            activity,
-            count: activity.count(),
-            turns: 0,
-        }
-    }
-
-    /// Whether it has been quiet for so many turns; to be asked once in each.
-    fn for_turns(&mut self, turns: u32) -> bool {
-        let count = self.activity.count();
-        if count == self.count {
+impl<T: PartialEq> Quiet<T> {
+    /// Whether what is seen has been the same for so many turns; to be asked once in each.
+    fn for_turns(&mut self, turns: u32, seen: T) -> bool {
+        if seen == self.seen {
             self.turns += 1;
         } else {
-            (self.count, self.turns) = (count, 0);
+            *self = Self { seen, turns: 0 };
         }
         self.turns > turns
     }
@@ -99,19 +90,73 @@ pub(super) struct Returns {
 struct State {
     /// Those that may come, recorded or live.
     expected: BTreeSet<End>,
-    /// Those of them that have come: the rest of the way may be a commit.
-    come: BTreeSet<End>,
-    /// Those of these that wait for another one that has.
-    waiting: BTreeMap<End, oneshot::Sender<()>>,
+    /// Those of them that are about to: they wait for the database.
+    in_flight: BTreeSet<End>,
+    /// Those that have come and wait for others.
+    waiting: BTreeMap<End, Waiting>,
+    /// The same, by when they came.
+    arrivals: BTreeMap<u64, End>,
+    came: u64,
     last: Option<DateTime<Utc>>,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    came: u64,
+    /// How often it was polled.
+    polls: u64,
+    tell: Option<oneshot::Sender<()>>,
+}
+
+impl State {
+    /// Who waits and is to look whether those before it come: the first one; and the one that came last, since a flow that
+    /// holds several need not poll them all.
+    fn lookouts(&self) -> [Option<End>; 2] {
+        let first = self.waiting.first_key_value();
+        let newest = self.arrivals.last_key_value();
+        [first.map(|(end, _)| *end), newest.map(|(_, end)| *end)]
+    }
+
+    fn tell_lookouts(&mut self) {
+        for end in self.lookouts().into_iter().flatten() {
+            let tell = self.waiting.get_mut(&end).and_then(|one| one.tell.take());
+            if let Some(tell) = tell {
+                // Who was given up meanwhile tells the next one.
+                let _ = tell.send(());
+            }
+        }
+    }
+
+    fn wait(&mut self, end: End, tell: Option<oneshot::Sender<()>>) {
+        let came = &mut self.came;
+        let waiting = self.waiting.entry(end).or_insert_with(|| {
+            *came += 1;
+            let came = *came;
+            Waiting {
+                came,
+                ..Waiting::default()
+            }
+        });
+        waiting.polls += 1;
+        waiting.tell = tell;
+        self.arrivals.insert(waiting.came, end);
+    }
+
+    fn waits_no_more(&mut self, end: End) {
+        if let Some(Waiting { came, .. }) = self.waiting.remove(&end) {
+            self.arrivals.remove(&came);
+        }
+    }
 }
 
 /// Whether a call returns.
 enum Now {
     Returns,
-    /// It is the first of those that have come, but others may come before it.
-    IsFirst,
-    /// It is told when it is the first of those that wait.
+    /// It is the first one that has come, and looks whether those before it do.
+    LooksForOthers,
+    /// It is the last one that has come, and looks whether the first one is polled, and how often it was.
+    LooksAt(End, u64),
+    /// Others look. It is told when one of them has returned.
     Waits(oneshot::Receiver<()>),
 }
 
@@ -153,7 +198,6 @@ impl Returns {
 
     fn expect(self: &Arc<Self>, state: &mut State, end: End) -> Turn {
         state.expected.insert(end);
-        state.come.insert(end);
         Turn {
             returns: Arc::clone(self),
             end,
@@ -182,46 +226,74 @@ impl Turn {
         self.end.at
     }
 
+    /// While it is in flight, others wait for it for longer than for a call that may never come.
+    pub(super) fn in_flight(&self) -> InFlight<'_> {
+        lock(&self.returns.state).in_flight.insert(self.end);
+        InFlight(self)
+    }
+
     /// Waits until those have returned that ended before.
     pub(super) async fn comes(&self) {
         let activity = &self.returns.activity;
-        let mut quiet = Quiet::new(activity);
+        let (mut others, mut first) = (Quiet::default(), Quiet::default());
         loop {
             match self.now() {
                 Now::Returns => return,
-                Now::IsFirst if quiet.for_turns(PATIENCE) => self.overtake(),
-                Now::IsFirst => tokio::task::yield_now().await,
+                Now::LooksForOthers if others.for_turns(PATIENCE, activity.count()) => {
+                    return self.expects_no_others();
+                }
+                // A flow that holds several calls need not poll them all: this one passes them.
+                Now::LooksAt(end, polls) if first.for_turns(CALM, Some((end, polls))) => return,
+                Now::LooksForOthers | Now::LooksAt(..) => tokio::task::yield_now().await,
                 Now::Waits(told) => {
                     let before = activity.count();
-                    let is_stuck = timeout(UNPOLLED, told).await.is_err();
-                    if is_stuck && activity.count() == before {
-                        self.overtake();
+                    let is_late = timeout(IN_FLIGHT, told).await.is_err();
+                    if is_late && activity.count() == before {
+                        return;
                     }
                 }
             }
         }
     }
 
-    /// Those that ended before return when they like.
-    fn overtake(&self) {
-        let mut state = lock(&self.returns.state);
-        state.expected = state.expected.split_off(&self.end);
-        state.come = state.come.split_off(&self.end);
-        state.waiting = state.waiting.split_off(&self.end);
-    }
-
     fn now(&self) -> Now {
         let mut state = lock(&self.returns.state);
+        // Another one may have given up to wait for it.
+        state.expected.insert(self.end);
         let is_first = |ends: &BTreeSet<End>| ends.first().is_none_or(|first| *first >= self.end);
         if is_first(&state.expected) {
             return Now::Returns;
         }
-        if is_first(&state.come) {
-            return Now::IsFirst;
+        state.wait(self.end, None);
+        if is_first(&state.in_flight) {
+            match state.lookouts() {
+                [Some(first), _] if first == self.end => return Now::LooksForOthers,
+                [Some(first), Some(newest)] if newest == self.end => {
+                    let polls = state.waiting.get(&first).map_or(0, |first| first.polls);
+                    return Now::LooksAt(first, polls);
+                }
+                _ => {}
+            }
         }
         let (tell, told) = oneshot::channel();
-        state.waiting.insert(self.end, tell);
+        state.wait(self.end, Some(tell));
         Now::Waits(told)
+    }
+
+    fn expects_no_others(&self) {
+        let mut state = lock(&self.returns.state);
+        state.expected = state.expected.split_off(&self.end);
+    }
+}
+
+/// Until it is dropped.
+#[derive(Debug)]
+pub(super) struct InFlight<'a>(&'a Turn);
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        let Self(Turn { returns, end }) = self;
+        lock(&returns.state).in_flight.remove(end);
     }
 }
 
@@ -229,12 +301,8 @@ impl Drop for Turn {
     fn drop(&mut self) {
         let mut state = lock(&self.returns.state);
         state.expected.remove(&self.end);
-        state.come.remove(&self.end);
-        state.waiting.remove(&self.end);
-        if let Some((_, next)) = state.waiting.pop_first() {
-            // It may have been given up meanwhile: then it tells the one after it.
-            let _ = next.send(());
-        }
+        state.waits_no_more(self.end);
+        state.tell_lookouts();
         self.returns.activity.note();
     }
 }
@@ -314,6 +382,41 @@ mod tests {
         assert!(second.as_mut().now_or_never().is_none());
         all.recorded(minute(3), Uuid::nil()).comes().await;
         second.await;
+    }
+
+    /// As `while let Some(one) = all.next().await { other(one).await }` does. Without a timer, so that none is waited for.
+    #[test]
+    fn a_flow_that_holds_several_and_polls_one_is_not_held_up() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        runtime.unwrap().block_on(async {
+            let all = recorded(&(1..100).collect::<Vec<_>>());
+            let held: Vec<_> = (2..99)
+                .map(|at| all.recorded(minute(at), Uuid::nil()))
+                .collect();
+            let mut held: Vec<_> = held.iter().map(|turn| Box::pin(turn.comes())).collect();
+            for one in &mut held {
+                // The first one of these looks, and the last one: the others wait.
+                drop(one.as_mut().now_or_never());
+            }
+            let last = all.recorded(minute(99), Uuid::nil());
+            last.comes().await;
+        });
+    }
+
+    #[tokio::test]
+    async fn what_is_in_flight_is_waited_for() {
+        let all = recorded(&[1, 2]);
+        let first = all.recorded(minute(1), Uuid::nil());
+        let second = all.recorded(minute(2), Uuid::nil());
+        let order = Mutex::new(Vec::new());
+        let slow = async {
+            let in_flight = first.in_flight();
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            drop(in_flight);
+            returns(first, "first", &order).await;
+        };
+        join(returns(second, "second", &order), slow).await;
+        assert_eq!(order.into_inner().unwrap(), ["first", "second"]);
     }
 
     #[tokio::test]
