@@ -27,6 +27,9 @@ const CALM: u32 = 16;
 /// for calm itself, up to twice.
 const PATIENCE: u32 = 3 * CALM;
 
+/// For how many turns it does where it is never quiet.
+const MOST_PATIENCE: u32 = 100 * PATIENCE;
+
 /// For how long it waits for one that is in flight, or until it hears of those that look.
 const IN_FLIGHT: Duration = Duration::from_millis(50);
 
@@ -58,15 +61,17 @@ impl Activity {
 struct Quiet<T> {
     seen: T,
     turns: u32,
+    all_turns: u32,
 }
 
 impl<T: PartialEq> Quiet<T> {
     /// Whether what is seen has been the same for so many turns; to be asked once in each.
     fn for_turns(&mut self, turns: u32, seen: T) -> bool {
+        self.all_turns += 1;
         if seen == self.seen {
             self.turns += 1;
         } else {
-            *self = Self { seen, turns: 0 };
+            (self.seen, self.turns) = (seen, 0);
         }
         self.turns > turns
     }
@@ -239,7 +244,10 @@ impl Turn {
         loop {
             match self.now() {
                 Now::Returns => return,
-                Now::LooksForOthers if others.for_turns(PATIENCE, activity.count()) => {
+                Now::LooksForOthers
+                    if others.for_turns(PATIENCE, activity.count())
+                        || others.all_turns > MOST_PATIENCE =>
+                {
                     return self.expects_no_others();
                 }
                 // A flow that holds several calls need not poll them all: this one passes them.
