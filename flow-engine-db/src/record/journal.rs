@@ -65,7 +65,7 @@ pub struct JournalStep {
     pub code_hash: Option<String>,
     /// The sub-flow call or branch it started in.
     pub scope: Option<String>,
-    /// The `call_key` of the step, or the scope of the sub-flow, that returned before this call was made.
+    /// What returned before this call was made: the `call_key` of a step, the scope of a sub-flow, or `map`.
     pub previous_key: Option<String>,
     /// What a replay noted when it took this recorded completion: `code changed`, ….
     pub hit_note: Option<String>,

@@ -195,6 +195,9 @@ fn shared(recorded: Journal, from_step: Option<&str>, model: Option<&str>) -> Sh
 
 /// Whether a step started after the end of another one.
 fn is_after(step: &JournalStep, other: &JournalStep) -> bool {
+    if step.flow_run_id == other.flow_run_id && step.step_order < other.step_order {
+        return false;
+    }
     let millisecond = TimeDelta::milliseconds(1);
     let taken_over = |step: &JournalStep| {
         // A copy keeps the times of its original; its id was made when it was taken over.

@@ -5,14 +5,12 @@ use std::sync::Arc;
 use futures::StreamExt;
 use futures::stream;
 use serde::Serialize;
-use serde_json::json;
 use tokio::task::JoinHandle;
 
 use super::choice::GATE;
 use super::context::{PLACE, Place};
 use super::scope::{Inside, content_of};
 use crate::error::Error;
-use crate::identity::Hash;
 
 /// Runs a branch for each item, at most `limit` of them at a time, and gives their outputs in the order of the items.
 ///
@@ -90,14 +88,11 @@ where
     } else {
         limit.max(1)
     };
-    let mut contents = Vec::new();
     // All of them at once: what is recorded of a branch is kept for it before another one begins.
     let branches: Vec<_> = items
         .into_iter()
         .map(|item| {
-            let content = content_of(&item);
-            contents.push(content.map(|hash| hash.to_string()));
-            let scope = place.scope.inner("map", content);
+            let scope = place.scope.inner("map", content_of(&item));
             let here = Place {
                 scope: scope.clone(),
                 previous: None,
@@ -118,8 +113,7 @@ where
         .buffer_unordered(limit)
         .collect()
         .await;
-    let key = Hash::of("map", &json!(contents));
-    place.scope.returned(key.to_string());
+    place.scope.returned("map");
     ends.sort_unstable_by_key(|(index, _)| *index);
     let ends = ends.into_iter().map(|(_, end)| end);
     ends.collect()

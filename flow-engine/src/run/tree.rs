@@ -101,16 +101,23 @@ impl Tree {
             .filter(|request| request.status == RequestStatus::Succeeded)
             .map(|request| (request.step_run_id, request.id))
             .collect();
-        // What an earlier execution took over has a row of its own by now: of the same step and content, while the schema
-        // may be another.
-        let content =
-            |step: &JournalStep| Some((step.step_name.clone(), step.content_hash.clone()?));
-        let mut copied: HashMap<(String, String), usize> = HashMap::new();
+        // What an earlier execution took over has a row of its own by now: of the same step, content and times, while the
+        // schema may be another.
+        let original = |step: &JournalStep| {
+            let content = step.content_hash.clone()?;
+            Some((
+                step.step_name.clone(),
+                content,
+                step.created_at,
+                step.completed_at,
+            ))
+        };
+        let mut copied = HashMap::<_, usize>::new();
         let mut rows: Vec<Row> = Vec::with_capacity(recorded.steps.len() + shared.rows.len());
         let mut models = BTreeSet::new();
         for mut step in recorded.steps {
-            if let (Some(content), Some(_)) = (content(&step), step.origin_run_id) {
-                *copied.entry(content).or_default() += 1;
+            if let (Some(original), Some(_)) = (original(&step), step.origin_run_id) {
+                *copied.entry(original).or_default() += 1;
                 models.extend(model_asked(&step));
             }
             if let (None, Some(answer)) = (step.llm_request_id, answers.remove(&step.id)) {
@@ -125,7 +132,7 @@ impl Tree {
                 return true;
             }
             models.extend(model_asked(&row.step));
-            match content(&row.step).and_then(|content| copied.get_mut(&content)) {
+            match original(&row.step).and_then(|original| copied.get_mut(&original)) {
                 Some(count) if *count > 0 => {
                     *count -= 1;
                     false
@@ -133,6 +140,8 @@ impl Tree {
                 _ => true,
             }
         }));
+        // A copy stands where its original did.
+        rows.sort_by_key(|row| row.step.created_at);
         let (roots, below): (Vec<FlowRun>, _) =
             recorded.runs.into_iter().partition(FlowRun::is_root);
         let journal = Journal::new(rows, below, shared.runs, replay_failures);

@@ -6,7 +6,7 @@ mod reason;
 mod scopes;
 mod wanted;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 use flow_engine_db::{FlowRun, JournalStep, RunStatus, StepStatus};
@@ -85,11 +85,17 @@ pub(crate) struct Journal {
     activity: Activity,
 }
 
+/// For how many turns of the executor a call lets those go first that asked for the same before it.
+const TURNS: u32 = 4;
+
 #[derive(Debug, Default)]
 struct State {
     completions: Multiset,
     taken: HashSet<usize>,
     unanswered: Unanswered,
+    /// Who asks for what was called elsewhere, by key and in the order of asking.
+    asking: HashMap<String, BTreeSet<u64>>,
+    asked: u64,
     /// Sub-runs, by scope.
     runs: HashMap<String, FlowRun>,
     /// Those of the run of which this is a fork.
@@ -141,9 +147,11 @@ impl Journal {
         if wanted.exactly || !may_find {
             return Err(gap);
         }
+        let asking = self.asking(&key);
         let mut before = None;
         loop {
             self.activity.calm().await;
+            asking.is_first().await;
             let found = self.take_loosely(wanted, &key, &content);
             let asked = self.activity.count();
             if found.is_some() || before == Some(asked) {
@@ -151,6 +159,23 @@ impl Journal {
             }
             // Who holds what this call wants may itself only now have got what it wanted, and be done.
             before = Some(asked);
+        }
+    }
+
+    /// Takes a place among those that ask for the same.
+    fn asking(&self, key: &str) -> Asking<'_> {
+        let mut state = lock(&self.state);
+        state.asked += 1;
+        let number = state.asked;
+        state
+            .asking
+            .entry(key.to_owned())
+            .or_default()
+            .insert(number);
+        Asking {
+            journal: self,
+            key: key.to_owned(),
+            number,
         }
     }
 
@@ -184,10 +209,8 @@ impl Journal {
     /// Says why nothing is recorded for a call, which is then executed.
     pub(crate) async fn explain(&self, wanted: &Wanted<'_>, gap: Option<Gap>) -> Miss {
         self.goes_on(wanted.scope);
-        if let Some(gap) = gap
-            && let Some(miss) = self.explain_by(&mut lock(&self.state), gap, wanted)
-        {
-            return miss;
+        if let Some(gap) = gap {
+            return self.explain_by(&mut lock(&self.state), gap, wanted);
         }
         if !self.may_explain(&mut lock(&self.state), wanted) {
             return Miss::first_time();
@@ -333,6 +356,43 @@ impl Journal {
         left.into_iter()
             .map(|place| Arc::clone(&self.rows[place]))
             .collect()
+    }
+}
+
+/// A call that asks for what was called elsewhere. Equal ones get it in the order in which they asked: a `join!` polls its
+/// branches in turns.
+struct Asking<'a> {
+    journal: &'a Journal,
+    key: String,
+    number: u64,
+}
+
+impl Asking<'_> {
+    /// Waits until those have got it that asked before; not for long, since they need not be polled.
+    async fn is_first(&self) {
+        for _ in 0..TURNS {
+            let is_first = {
+                let state = lock(&self.journal.state);
+                let first = state.asking.get(&self.key).and_then(BTreeSet::first);
+                first.is_none_or(|first| *first >= self.number)
+            };
+            if is_first {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        let mut state = lock(&self.journal.state);
+        if let Some(asking) = state.asking.get_mut(&self.key) {
+            asking.remove(&self.number);
+            if asking.is_empty() {
+                state.asking.remove(&self.key);
+            }
+        }
     }
 }
 

@@ -128,22 +128,14 @@ impl Unanswered {
 }
 
 impl Journal {
-    /// Explains a miss by the call that it repeats. Not that of another run, which has nothing to do with it.
-    pub(super) fn explain_by(
-        &self,
-        state: &mut State,
-        gap: Gap,
-        wanted: &Wanted<'_>,
-    ) -> Option<Miss> {
+    /// Explains a miss by the call that it repeats.
+    pub(super) fn explain_by(&self, state: &mut State, gap: Gap, wanted: &Wanted<'_>) -> Miss {
         let Gap(place) = gap;
-        let row = Arc::clone(&self.rows[place]);
-        (row.origin == Origin::Own).then(|| {
-            state.unanswered.explains(place);
-            Miss {
-                reason: self.same_content(place, wanted),
-                compared_with: Some(row),
-            }
-        })
+        state.unanswered.explains(place);
+        Miss {
+            reason: self.same_content(place, wanted),
+            compared_with: Some(Arc::clone(&self.rows[place])),
+        }
     }
 
     /// Finds the recorded step that is most like a call that missed: with the same content, else the same inputs, else
