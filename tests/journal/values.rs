@@ -68,3 +68,31 @@ async fn a_map_keeps_its_chance_when_its_items_move_and_what_is_around_it_change
     assert_eq!(before[0].strip_prefix("old"), after[0].strip_prefix("new"));
     assert_eq!(before[5], after[6], "joined draws have one order");
 }
+
+#[flow]
+async fn draws_two_at_once(question: String) -> Result<String> {
+    ask(question).await?;
+    let (one, two) = tokio::try_join!(random(), random())?;
+    ask("last".to_owned()).await?;
+    Ok(format!("{one} {two}"))
+}
+
+/// `try_join!` polls its branches in turns.
+#[tokio::test]
+async fn draws_at_the_same_time_keep_their_order_when_what_is_before_them_changes() {
+    let lab = Lab::new().await;
+    lab.model.hold(&["last"]);
+    let id = lab
+        .interrupted_at(draws_two_at_once("old".to_owned()), 1, &["last"])
+        .await;
+    let mut draws = lab.steps(id).await;
+    draws.retain(|step| step.kind == "engine");
+    let drawn: Vec<String> = draws
+        .iter()
+        .map(|draw| draw.outputs.clone().unwrap().to_string())
+        .collect();
+    lab.model.hold(&[]);
+    let call = draws_two_at_once("new".to_owned());
+    let done = lab.resume_with(id, call).await.unwrap();
+    assert_eq!(done.output_content, drawn.join(" "));
+}

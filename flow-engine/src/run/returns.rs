@@ -392,6 +392,17 @@ mod tests {
         second.await;
     }
 
+    #[tokio::test]
+    async fn those_that_are_late_keep_their_order() {
+        let all = recorded(&[1, 2, 3]);
+        let order = Mutex::new(Vec::new());
+        let [first, second] = [1, 2].map(|at| all.recorded(minute(at), Uuid::nil()));
+        all.recorded(minute(3), Uuid::nil()).comes().await;
+        let second = returns(second, "second", &order);
+        join(second, returns(first, "first", &order)).await;
+        assert_eq!(order.into_inner().unwrap(), ["first", "second"]);
+    }
+
     /// As `while let Some(one) = all.next().await { other(one).await }` does. Without a timer, so that none is waited for.
     #[test]
     fn a_flow_that_holds_several_and_polls_one_is_not_held_up() {
