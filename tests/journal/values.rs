@@ -87,12 +87,12 @@ async fn draws_at_the_same_time_keep_their_order_when_what_is_before_them_change
         .await;
     let mut draws = lab.steps(id).await;
     draws.retain(|step| step.kind == "engine");
-    let drawn: Vec<String> = draws
+    let outputs: Vec<String> = draws
         .iter()
         .map(|draw| draw.outputs.clone().unwrap().to_string())
         .collect();
     lab.model.hold(&[]);
     let call = draws_two_at_once("new".to_owned());
     let done = lab.resume_with(id, call).await.unwrap();
-    assert_eq!(done.output_content, drawn.join(" "));
+    assert_eq!(done.output_content, outputs.join(" "));
 }

@@ -95,7 +95,9 @@ pub(super) struct Returns {
 struct State {
     /// Those that may come, recorded or live.
     expected: BTreeSet<End>,
-    /// Those of them that are about to: they wait for the database.
+    /// Those of them that will, unless they are given up.
+    claimed: BTreeSet<End>,
+    /// Those of these that are about to: they wait for the database.
     in_flight: BTreeSet<End>,
     /// Those that have come and wait for others.
     waiting: BTreeMap<End, Waiting>,
@@ -203,6 +205,7 @@ impl Returns {
 
     fn expect(self: &Arc<Self>, state: &mut State, end: End) -> Turn {
         state.expected.insert(end);
+        state.claimed.insert(end);
         Turn {
             returns: Arc::clone(self),
             end,
@@ -266,8 +269,6 @@ impl Turn {
 
     fn now(&self) -> Now {
         let mut state = lock(&self.returns.state);
-        // Another one may have given up to wait for it.
-        state.expected.insert(self.end);
         let is_first = |ends: &BTreeSet<End>| ends.first().is_none_or(|first| *first >= self.end);
         if is_first(&state.expected) {
             return Now::Returns;
@@ -290,7 +291,12 @@ impl Turn {
 
     fn expects_no_others(&self) {
         let mut state = lock(&self.returns.state);
-        state.expected = state.expected.split_off(&self.end);
+        let State {
+            expected, claimed, ..
+        } = &mut *state;
+        *expected = expected.split_off(&self.end);
+        // Those keep their order.
+        expected.extend(claimed.range(..self.end));
     }
 }
 
@@ -309,6 +315,7 @@ impl Drop for Turn {
     fn drop(&mut self) {
         let mut state = lock(&self.returns.state);
         state.expected.remove(&self.end);
+        state.claimed.remove(&self.end);
         state.waits_no_more(self.end);
         state.tell_lookouts();
         self.returns.activity.note();
@@ -415,7 +422,7 @@ mod tests {
             let mut held: Vec<_> = held.iter().map(|turn| Box::pin(turn.comes())).collect();
             for one in &mut held {
                 // The first one of these looks, and the last one: the others wait.
-                drop(one.as_mut().now_or_never());
+                assert!(one.as_mut().now_or_never().is_none());
             }
             let last = all.recorded(minute(99), Uuid::nil());
             last.comes().await;
