@@ -59,6 +59,8 @@ impl EngineBuilder {
 
     /// Checks every step and flow of the program, opens the database and brings its tables up to date.
     ///
+    /// Flows are executed on a tokio runtime with its timer, as `#[tokio::main]` makes it.
+    ///
     /// # Errors
     /// All that is wrong with the steps and flows, on one line each: two of one name, a `#[state]` type that was not
     /// given, an output that a model cannot be held to. Else, that no backend is configured, or why the database
