@@ -12,6 +12,7 @@ mod held;
 mod ledger;
 mod long;
 mod model;
+mod order;
 mod program;
 mod random;
 mod trial;

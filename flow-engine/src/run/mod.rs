@@ -2,6 +2,7 @@
 
 mod attempt;
 mod cache;
+mod calm;
 mod choice;
 mod context;
 mod entry;

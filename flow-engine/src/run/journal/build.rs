@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::multiset::{At, Multiset};
 use super::reason::is_known;
 use super::{Journal, Origin, Row, State, scope_of};
-use crate::run::returns::Activity;
+use crate::run::calm::Activity;
 
 impl Journal {
     /// `rows` in start order. Recorded failures are completions if `replay_failures`: a flow that handled one before it

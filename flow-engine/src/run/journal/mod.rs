@@ -11,7 +11,8 @@ use std::sync::{Arc, Mutex};
 
 use flow_engine_db::{FlowRun, JournalStep, RunStatus, StepStatus};
 
-use super::returns::{Activity, Returns};
+use super::calm::Activity;
+use super::returns::Returns;
 use crate::identity::Identity;
 use crate::lock::lock;
 use multiset::{Exactly, Multiset};

@@ -30,12 +30,12 @@ pub(super) struct At<'a> {
 /// The recorded completions of a run, by key. A completion is known by its place in the order of starts.
 #[derive(Debug, Default)]
 pub(super) struct Multiset {
-    by_key: HashMap<String, Vec<Completion>>,
+    by_key: HashMap<String, Vec<RecordedCall>>,
     pub(super) scopes: Scopes,
 }
 
 #[derive(Debug)]
-struct Completion {
+struct RecordedCall {
     place: usize,
     scope: String,
     previous: Option<String>,
@@ -52,7 +52,7 @@ pub(super) enum Exactly {
     Nothing,
 }
 
-impl Completion {
+impl RecordedCall {
     fn is_at(&self, at: At<'_>) -> bool {
         self.scope == at.scope && self.previous.as_deref() == at.previous
     }
@@ -70,7 +70,7 @@ impl Multiset {
     }
 
     fn add(&mut self, place: usize, key: &str, at: At<'_>, is_gap: bool) {
-        let completion = Completion {
+        let completion = RecordedCall {
             place,
             scope: at.scope.to_owned(),
             previous: at.previous.map(str::to_owned),
@@ -96,7 +96,7 @@ impl Multiset {
         let all = self.by_key.get_mut(key).into_iter().flatten();
         let found = all.into_iter().find(|one| !one.taken && one.is_at(at));
         match found {
-            Some(Completion {
+            Some(RecordedCall {
                 place,
                 taken,
                 is_gap,
@@ -121,7 +121,7 @@ impl Multiset {
         self.take_if(key, |_, completion| completion.is_at(at))
             .or_else(|| self.take_if(key, |_, completion| completion.scope == at.scope))
             .or_else(|| {
-                self.take_if(key, |scopes, Completion { scope, .. }| {
+                self.take_if(key, |scopes, RecordedCall { scope, .. }| {
                     !is_around(scope) && !scopes.is_held(scope, at.scope)
                 })
             })
@@ -132,7 +132,11 @@ impl Multiset {
             })
     }
 
-    fn take_if(&mut self, key: &str, fits: impl Fn(&Scopes, &Completion) -> bool) -> Option<usize> {
+    fn take_if(
+        &mut self,
+        key: &str,
+        fits: impl Fn(&Scopes, &RecordedCall) -> bool,
+    ) -> Option<usize> {
         let Self { by_key, scopes } = self;
         let completion = by_key
             .get_mut(key)?
