@@ -6,3 +6,8 @@ pub mod articles;
 pub mod input;
 pub mod program;
 pub mod report;
+
+#[cfg(test)]
+mod tests {
+    flow_engine::contract_tests!();
+}

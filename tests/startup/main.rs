@@ -67,3 +67,12 @@ async fn all_that_is_wrong_with_the_program_is_said_at_the_start() {
     );
     assert!(!file.exists(), "nothing is opened before");
 }
+
+#[test]
+fn the_same_is_said_without_an_engine_but_of_state() {
+    let message = flow_engine::check_contracts().unwrap_err().to_string();
+    let lines: Vec<_> = message.lines().collect();
+    assert_eq!(lines.len(), 2, "{message}");
+    assert!(lines[0].contains("both define `load`"), "{message}");
+    assert!(lines[1].contains("`Report.counts` is a map"), "{message}");
+}

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use flow_engine_db::Store;
 
 use super::Engine;
-use crate::definition::{Definition, WorkKind, registered};
+use super::contract::mistakes;
+use crate::definition::registered;
 use crate::environment::variable;
 use crate::error::{Error, ErrorKind};
 use crate::llm::LlmBackend;
 use crate::run::Services;
-use crate::state::{States, missing};
+use crate::state::States;
 
 const DEFAULT_DATABASE: &str = "sqlite://flow-engine.db";
 
@@ -66,7 +67,7 @@ impl EngineBuilder {
     /// given, an output that a model cannot be held to. Else, that no backend is configured, or why the database
     /// cannot be opened.
     pub async fn build(self) -> Result<Engine, Error> {
-        let mistakes = mistakes(&registered(), &self.states);
+        let mistakes = mistakes(&registered(), Some(&self.states));
         if !mistakes.is_empty() {
             return Err(configuration(mistakes.join("\n")));
         }
@@ -120,40 +121,4 @@ fn backend_of_environment() -> Result<Arc<dyn LlmBackend>, Error> {
         "no model is configured: give the engine one with `Engine::builder().backend(…)`, or turn on the feature \
          `openai` of flow-engine",
     ))
-}
-
-fn mistakes(definitions: &[&'static Definition], states: &States) -> Vec<String> {
-    let mut found = Vec::new();
-    for pair in definitions.windows(2) {
-        if let [one, other] = pair
-            && one.name() == other.name()
-        {
-            found.push(format!(
-                "{} and {} both define `{}`: a run finds its steps and flows by name, so rename one",
-                one.location(),
-                other.location(),
-                one.name(),
-            ));
-        }
-    }
-    for definition in definitions {
-        let at = |reason: &str| {
-            format!(
-                "{}: `{}`: {reason}",
-                definition.location(),
-                definition.name()
-            )
-        };
-        let absent = definition
-            .state
-            .iter()
-            .filter(|state| !states.holds(**state));
-        found.extend(absent.map(|state| at(&missing((state.name)()))));
-        if let WorkKind::Model { kind, .. } = definition.work
-            && let Err(reason) = kind.check(definition)
-        {
-            found.push(at(&reason));
-        }
-    }
-    found
 }

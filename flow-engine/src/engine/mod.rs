@@ -2,6 +2,7 @@
 
 mod builder;
 mod comparison;
+mod contract;
 mod fork;
 mod history;
 mod plan;
@@ -15,6 +16,7 @@ use futures::future::BoxFuture;
 
 pub use builder::EngineBuilder;
 pub use comparison::{Comparison, RunSummary, StepPair, StepSummary};
+pub use contract::check_contracts;
 pub use fork::ForkRequest;
 pub use plan::{PlannedHit, PlannedMiss, ResumePlan, UnaskedStep};
 pub use recovery::ResumedRun;

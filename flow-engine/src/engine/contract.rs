@@ -1,0 +1,92 @@
+//! What every step and flow of a program is held to before anything runs.
+
+use crate::definition::{Definition, WorkKind, registered};
+use crate::error::{Error, ErrorKind};
+use crate::state::{StateType, States, missing};
+
+/// Holds every step and flow that is linked into the program to what they promise, without an engine: names that occur
+/// once, outputs that a model can be held to.
+///
+/// [`contract_tests!`](crate::contract_tests) makes a test of it. An engine checks the same when it is built, and that it has
+/// all `#[state]`.
+///
+/// ```standalone_crate
+/// let nothing = flow_engine::check_contracts().unwrap_err();
+/// assert!(nothing.to_string().starts_with("there is no step and no flow in this program"));
+/// ```
+///
+/// # Errors
+/// All that is wrong, on one line each; or that there is no step and no flow.
+pub fn check_contracts() -> Result<(), Error> {
+    let definitions = registered();
+    let mistakes = if definitions.is_empty() {
+        let message = "there is no step and no flow in this program: check in the crate that defines them, or name that crate \
+                       in this one (`use my_crate as _;`)";
+        vec![message.to_owned()]
+    } else {
+        mistakes(&definitions, None)
+    };
+    if mistakes.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Configuration, mistakes.join("\n")))
+}
+
+/// Makes a test that fails, with all that is wrong, if a step or a flow of the crate does not hold what it promises: see
+/// [`check_contracts`]. For a module of tests of the crate that defines them, once.
+///
+/// ```
+/// # #[cfg(test)]
+/// # mod tests {
+/// flow_engine::contract_tests!();
+/// # }
+/// ```
+#[macro_export]
+macro_rules! contract_tests {
+    () => {
+        #[test]
+        fn every_step_and_flow_holds_what_it_promises() {
+            if let Err(mistakes) = $crate::check_contracts() {
+                panic!("{mistakes}");
+            }
+        }
+    };
+}
+
+/// What is wrong with the steps and flows. Without `states`, what they need of state is not asked for.
+pub(super) fn mistakes(
+    definitions: &[&'static Definition],
+    states: Option<&States>,
+) -> Vec<String> {
+    let mut found = Vec::new();
+    for pair in definitions.windows(2) {
+        if let [one, other] = pair
+            && one.name() == other.name()
+        {
+            found.push(format!(
+                "{} and {} both define `{}`: a run finds its steps and flows by name, so rename one",
+                one.location(),
+                other.location(),
+                one.name(),
+            ));
+        }
+    }
+    for definition in definitions {
+        let at = |reason: &str| {
+            format!(
+                "{}: `{}`: {reason}",
+                definition.location(),
+                definition.name()
+            )
+        };
+        let is_absent = |state: &StateType| states.is_some_and(|states| !states.holds(*state));
+        let absent = definition.state.iter().filter(|state| is_absent(state));
+        found.extend(absent.map(|state| at(&missing((state.name)()))));
+        if let WorkKind::Model { kind, .. } = definition.work
+            && let Err(reason) = kind.check(definition)
+        {
+            found.push(at(&reason));
+        }
+    }
+    found
+}
