@@ -35,6 +35,34 @@ async fn recorded_values_one_after_the_other_keep_their_order_after_a_join() {
 }
 
 #[flow]
+async fn charges_in_a_branch_and_after_it() -> Result<String> {
+    let slow = async {
+        inquire("slow").await?;
+        charge("inside".to_owned(), uuid().await?).await
+    };
+    let quick = async { inquire("quick").await };
+    try_join!(slow, quick)?;
+    charge("after".to_owned(), uuid().await?).await?;
+    Ok(inquire("thanks").await?)
+}
+
+/// The branch draws when nothing else is out, as what follows the join does.
+#[tokio::test]
+async fn a_value_of_the_branch_that_is_last_is_not_that_of_what_follows_the_join() {
+    let mut held = Held::new().await;
+    let run = held.start(charges_in_a_branch_and_after_it());
+    held.asked("slow").await;
+    held.answer("quick").await;
+    held.returned("quick #2").await;
+    held.answer("slow").await;
+    held.asked("thanks").await;
+    let resumed = held.restarted(run).await;
+    held.answer("thanks").await;
+    held.finished(resumed).await;
+    assert_eq!(held.model.counts().notes, 2, "each is charged once");
+}
+
+#[flow]
 async fn charges_after_a_race() -> Result<String> {
     let quick = async { inquire("quick").await };
     let slow = async {
