@@ -158,10 +158,7 @@ async fn a_task_that_was_given_a_recorded_id_is_not_executed_again() {
     held.answer("price of b").await;
     held.executed(1).await;
     held.answer("price of a").await;
-    held.asked("thanks").await;
-    let resumed = held.restarted(run).await;
-    held.answer("thanks").await;
-    held.finished(resumed).await;
+    held.resumed_at_thanks(run).await;
     assert_eq!(held.model.counts().notes, 2, "each order is charged once");
 }
 
@@ -187,12 +184,7 @@ async fn a_call_after_a_join_does_not_change_places_with_an_equal_one_inside() {
     held.answer("other").await;
     held.answer("question").await;
     held.answer("check question #4").await;
-    held.asked("thanks").await;
-    let before = held.sent().len();
-    let resumed = held.restarted(run).await;
-    held.answer("thanks").await;
-    held.finished(resumed).await;
-    assert_eq!(held.sent()[before..], ["thanks"]);
+    assert_eq!(held.resumed_at_thanks(run).await, ["thanks"]);
 }
 
 #[flow]

@@ -134,6 +134,16 @@ impl Held {
         self.resume(id)
     }
 
+    /// The run is interrupted at its last question, which is answered to another engine: what that asked.
+    pub(crate) async fn resumed_at_thanks(&mut self, run: Started) -> Vec<String> {
+        self.asked("thanks").await;
+        let before = self.sent().len();
+        let resumed = self.restarted(run).await;
+        self.answer("thanks").await;
+        self.finished(resumed).await;
+        self.sent().split_off(before)
+    }
+
     /// The run is interrupted, and there is another engine.
     pub(crate) async fn stop(&mut self, run: Started) {
         run.cut().await;

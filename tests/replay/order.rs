@@ -27,10 +27,7 @@ async fn recorded_values_one_after_the_other_keep_their_order_after_a_join() {
     held.asked("slow").await;
     held.recorded("flow_engine::uuid").await;
     held.answer("slow").await;
-    held.asked("thanks").await;
-    let resumed = held.restarted(run).await;
-    held.answer("thanks").await;
-    held.finished(resumed).await;
+    held.resumed_at_thanks(run).await;
     assert_eq!(held.model.counts().notes, 1, "it is charged once");
 }
 
@@ -55,10 +52,7 @@ async fn a_value_of_the_branch_that_is_last_is_not_that_of_what_follows_the_join
     held.answer("quick").await;
     held.returned("quick #2").await;
     held.answer("slow").await;
-    held.asked("thanks").await;
-    let resumed = held.restarted(run).await;
-    held.answer("thanks").await;
-    held.finished(resumed).await;
+    held.resumed_at_thanks(run).await;
     assert_eq!(held.model.counts().notes, 2, "each is charged once");
 }
 
@@ -89,10 +83,7 @@ async fn what_was_taken_from_elsewhere_stays_where_it_was_taken() {
     let resumed = held.restarted(run).await;
     held.answer("about quick #1").await;
     held.answer("between").await;
-    held.asked("thanks").await;
-    let resumed = held.restarted(resumed).await;
-    held.answer("thanks").await;
-    held.finished(resumed).await;
+    held.resumed_at_thanks(resumed).await;
     assert_eq!(held.model.counts().notes, 1, "it is charged once");
 }
 
@@ -117,12 +108,7 @@ async fn what_was_collected_in_the_order_of_the_answers_is_collected_in_that_ord
         held.returned(answer).await;
     }
     held.answer("sum of c #3, a #1, b #2").await;
-    held.asked("thanks").await;
-    let before = held.sent().len();
-    let resumed = held.restarted(run).await;
-    held.answer("thanks").await;
-    held.finished(resumed).await;
-    assert_eq!(held.sent()[before..], ["thanks"]);
+    assert_eq!(held.resumed_at_thanks(run).await, ["thanks"]);
 }
 
 #[flow]
@@ -181,10 +167,7 @@ async fn of_equal_calls_at_the_same_time_the_second_keeps_its_answer_while_the_f
         .await;
     held.answer("question").await;
     held.answer("check question #5").await;
-    held.asked("thanks").await;
-    let resumed = held.restarted(run).await;
-    held.answer("thanks").await;
-    held.finished(resumed).await;
+    held.resumed_at_thanks(run).await;
     assert_eq!(
         held.sent()[3..],
         [
@@ -233,11 +216,7 @@ async fn a_call_is_not_taken_for_one_that_was_cut_off_elsewhere() {
         .find(|step| step.outputs == Some("question #11".into()));
     let reason = second.and_then(|step| step.miss_reason.as_deref());
     assert_eq!(reason, Some("first time"), "no call was cut off there");
-    let before = held.sent().len();
-    let resumed = held.restarted(run).await;
-    held.answer("thanks").await;
-    held.finished(resumed).await;
-    assert_eq!(held.sent()[before..], ["thanks"]);
+    assert_eq!(held.resumed_at_thanks(run).await, ["thanks"]);
 }
 
 #[flow]

@@ -90,7 +90,7 @@ mod tests {
     use super::*;
     use crate::{
         HitNote, NewRun, Progress, RequestStatus, RunFinish, RunProgress, RunReopen, RunStatus,
-        StepStatus,
+        StepMove, StepRetire, StepStatus,
     };
 
     fn id(n: u128) -> Uuid {
@@ -294,14 +294,19 @@ mod tests {
     }
 
     #[test]
-    fn a_note_does_not_stand_between() {
+    fn what_is_said_of_a_step_does_not_stand_between() {
         let note = HitNote {
             id: id(1),
             note: "code changed".to_owned(),
         };
-        assert_eq!(
-            plan(&[start(1, 9), note.into(), finish(1)]),
-            ["step 1", "1"]
-        );
+        let to = StepMove {
+            id: id(1),
+            scope: None,
+            previous_key: None,
+        };
+        let retire = StepRetire { id: id(1) };
+        for said in [note.into(), to.into(), retire.into()] {
+            assert_eq!(plan(&[start(1, 9), said, finish(1)]), ["step 1", "1"]);
+        }
     }
 }

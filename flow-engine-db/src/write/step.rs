@@ -47,7 +47,7 @@ pub struct NewStep {
     pub origin_run_id: Option<Uuid>,
     /// What identifies this call among all runs, if its output may be taken from the cache.
     pub cache_key: Option<String>,
-    /// The `call_key` of the step, or the scope of the sub-flow, that returned before this call was made.
+    /// What returned before this call was made: the `call_key` of a step, the scope of a sub-flow, or `map`.
     pub previous_key: Option<String>,
 }
 
