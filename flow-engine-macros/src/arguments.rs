@@ -6,7 +6,7 @@ use quote::ToTokens;
 use syn::ext::IdentExt as _;
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::punctuated::Punctuated;
-use syn::{Expr, ExprLit, Ident, Lit, LitInt, LitStr, Token};
+use syn::{Expr, ExprLit, Ident, Lit, LitInt, LitStr, Path, Token, parse_quote};
 
 use crate::mistakes::Mistakes;
 
@@ -60,6 +60,11 @@ pub(crate) fn read(tokens: TokenStream, known: &[&str], mistakes: &mut Mistakes)
         }
     }
     arguments
+}
+
+/// The path of the crate `flow-engine` where it goes by its own name.
+pub(crate) fn flow_engine() -> Path {
+    parse_quote!(::flow_engine)
 }
 
 impl Argument {
@@ -137,14 +142,31 @@ impl Argument {
             })
     }
 
-    /// The value as a plain name; another kind of value is reported.
-    pub(crate) fn ident(&self, mistakes: &mut Mistakes) -> Option<Ident> {
-        match &self.value {
-            Some(Expr::Path(path)) if path.path.get_ident().is_some() => {
-                path.path.get_ident().cloned()
-            }
-            other => self.wrong(other.as_ref(), "a name without quotes", mistakes),
-        }
+    /// The value as a type's name in quotes; another kind of value is reported.
+    pub(crate) fn type_name(&self, mistakes: &mut Mistakes) -> Option<Ident> {
+        self.code(
+            r#"the name of a type in quotes: `type = "MyCall"`"#,
+            mistakes,
+        )
+    }
+
+    /// The value as the path of the crate `flow-engine` in quotes; another kind of value is reported.
+    pub(crate) fn crate_path(&self, mistakes: &mut Mistakes) -> Option<Path> {
+        self.code(
+            r#"the path of flow-engine in quotes: `crate = "my_name"`"#,
+            mistakes,
+        )
+    }
+
+    fn code<T: Parse>(&self, wanted: &str, mistakes: &mut Mistakes) -> Option<T> {
+        let code = match &self.value {
+            Some(Expr::Lit(ExprLit {
+                lit: Lit::Str(text),
+                ..
+            })) => text.parse().ok(),
+            _ => None,
+        };
+        code.or_else(|| self.wrong(self.value.as_ref(), wanted, mistakes))
     }
 
     fn wrong<T>(&self, value: Option<&Expr>, wanted: &str, mistakes: &mut Mistakes) -> Option<T> {

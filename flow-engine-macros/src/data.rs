@@ -5,15 +5,12 @@ use quote::quote;
 use syn::punctuated::Punctuated;
 use syn::{Attribute, Data, DeriveInput, Path, Token};
 
+use crate::arguments::{self, Argument};
 use crate::mistakes::Mistakes;
 
-pub(crate) fn expand(arguments: &TokenStream, item: &TokenStream) -> TokenStream {
+pub(crate) fn expand(arguments: TokenStream, item: &TokenStream) -> TokenStream {
     let mut mistakes = Mistakes::default();
-    if !arguments.is_empty() {
-        let message = "`#[data]` takes no arguments\nmore derives and serde's attributes go below it: \
-                       `#[derive(PartialEq)]`, `#[serde(rename_all = \"camelCase\")]`";
-        mistakes.add(arguments, message);
-    }
+    let flow_engine = flow_engine(arguments, &mut mistakes);
     let parsed = match syn::parse2::<DeriveInput>(item.clone()) {
         Ok(parsed) if !matches!(parsed.data, Data::Union(_)) => parsed,
         _ => {
@@ -23,21 +20,14 @@ pub(crate) fn expand(arguments: &TokenStream, item: &TokenStream) -> TokenStream
         }
     };
     let derived: Vec<String> = parsed.attrs.iter().flat_map(derives).collect();
+    let serde = quote!(#flow_engine::__private::serde);
+    let schemars = quote!(#flow_engine::__private::schemars);
     let ours = [
         ("Clone", quote!(::core::clone::Clone)),
         ("Debug", quote!(::core::fmt::Debug)),
-        (
-            "Serialize",
-            quote!(::flow_engine::__private::serde::Serialize),
-        ),
-        (
-            "Deserialize",
-            quote!(::flow_engine::__private::serde::Deserialize),
-        ),
-        (
-            "JsonSchema",
-            quote!(::flow_engine::__private::schemars::JsonSchema),
-        ),
+        ("Serialize", quote!(#serde::Serialize)),
+        ("Deserialize", quote!(#serde::Deserialize)),
+        ("JsonSchema", quote!(#schemars::JsonSchema)),
     ];
     // What the user derives stays the user's.
     let missing = |name: &str| !derived.iter().any(|derived| derived == name);
@@ -45,10 +35,10 @@ pub(crate) fn expand(arguments: &TokenStream, item: &TokenStream) -> TokenStream
         .iter()
         .filter(|(name, _)| missing(name))
         .map(|(_, path)| path);
-    let serde = (missing("Serialize") || missing("Deserialize"))
-        .then(|| quote!(#[serde(crate = "::flow_engine::__private::serde")]));
-    let schemars = missing("JsonSchema")
-        .then(|| quote!(#[schemars(crate = "::flow_engine::__private::schemars")]));
+    let (serde, schemars) = (serde.to_string(), schemars.to_string());
+    let serde =
+        (missing("Serialize") || missing("Deserialize")).then(|| quote!(#[serde(crate = #serde)]));
+    let schemars = missing("JsonSchema").then(|| quote!(#[schemars(crate = #schemars)]));
     let errors = mistakes.into_compile_errors();
     quote! {
         #errors
@@ -57,6 +47,23 @@ pub(crate) fn expand(arguments: &TokenStream, item: &TokenStream) -> TokenStream
         #schemars
         #item
     }
+}
+
+/// Where the crate `flow-engine` is found.
+fn flow_engine(arguments: TokenStream, mistakes: &mut Mistakes) -> Path {
+    if arguments.is_empty() {
+        return arguments::flow_engine();
+    }
+    let given = match syn::parse2::<Argument>(arguments.clone()) {
+        Ok(argument) if argument.name == "crate" => argument.crate_path(mistakes),
+        _ => {
+            let message = "`#[data]` takes no arguments but `crate = \"…\"`\nmore derives and serde's attributes go \
+                           below it: `#[derive(PartialEq)]`, `#[serde(rename_all = \"camelCase\")]`";
+            mistakes.add(arguments, message);
+            None
+        }
+    };
+    given.unwrap_or_else(arguments::flow_engine)
 }
 
 /// The last segments of the paths in a `#[derive(…)]`.

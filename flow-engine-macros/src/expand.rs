@@ -3,10 +3,10 @@
 mod body;
 mod definition;
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned as _;
-use syn::{Attribute, Expr, Lit};
+use syn::{Attribute, Expr, Lit, Path};
 
 use crate::item::{FnItem, NOT_A_FN};
 use crate::mistakes::Mistakes;
@@ -63,6 +63,19 @@ fn read_prompt(model: &Model, mistakes: &mut Mistakes) -> Option<Prompt> {
             mistakes,
         ),
     }
+}
+
+/// The path of the crate with all of it at `span`, where errors about what is called through it then are.
+fn at(flow_engine: &Path, span: Span) -> TokenStream {
+    let respan = |mut token: TokenTree| {
+        token.set_span(span);
+        token
+    };
+    flow_engine
+        .to_token_stream()
+        .into_iter()
+        .map(respan)
+        .collect()
 }
 
 fn is_flow(model: &Model) -> bool {
@@ -167,6 +180,7 @@ fn may_be_text(value: &Expr) -> bool {
 
 /// Setters of optional inputs, `execute`, and what is known of each input.
 fn methods(model: &Model) -> TokenStream {
+    let flow_engine = &model.flow_engine;
     let Model {
         visibility,
         type_name,
@@ -186,19 +200,20 @@ fn methods(model: &Model) -> TokenStream {
         let span = ty.span();
         let default = input.default.as_ref().map(|_| default_fn(input));
         let default = option(default.map(|name| quote!(Self::#name)).as_ref());
-        let value =
-            quote_spanned!(span=> ::flow_engine::__private::input::<#ty>(#name, #docs, #default));
+        let here = at(flow_engine, span);
+        let value = quote_spanned!(span=> #here::__private::input::<#ty>(#name, #docs, #default));
         quote! {
             #[allow(non_upper_case_globals)]
-            const #constant: ::flow_engine::__private::Input<#ty> = #value;
+            const #constant: #flow_engine::__private::Input<#ty> = #value;
         }
     });
     let states = model.states().map(|state| {
         let (ty, constant) = (&state.ty, state_const(state));
-        let value = quote_spanned!(ty.span()=> ::flow_engine::__private::state::<#ty>());
+        let here = at(flow_engine, ty.span());
+        let value = quote_spanned!(ty.span()=> #here::__private::state::<#ty>());
         quote! {
             #[allow(non_upper_case_globals)]
-            const #constant: ::flow_engine::__private::State<#ty> = #value;
+            const #constant: #flow_engine::__private::State<#ty> = #value;
         }
     });
     let defaults = model.inputs().filter_map(|input| {
@@ -231,11 +246,11 @@ fn methods(model: &Model) -> TokenStream {
             /// Runs it, and gives the output with tokens, cost and time: as a part of the run around it, or as a run
             /// of its own on the installed engine.
             #[track_caller]
-            #visibility fn execute(self) -> ::flow_engine::__private::BoxFuture<
+            #visibility fn execute(self) -> #flow_engine::__private::BoxFuture<
                 'static,
-                ::core::result::Result<<Self as ::flow_engine::__private::Call>::Executed, ::flow_engine::Error>,
+                ::core::result::Result<<Self as #flow_engine::__private::Call>::Executed, #flow_engine::Error>,
             > {
-                ::flow_engine::__private::execute(self)
+                #flow_engine::__private::execute(self)
             }
 
             #(#inputs)*
@@ -285,6 +300,7 @@ fn setters(visibility: &syn::Visibility, input: &Input) -> TokenStream {
 }
 
 fn clone_and_debug(model: &Model) -> TokenStream {
+    let flow_engine = &model.flow_engine;
     let type_name = &model.type_name;
     let clones = model.inputs().map(|input| {
         let (name, constant) = (&input.name, input_const(input));
@@ -299,22 +315,23 @@ fn clone_and_debug(model: &Model) -> TokenStream {
 
         impl ::core::fmt::Debug for #type_name {
             fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-                ::flow_engine::__private::debug(self, f)
+                #flow_engine::__private::debug(self, f)
             }
         }
     }
 }
 
 fn into_future(model: &Model) -> TokenStream {
+    let flow_engine = &model.flow_engine;
     let type_name = &model.type_name;
     quote! {
         impl ::core::future::IntoFuture for #type_name {
-            type Output = ::core::result::Result<<Self as ::flow_engine::__private::Call>::Output, ::flow_engine::Error>;
-            type IntoFuture = ::flow_engine::__private::BoxFuture<'static, Self::Output>;
+            type Output = ::core::result::Result<<Self as #flow_engine::__private::Call>::Output, #flow_engine::Error>;
+            type IntoFuture = #flow_engine::__private::BoxFuture<'static, Self::Output>;
 
             #[track_caller]
             fn into_future(self) -> Self::IntoFuture {
-                ::flow_engine::__private::awaited(self)
+                #flow_engine::__private::awaited(self)
             }
         }
     }

@@ -35,5 +35,5 @@ pub fn flow(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// Makes a type fit for inputs and outputs. Documented in the crate `flow-engine`.
 #[proc_macro_attribute]
 pub fn data(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    data::expand(&arguments.into(), &item.into()).into()
+    data::expand(arguments.into(), &item.into()).into()
 }

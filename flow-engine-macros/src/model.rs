@@ -6,7 +6,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::format_ident;
 use syn::visit::Visit;
 use syn::{
-    Attribute, Expr, GenericArgument, LitStr, PathArguments, ReturnType, Type, Visibility,
+    Attribute, Expr, GenericArgument, LitStr, Path, PathArguments, ReturnType, Type, Visibility,
     parse_quote,
 };
 
@@ -26,6 +26,8 @@ pub(crate) enum Role {
 }
 
 pub(crate) struct Model {
+    /// Where the crate `flow-engine` is found.
+    pub(crate) flow_engine: Path,
     pub(crate) attributes: Vec<Attribute>,
     pub(crate) visibility: Visibility,
     pub(crate) name: Ident,
@@ -74,9 +76,9 @@ pub(crate) fn decide(
 ) -> Option<Model> {
     let known: &[&str] = match role {
         Role::Step => &[
-            "kind", "prompt", "model", "name", "version", "cache", "type",
+            "kind", "prompt", "model", "name", "version", "cache", "type", "crate",
         ],
-        Role::Flow => &["total_steps", "name", "version", "type"],
+        Role::Flow => &["total_steps", "name", "version", "type", "crate"],
     };
     let arguments = Arguments::read(arguments, known, mistakes);
     let sound = check_signature(item, mistakes);
@@ -102,6 +104,7 @@ pub(crate) fn decide(
         work.without_body(&mut output);
     }
     Some(Model {
+        flow_engine: arguments.flow_engine.unwrap_or_else(arguments::flow_engine),
         attributes: item.attributes.clone(),
         visibility: item.visibility.clone(),
         name,
@@ -124,6 +127,7 @@ struct Arguments {
     version: Option<i32>,
     cache: Option<u64>,
     type_name: Option<Ident>,
+    flow_engine: Option<Path>,
     total_steps: Option<i32>,
     /// Something is wrong with them, so what is left out may not have been meant to be.
     wrong: bool,
@@ -147,7 +151,8 @@ impl Arguments {
                 "version" => read.version = argument.count(mistakes),
                 "cache" => read.cache = argument.seconds(mistakes),
                 "total_steps" => read.total_steps = argument.count(mistakes),
-                _ => read.type_name = argument.ident(mistakes),
+                "crate" => read.flow_engine = argument.crate_path(mistakes),
+                _ => read.type_name = argument.type_name(mistakes),
             }
         }
         read.wrong = mistakes.count() > before;
@@ -203,7 +208,7 @@ fn check_type_name(
         name,
         format!(
             "`{fn_name}` generates a type `{type_name}`, which is also the name of a type in its signature\n\
-             name the fn with a verb, or choose the type's name: `type = {free}`"
+             name the fn with a verb, or choose the type's name: `type = \"{free}\"`"
         ),
     );
     free

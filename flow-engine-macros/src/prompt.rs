@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use flow_engine_prompt::Located;
 use proc_macro2::{Span, TokenStream};
 use quote::quote;
+use syn::Path;
 
 use crate::mistakes::Mistakes;
 
@@ -71,9 +72,9 @@ pub(crate) fn read(
 impl Prompt {
     /// The prompt as a value of the runtime. `include_str!` makes the file a part of the build: a change of it
     /// rebuilds.
-    pub(crate) fn value(&self) -> TokenStream {
+    pub(crate) fn value(&self, flow_engine: &Path) -> TokenStream {
         let (shown, path, id) = (&self.shown, &self.path, &self.id);
-        quote!(::flow_engine::__private::Prompt::new(#shown, ::core::include_str!(#path), #id))
+        quote!(#flow_engine::__private::Prompt::new(#shown, ::core::include_str!(#path), #id))
     }
 }
 

@@ -68,13 +68,14 @@
 //! | `name = "…"` | the recorded name | the fn's name |
 //! | `version = n` | the version of the step's meaning | 1 |
 //! | `cache = "7d"` | for how long other runs of the same user take its result; equal calls of one process wait for each other, a minute each at most | not at all |
-//! | `type = Name` | the generated type's name | the fn's name in camel case |
+//! | `type = "Name"` | the generated type's name | the fn's name in camel case |
+//! | `crate = "…"` | the path of flow-engine, where it goes by another name; `extern crate my_name as flow_engine;` says so once for a whole crate | `::flow_engine` |
 //!
 //! # Flows
 //!
 //! `#[flow]` makes a flow of an async fn with a body. It is plain Rust: loops, `?`, and for parallel steps
 //! [`map(xs, 8, a)`](map), `tokio::try_join!(a(x), b(y))`, or what the futures crate has.
-//! Arguments: `total_steps = n`, from which progress in percent is counted; `name` and `type` as above; `version = n`, which
+//! Arguments: `total_steps = n`, from which progress in percent is counted; `name`, `type` and `crate` as above; `version = n`, which
 //! is recorded only: a resumed flow runs as it is now.
 //!
 //! A task or a flow may return any error that converts into [`BoxError`], or none; `?` works on everything, `anyhow`

@@ -5,21 +5,22 @@ use quote::{quote, quote_spanned};
 use syn::ReturnType;
 use syn::spanned::Spanned as _;
 
-use super::state_const;
+use super::{at, state_const};
 use crate::model::{Model, Work};
 use crate::params::Param;
 
 pub(super) fn role_impl(model: &Model) -> TokenStream {
+    let flow_engine = &model.flow_engine;
     let type_name = &model.type_name;
     match &model.work {
         Work::Flow { body, .. } => {
             let code = code(model, body);
             quote! {
-                impl ::flow_engine::__private::Flow for #type_name {
+                impl #flow_engine::__private::Flow for #type_name {
                     fn body(
                         self,
-                        states: &::flow_engine::__private::States,
-                    ) -> ::core::result::Result<::flow_engine::__private::Body<Self::Output>, ::flow_engine::Error> {
+                        states: &#flow_engine::__private::States,
+                    ) -> ::core::result::Result<#flow_engine::__private::Body<Self::Output>, #flow_engine::Error> {
                         #code
                         ::core::result::Result::Ok(body)
                     }
@@ -29,24 +30,29 @@ pub(super) fn role_impl(model: &Model) -> TokenStream {
         Work::Task { body } => {
             let code = code(model, body);
             step_impl(
-                type_name,
-                &quote!(#code ::core::result::Result::Ok(::flow_engine::__private::Work::Body(body))),
+                model,
+                &quote!(#code ::core::result::Result::Ok(#flow_engine::__private::Work::Body(body))),
             )
         }
         Work::Ask { .. } => step_impl(
-            type_name,
-            &quote!(let _ = states; ::core::result::Result::Ok(::flow_engine::__private::Work::Model)),
+            model,
+            &quote!(let _ = states; ::core::result::Result::Ok(#flow_engine::__private::Work::Model)),
         ),
     }
 }
 
-fn step_impl(type_name: &Ident, work: &TokenStream) -> TokenStream {
+fn step_impl(model: &Model, work: &TokenStream) -> TokenStream {
+    let Model {
+        flow_engine,
+        type_name,
+        ..
+    } = model;
     quote! {
-        impl ::flow_engine::__private::Step for #type_name {
+        impl #flow_engine::__private::Step for #type_name {
             fn work(
                 self,
-                states: &::flow_engine::__private::States,
-            ) -> ::core::result::Result<::flow_engine::__private::Work<Self::Output>, ::flow_engine::Error> {
+                states: &#flow_engine::__private::States,
+            ) -> ::core::result::Result<#flow_engine::__private::Work<Self::Output>, #flow_engine::Error> {
                 #work
             }
         }
@@ -88,7 +94,8 @@ fn code(model: &Model, body: &TokenStream) -> TokenStream {
         "infallible"
     };
     let wrap = Ident::new(wrap, returned_span);
-    let wrapped = quote_spanned!(returned_span=> ::flow_engine::__private::#wrap(#future));
+    let here = at(&model.flow_engine, returned_span);
+    let wrapped = quote_spanned!(returned_span=> #here::__private::#wrap(#future));
     quote! {
         #[allow(clippy::unused_async, clippy::too_many_arguments)]
         async fn __body(#(#params),*) #returned { #body }

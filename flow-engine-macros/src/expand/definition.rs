@@ -4,7 +4,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 
-use super::{input_const, is_flow, option, state_const};
+use super::{at, input_const, is_flow, option, state_const};
 use crate::code;
 use crate::docs;
 use crate::model::{KindPath, Model, Work};
@@ -12,6 +12,7 @@ use crate::names::plain;
 use crate::prompt::Prompt;
 
 pub(super) fn call_impl(model: &Model, prompt: Option<&Prompt>) -> TokenStream {
+    let flow_engine = &model.flow_engine;
     let type_name = &model.type_name;
     let output = &model.output.ty;
     let (executed, in_run, start) = if is_flow(model) {
@@ -19,62 +20,63 @@ pub(super) fn call_impl(model: &Model, prompt: Option<&Prompt>) -> TokenStream {
     } else {
         (quote!(StepResult), quote!(step_in_run), quote!(step_as_run))
     };
-    let output_const =
-        quote_spanned!(output.span()=> ::flow_engine::__private::output::<#output>());
+    let here = at(flow_engine, output.span());
+    let output_const = quote_spanned!(output.span()=> #here::__private::output::<#output>());
     let names: Vec<String> = model.inputs().map(|input| plain(&input.name)).collect();
     let fields: Vec<&Ident> = model.inputs().map(|input| &input.name).collect();
     let constants: Vec<Ident> = model.inputs().map(input_const).collect();
     let definition = definition(model, prompt);
     quote! {
-        impl ::flow_engine::__private::Call for #type_name {
+        impl #flow_engine::__private::Call for #type_name {
             type Output = #output;
-            type Executed = ::flow_engine::__private::#executed<#output>;
-            const OUTPUT: ::flow_engine::__private::OutputOf<#output> = #output_const;
+            type Executed = #flow_engine::__private::#executed<#output>;
+            const OUTPUT: #flow_engine::__private::OutputOf<#output> = #output_const;
 
-            fn definition() -> &'static ::flow_engine::__private::Definition {
+            fn definition() -> &'static #flow_engine::__private::Definition {
                 #definition
             }
 
             fn to_inputs(&self) -> ::core::result::Result<
-                ::flow_engine::__private::Map<::std::string::String, ::flow_engine::__private::Value>,
-                ::flow_engine::Error,
+                #flow_engine::__private::Map<::std::string::String, #flow_engine::__private::Value>,
+                #flow_engine::Error,
             > {
                 #[allow(unused_mut)]
-                let mut inputs = ::flow_engine::__private::Map::new();
+                let mut inputs = #flow_engine::__private::Map::new();
                 #(Self::#constants.put(&self.#fields, &mut inputs)?;)*
                 ::core::result::Result::Ok(inputs)
             }
 
             fn from_inputs(
                 #[allow(unused_mut)]
-                mut inputs: ::flow_engine::__private::Map<::std::string::String, ::flow_engine::__private::Value>,
-            ) -> ::core::result::Result<Self, ::flow_engine::Error> {
-                ::flow_engine::__private::known(&inputs, &[#(#names),*])?;
+                mut inputs: #flow_engine::__private::Map<::std::string::String, #flow_engine::__private::Value>,
+            ) -> ::core::result::Result<Self, #flow_engine::Error> {
+                #flow_engine::__private::known(&inputs, &[#(#names),*])?;
                 ::core::result::Result::Ok(Self { #(#fields: Self::#constants.take(&mut inputs)?),* })
             }
 
             fn in_run(
                 self,
-                place: ::flow_engine::__private::Place,
-            ) -> ::flow_engine::__private::BoxFuture<'static, ::core::result::Result<Self::Executed, ::flow_engine::Error>> {
-                ::flow_engine::__private::#in_run(place, self)
+                place: #flow_engine::__private::Place,
+            ) -> #flow_engine::__private::BoxFuture<'static, ::core::result::Result<Self::Executed, #flow_engine::Error>> {
+                #flow_engine::__private::#in_run(place, self)
             }
 
             fn start(
                 self,
-                run: ::std::sync::Arc<::flow_engine::__private::Run>,
-            ) -> ::flow_engine::__private::BoxFuture<'static, ::core::result::Result<Self::Executed, ::flow_engine::Error>> {
-                ::flow_engine::__private::#start(run, self)
+                run: ::std::sync::Arc<#flow_engine::__private::Run>,
+            ) -> #flow_engine::__private::BoxFuture<'static, ::core::result::Result<Self::Executed, #flow_engine::Error>> {
+                #flow_engine::__private::#start(run, self)
             }
         }
 
-        ::flow_engine::__private::inventory::submit! {
-            ::flow_engine::__private::registration::<#type_name>()
+        #flow_engine::__private::inventory::submit! {
+            #flow_engine::__private::registration::<#type_name>()
         }
     }
 }
 
 fn definition(model: &Model, prompt: Option<&Prompt>) -> TokenStream {
+    let flow_engine = &model.flow_engine;
     let name = model
         .recorded_name
         .clone()
@@ -96,7 +98,7 @@ fn definition(model: &Model, prompt: Option<&Prompt>) -> TokenStream {
             let kind = match kind {
                 KindPath::Ours(name) => {
                     let name = format_ident!("{name}");
-                    quote!(&::flow_engine::step::#name)
+                    quote!(&#flow_engine::step::#name)
                 }
                 // Spanned at the path, where a type that is no kind is reported.
                 KindPath::Path(path) => quote_spanned!(path.span()=> &#path),
@@ -107,26 +109,26 @@ fn definition(model: &Model, prompt: Option<&Prompt>) -> TokenStream {
     };
     let prompt = matches!(model.work, Work::Ask { .. }).then(|| {
         let value = prompt.map_or_else(
-            || quote!(::flow_engine::__private::Prompt::new("", "", "")),
-            Prompt::value,
+            || quote!(#flow_engine::__private::Prompt::new("", "", "")),
+            |prompt| prompt.value(flow_engine),
         );
-        quote!(static PROMPT: ::flow_engine::__private::Prompt = #value;)
+        quote!(static PROMPT: #flow_engine::__private::Prompt = #value;)
     });
     let type_name = &model.type_name;
     let constants = model.inputs().map(input_const);
     let states = model.states().map(state_const);
     quote! {
         #prompt
-        static DEFINITION: ::flow_engine::__private::Definition = ::flow_engine::__private::Definition {
+        static DEFINITION: #flow_engine::__private::Definition = #flow_engine::__private::Definition {
             name: #name,
-            work: ::flow_engine::__private::WorkKind::#work,
+            work: #flow_engine::__private::WorkKind::#work,
             docs: #docs,
             version: #version,
             code: #code,
             cache: #cache,
             location: ::core::concat!(::core::file!(), ":", ::core::line!()),
             inputs: |schema| { #(#type_name::#constants.describe(schema);)* let _ = schema; },
-            output: <#type_name as ::flow_engine::__private::Call>::OUTPUT.erased(),
+            output: <#type_name as #flow_engine::__private::Call>::OUTPUT.erased(),
             state: &[#(#type_name::#states.erased()),*],
         };
         &DEFINITION

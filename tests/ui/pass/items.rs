@@ -12,18 +12,24 @@ use flow_engine::prelude::*;
     name = "given by a model",
     version = 2,
     cache = "1w",
-    type = Given
+    type = "Given"
 )]
 pub async fn all_arguments(content: String) -> String;
 
 /// All arguments of a flow.
-#[flow(total_steps = 2, name = "given_flow", version = 3, type = GivenFlow)]
+#[flow(total_steps = 2, name = "given_flow", version = 3, type = "GivenFlow")]
 pub(crate) async fn all_arguments_of_a_flow(content: String) -> Result<String> {
     Ok(all_arguments(content).await?)
 }
 
 /// All arguments of a task.
-#[step(kind = "task", name = "given::task", version = 4, cache = "1h 30m", type = GivenTask,)]
+#[step(
+    kind = "task",
+    name = "given::task",
+    version = 4,
+    cache = "1h 30m",
+    type = "GivenTask"
+)]
 pub async fn all_arguments_of_a_task(content: String) -> String {
     content
 }
