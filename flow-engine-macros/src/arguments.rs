@@ -1,12 +1,14 @@
 //! The arguments of an attribute: `#[step(kind = "structured", prompt = "summarize.md")]`.
 
 use flow_engine_prompt::suggest::{did_you_mean, list};
+use flow_engine_prompt::{Parameters, WrongParameter};
 use proc_macro2::TokenStream;
 use quote::ToTokens;
+use serde_json::{Map, Value};
 use syn::ext::IdentExt as _;
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::punctuated::Punctuated;
-use syn::{Expr, ExprLit, Ident, Lit, LitInt, LitStr, Path, Token, parse_quote};
+use syn::{Expr, ExprLit, Ident, Lit, LitInt, LitStr, Path, Token, UnOp, parse_quote};
 
 use crate::mistakes::Mistakes;
 
@@ -169,6 +171,31 @@ impl Argument {
         code.or_else(|| self.wrong(self.value.as_ref(), wanted, mistakes))
     }
 
+    /// True for a name that stands alone; a value is reported.
+    pub(crate) fn flag(&self, mistakes: &mut Mistakes) -> bool {
+        if let Some(value) = &self.value {
+            mistakes.add(value, format!("`{}` takes no value", self.name));
+        }
+        true
+    }
+
+    /// The value as that of the model parameter of this name; another one is reported.
+    pub(crate) fn parameter(&self, parameters: &mut Map<String, Value>, mistakes: &mut Mistakes) {
+        let name = self.name.to_string();
+        let value = self.value.as_ref().and_then(json);
+        let mut checked = Parameters::default();
+        match checked.set(&name, value.as_ref().unwrap_or(&Value::Null)) {
+            Ok(()) => {
+                parameters.insert(name, value.unwrap_or_default());
+            }
+            Err(WrongParameter::Value(expected)) => {
+                self.wrong::<()>(self.value.as_ref(), &expected, mistakes);
+            }
+            // Only parameters are read as one.
+            Err(WrongParameter::Name) => {}
+        }
+    }
+
     fn wrong<T>(&self, value: Option<&Expr>, wanted: &str, mistakes: &mut Mistakes) -> Option<T> {
         let message = format!("`{}` takes {wanted}", self.name);
         match value {
@@ -176,6 +203,35 @@ impl Argument {
             None => mistakes.add(&self.name, message),
         }
         None
+    }
+}
+
+/// A literal as JSON.
+fn json(value: &Expr) -> Option<Value> {
+    match value {
+        Expr::Lit(literal) => match &literal.lit {
+            Lit::Str(text) => Some(text.value().into()),
+            Lit::Bool(bool) => Some(bool.value().into()),
+            Lit::Int(number) => number.base10_parse::<i64>().ok().map(Value::from),
+            Lit::Float(number) => number.base10_parse::<f64>().ok().map(Value::from),
+            _ => None,
+        },
+        Expr::Unary(negative) if matches!(negative.op, UnOp::Neg(_)) => {
+            match json(&negative.expr)? {
+                Value::Number(number) => match number.as_i64() {
+                    Some(integer) => Some((-integer).into()),
+                    None => number.as_f64().map(|float| (-float).into()),
+                },
+                _ => None,
+            }
+        }
+        Expr::Array(array) => array
+            .elems
+            .iter()
+            .map(json)
+            .collect::<Option<Vec<_>>>()
+            .map(Value::from),
+        _ => None,
     }
 }
 

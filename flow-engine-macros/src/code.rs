@@ -18,8 +18,7 @@ const OPERATORS: [&str; 21] = [
 pub(crate) fn hash(body: &TokenStream) -> String {
     let mut text = String::new();
     write_tokens(body, &mut text);
-    // A prompt's id is the SHA-256 of any text.
-    flow_engine_prompt::prompt_id(&text)
+    flow_engine_prompt::text_id(&text)
 }
 
 fn write_tokens(tokens: &TokenStream, text: &mut String) {

@@ -1,5 +1,9 @@
 //! `#[data]`: the derives that inputs and outputs need, without a dependency of the user's.
 
+mod names;
+mod serde_attributes;
+mod shape;
+
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::punctuated::Punctuated;
@@ -39,6 +43,7 @@ pub(crate) fn expand(arguments: TokenStream, item: &TokenStream) -> TokenStream 
     let serde =
         (missing("Serialize") || missing("Deserialize")).then(|| quote!(#[serde(crate = #serde)]));
     let schemars = missing("JsonSchema").then(|| quote!(#[schemars(crate = #schemars)]));
+    let shape = shape::of(&parsed, &flow_engine);
     let errors = mistakes.into_compile_errors();
     quote! {
         #errors
@@ -46,6 +51,7 @@ pub(crate) fn expand(arguments: TokenStream, item: &TokenStream) -> TokenStream 
         #serde
         #schemars
         #item
+        #shape
     }
 }
 

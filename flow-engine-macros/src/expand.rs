@@ -2,8 +2,9 @@
 
 mod body;
 mod definition;
+mod prompt;
 
-use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 use syn::{Attribute, Expr, Lit, Path};
@@ -13,7 +14,7 @@ use crate::mistakes::Mistakes;
 use crate::model::{self, Model, PromptName, Role, Work};
 use crate::names::plain;
 use crate::params::{Default, Input, State, is_string};
-use crate::prompt::{self, Prompt};
+use crate::prompt::Prompt;
 
 pub(crate) fn call(role: Role, arguments: TokenStream, item: TokenStream) -> TokenStream {
     let mut mistakes = Mistakes::default();
@@ -44,6 +45,7 @@ fn expand(model: &Model, mistakes: &mut Mistakes) -> TokenStream {
         body::role_impl(model),
         into_future(model),
         unused_inputs(model, prompt.as_ref()).unwrap_or_default(),
+        prompt::checks(model, prompt.as_ref()),
     ];
     quote!(#(#parts)*)
 }
@@ -54,9 +56,11 @@ fn read_prompt(model: &Model, mistakes: &mut Mistakes) -> Option<Prompt> {
     };
     let inputs: Vec<String> = model.inputs().map(|input| plain(&input.name)).collect();
     match prompt {
-        PromptName::Given(name) => prompt::read(&name.value(), name.span(), &inputs, mistakes),
+        PromptName::Given(name) => {
+            crate::prompt::read(&name.value(), name.span(), &inputs, mistakes)
+        }
         PromptName::Unclear => None,
-        PromptName::OfFn => prompt::read(
+        PromptName::OfFn => crate::prompt::read(
             &format!("{}.md", plain(&model.name)),
             model.name.span(),
             &inputs,
@@ -67,15 +71,24 @@ fn read_prompt(model: &Model, mistakes: &mut Mistakes) -> Option<Prompt> {
 
 /// The path of the crate with all of it at `span`, where errors about what is called through it then are.
 fn at(flow_engine: &Path, span: Span) -> TokenStream {
-    let respan = |mut token: TokenTree| {
-        token.set_span(span);
-        token
+    respanned(flow_engine.to_token_stream(), span)
+}
+
+/// The tokens, all of them at `span`.
+fn respanned(tokens: TokenStream, span: Span) -> TokenStream {
+    let respan = |token| match token {
+        TokenTree::Group(group) => {
+            let inner = respanned(group.stream(), span);
+            let mut group = Group::new(group.delimiter(), inner);
+            group.set_span(span);
+            TokenTree::Group(group)
+        }
+        mut token => {
+            token.set_span(span);
+            token
+        }
     };
-    flow_engine
-        .to_token_stream()
-        .into_iter()
-        .map(respan)
-        .collect()
+    tokens.into_iter().map(respan).collect()
 }
 
 fn is_flow(model: &Model) -> bool {
@@ -346,7 +359,7 @@ fn unused_inputs(model: &Model, prompt: Option<&Prompt>) -> Option<TokenStream> 
     });
     let used = model
         .inputs()
-        .filter(|input| input.unused || used.contains(&plain(&input.name)))
+        .filter(|input| input.unused || input.param || used.contains(&plain(&input.name)))
         .map(|input| &input.name);
     Some(quote! {
         const _: () = {

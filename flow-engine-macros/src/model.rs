@@ -2,8 +2,10 @@
 
 mod work;
 
+use flow_engine_prompt::Parameters;
 use proc_macro2::{Ident, TokenStream};
 use quote::format_ident;
+use serde_json::{Map, Value};
 use syn::visit::Visit;
 use syn::{
     Attribute, Expr, GenericArgument, LitStr, Path, PathArguments, ReturnType, Type, Visibility,
@@ -37,6 +39,8 @@ pub(crate) struct Model {
     pub(crate) version: i32,
     /// In seconds.
     pub(crate) cache: Option<u64>,
+    /// The model parameters of the attribute, as a JSON object.
+    pub(crate) parameters: String,
     pub(crate) params: Vec<Param>,
     pub(crate) output: Output,
     pub(crate) work: Work,
@@ -74,13 +78,16 @@ pub(crate) fn decide(
     item: &FnItem,
     mistakes: &mut Mistakes,
 ) -> Option<Model> {
-    let known: &[&str] = match role {
-        Role::Step => &[
-            "kind", "prompt", "model", "name", "version", "cache", "type", "crate",
-        ],
-        Role::Flow => &["total_steps", "name", "version", "type", "crate"],
+    let known = match role {
+        Role::Step => [
+            &["kind", "prompt"][..],
+            &Parameters::NAMES,
+            &["name", "version", "cache", "type", "crate"],
+        ]
+        .concat(),
+        Role::Flow => vec!["total_steps", "name", "version", "type", "crate"],
     };
-    let arguments = Arguments::read(arguments, known, mistakes);
+    let arguments = Arguments::read(arguments, &known, mistakes);
     let sound = check_signature(item, mistakes);
     let params = params::read(&item.signature, mistakes);
     let mut output = output(&item.signature.output);
@@ -93,7 +100,7 @@ pub(crate) fn decide(
         .unwrap_or_else(|| type_of(&name));
     let type_name = check_type_name(&name, type_name, item, mistakes);
     let mut work = match role {
-        Role::Flow => work::flow(item, &arguments, mistakes),
+        Role::Flow => work::flow(item, &arguments, &params.list, mistakes),
         Role::Step => work::step(item, &arguments, &output, &params.list, mistakes),
     };
     if !sound || !params.sound || !checked.concrete {
@@ -112,6 +119,7 @@ pub(crate) fn decide(
         recorded_name: arguments.recorded_name,
         version: arguments.version.unwrap_or(1),
         cache: arguments.cache,
+        parameters: Value::from(arguments.parameters).to_string(),
         params: params.list,
         output,
         work,
@@ -122,7 +130,9 @@ pub(crate) fn decide(
 struct Arguments {
     kind: Option<Expr>,
     prompt: Option<LitStr>,
-    model: Option<LitStr>,
+    parameters: Map<String, Value>,
+    /// What only makes sense for a step that asks a model.
+    of_model_steps: Vec<Ident>,
     recorded_name: Option<String>,
     version: Option<i32>,
     cache: Option<u64>,
@@ -138,7 +148,11 @@ impl Arguments {
         let mut read = Self::default();
         let before = mistakes.count();
         for argument in arguments::read(tokens, known, mistakes) {
-            match argument.name.to_string().as_str() {
+            let name = argument.name.to_string();
+            if name == "prompt" || Parameters::NAMES.contains(&&*name) {
+                read.of_model_steps.push(argument.name.clone());
+            }
+            match name.as_str() {
                 "kind" => {
                     if argument.value.is_none() {
                         argument.string(mistakes);
@@ -146,13 +160,13 @@ impl Arguments {
                     read.kind = argument.value;
                 }
                 "prompt" => read.prompt = argument.string(mistakes),
-                "model" => read.model = argument.string(mistakes),
                 "name" => read.recorded_name = argument.recorded_name(mistakes),
                 "version" => read.version = argument.count(mistakes),
                 "cache" => read.cache = argument.seconds(mistakes),
                 "total_steps" => read.total_steps = argument.count(mistakes),
                 "crate" => read.flow_engine = argument.crate_path(mistakes),
-                _ => read.type_name = argument.type_name(mistakes),
+                "type" => read.type_name = argument.type_name(mistakes),
+                _ => argument.parameter(&mut read.parameters, mistakes),
             }
         }
         read.wrong = mistakes.count() > before;

@@ -30,6 +30,8 @@ pub(crate) struct Input {
     pub(crate) default: Option<Default>,
     /// The prompt may leave it out without a warning.
     pub(crate) unused: bool,
+    /// It sets the request's parameter of its name.
+    pub(crate) param: bool,
 }
 
 /// What an input is when a call does not set it.
@@ -53,6 +55,15 @@ impl Input {
     pub(crate) fn optional(&self) -> Option<&Type> {
         generic_of(&self.ty, "Option")
     }
+}
+
+/// Whether a type is written as one whose value is a text, a number or a boolean.
+pub(crate) fn is_scalar(ty: &Type) -> bool {
+    const SCALARS: [&str; 15] = [
+        "String", "bool", "char", "u8", "u16", "u32", "u64", "usize", "i8", "i16", "i32", "i64",
+        "isize", "f32", "f64",
+    ];
+    matches!(ty, Type::Path(path) if SCALARS.iter().any(|scalar| path.path.is_ident(scalar)))
 }
 
 /// Whether a type is written `String`.
@@ -169,6 +180,7 @@ fn input(
         docs,
         default: marks.default,
         unused: marks.unused,
+        param: marks.param,
     };
     if input.default.is_none() && input.optional().is_some() {
         input.default = Some(Default::None);
@@ -190,6 +202,7 @@ struct Marks {
     state: bool,
     default: Option<Default>,
     unused: bool,
+    param: bool,
 }
 
 fn marks(attributes: &[Attribute], mistakes: &mut Mistakes) -> Marks {
@@ -236,20 +249,19 @@ fn input_marks(attribute: &Attribute, marks: &mut Marks, mistakes: &mut Mistakes
             return;
         }
     };
-    for argument in arguments::read(tokens, &["default", "unused"], mistakes) {
-        if argument.name == "default" {
-            if marks.default.is_some() {
-                mistakes.add(&argument.name, "`default` is given twice");
+    for argument in arguments::read(tokens, &["default", "param", "unused"], mistakes) {
+        match argument.name.to_string().as_str() {
+            "default" => {
+                if marks.default.is_some() {
+                    mistakes.add(&argument.name, "`default` is given twice");
+                }
+                marks.default = Some(match argument.value {
+                    Some(value) => Default::Value(Box::new(value)),
+                    None => Default::OfType,
+                });
             }
-            marks.default = Some(match argument.value {
-                Some(value) => Default::Value(Box::new(value)),
-                None => Default::OfType,
-            });
-        } else {
-            marks.unused = true;
-            if let Some(value) = argument.value {
-                mistakes.add(value, "`unused` takes no value");
-            }
+            "param" => marks.param = argument.flag(mistakes),
+            _ => marks.unused = argument.flag(mistakes),
         }
     }
 }

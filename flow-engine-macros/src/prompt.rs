@@ -1,23 +1,29 @@
 //! The prompt file of a model step: found, read and checked against the inputs.
 
-use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
-use flow_engine_prompt::Located;
-use proc_macro2::{Span, TokenStream};
-use quote::quote;
-use syn::Path;
+use flow_engine_prompt::{Analysis, Include, Located, PromptFile, Requirement};
+use proc_macro2::Span;
 
 use crate::mistakes::Mistakes;
 
 /// A prompt that was found. Its mistakes, if any, are reported apart.
 pub(crate) struct Prompt {
-    shown: String,
-    /// The absolute path.
-    path: String,
-    id: String,
+    /// As messages name it.
+    pub(crate) shown: String,
+    /// Absolute.
+    pub(crate) path: String,
+    pub(crate) id: String,
+    /// Where the code names it.
+    pub(crate) span: Span,
+    pub(crate) includes: Vec<Include>,
+    /// The absolute paths of included files, by their shown names.
+    pub(crate) paths: BTreeMap<String, String>,
     /// The inputs that its templates read.
     pub(crate) used: BTreeSet<String>,
+    /// What its templates ask of the inputs' types.
+    pub(crate) requirements: Vec<Requirement>,
 }
 
 /// Finds the file and checks it; every mistake is reported at `at`, with its own position in the file.
@@ -42,45 +48,80 @@ pub(crate) fn read(
     };
     let text = located.read().map_err(|error| syn::Error::new(at, error));
     let text = mistakes.keep(text)?;
-    let path = included(&located).map_err(|message| syn::Error::new(at, message));
-    let path = mistakes.keep(path)?.to_owned();
-    let mut prompt = Prompt {
-        id: flow_engine_prompt::prompt_id(&text),
-        shown: located.shown,
-        path,
-        used: BTreeSet::new(),
+    let path = included_path(&located).map_err(|message| syn::Error::new(at, message));
+    let path = mistakes.keep(path)?;
+    let mut files = Files {
+        manifest,
+        located: BTreeMap::from([(located.shown.clone(), located.path)]),
     };
-    let diagnostics = match flow_engine_prompt::parse(&prompt.shown, &text) {
-        Ok(file) => {
+    let (analysis, parsed) = match flow_engine_prompt::parse(&located.shown, &text) {
+        Ok(mut file) => {
+            file.include(|name, from| files.read(name, from));
             let names: Vec<&str> = inputs.iter().map(String::as_str).collect();
-            let analysis = file.check(&names);
-            prompt.used = analysis.used;
-            analysis.diagnostics
+            (file.check(&names), Some(file))
         }
-        Err(diagnostics) => diagnostics,
+        Err(diagnostics) => {
+            let analysis = Analysis {
+                diagnostics,
+                ..Analysis::default()
+            };
+            (analysis, None)
+        }
     };
-    if !diagnostics.is_empty() {
-        // An input that a broken prompt does not seem to use is not one more mistake.
-        prompt.used = inputs.iter().cloned().collect();
-    }
-    for diagnostic in diagnostics {
+    // An input that a broken prompt does not seem to use is not one more mistake.
+    let used = if analysis.diagnostics.is_empty() {
+        analysis.used
+    } else {
+        inputs.iter().cloned().collect()
+    };
+    for diagnostic in analysis.diagnostics {
         mistakes.push(syn::Error::new(at, diagnostic));
     }
-    Some(prompt)
+    let includes = parsed.as_ref().map_or(&[][..], PromptFile::includes);
+    Some(Prompt {
+        id: flow_engine_prompt::prompt_id(&text, includes),
+        includes: includes.to_vec(),
+        paths: files.paths(),
+        shown: located.shown,
+        path,
+        span: at,
+        used,
+        requirements: analysis.requirements,
+    })
 }
 
-impl Prompt {
-    /// The prompt as a value of the runtime. `include_str!` makes the file a part of the build: a change of it
-    /// rebuilds.
-    pub(crate) fn value(&self, flow_engine: &Path) -> TokenStream {
-        let (shown, path, id) = (&self.shown, &self.path, &self.id);
-        quote!(#flow_engine::__private::Prompt::new(#shown, ::core::include_str!(#path), #id))
+/// The files that a prompt is put together of, as they are found.
+struct Files {
+    manifest: PathBuf,
+    /// Where they are, by their shown names.
+    located: BTreeMap<String, PathBuf>,
+}
+
+impl Files {
+    /// Finds the file that `from` means by `name`: as the prompt of a step that stands in `from` would be found.
+    fn read(&mut self, name: &str, from: &str) -> Result<(String, String), String> {
+        let from = self.located.get(from).map(PathBuf::as_path);
+        let located = flow_engine_prompt::locate(name, from, &self.manifest)
+            .map_err(|error| error.to_string())?;
+        let text = located.read().map_err(|error| error.to_string())?;
+        included_path(&located)?;
+        self.located
+            .insert(located.shown.clone(), located.path.clone());
+        Ok((located.shown, text))
+    }
+
+    fn paths(&self) -> BTreeMap<String, String> {
+        let path = |path: &Path| path.to_str().map(str::to_owned);
+        self.located
+            .iter()
+            .filter_map(|(shown, located)| Some((shown.clone(), path(located)?)))
+            .collect()
     }
 }
 
 /// The path as `include_str!` takes it: in a string literal, which is UTF-8.
-fn included(located: &Located) -> Result<&str, String> {
-    located.path.to_str().ok_or_else(|| {
+fn included_path(located: &Located) -> Result<String, String> {
+    located.path.to_str().map(str::to_owned).ok_or_else(|| {
         format!(
             "the prompt {} is at a path that is not UTF-8, which `include_str!` cannot name: {}\n\
              rename the folder or the file",
@@ -107,7 +148,7 @@ mod tests {
 
     use flow_engine_prompt::Located;
 
-    use super::included;
+    use super::included_path;
 
     fn at(path: &[u8]) -> Located {
         Located {
@@ -119,10 +160,10 @@ mod tests {
     #[test]
     fn a_path_that_is_not_utf_8_is_an_error_and_never_another_path() {
         assert_eq!(
-            included(&at("/wörk/prompts/x.md".as_bytes())),
-            Ok("/wörk/prompts/x.md")
+            included_path(&at("/wörk/prompts/x.md".as_bytes())).unwrap(),
+            "/wörk/prompts/x.md"
         );
-        let error = included(&at(b"/w\xf6rk/prompts/x.md")).unwrap_err();
+        let error = included_path(&at(b"/w\xf6rk/prompts/x.md")).unwrap_err();
         assert!(error.starts_with("the prompt prompts/x.md is at a path that is not UTF-8"));
     }
 }

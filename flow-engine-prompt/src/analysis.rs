@@ -1,130 +1,133 @@
-//! What a section's template refers to, and whether that exists.
+//! What a prompt's templates refer to, whether that exists, and what they ask of its type.
+//!
+//! All that touches minijinja's syntax tree, which is not a part of its stable interface, is in this module.
 
+mod calls;
 mod expressions;
+mod facts;
+mod files;
+mod filters;
 mod scopes;
 mod statements;
+mod unit;
+mod value;
 
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use minijinja::machinery::{ast, parse};
+use minijinja::machinery::ast;
 
-use crate::diagnostic::Diagnostic;
-use crate::environment::{Known, syntax};
-use crate::nesting::{self, Problem};
-use crate::roles::Section;
+use crate::diagnostic::{Diagnostic, Location};
+use crate::environment::Known;
+use crate::includes::Include;
+use crate::nesting;
+use crate::prompt_file::PromptFile;
+use crate::requirement::{Need, Requirement};
 use crate::suggest::{list, nearest};
 use crate::text::Text;
+use files::Block;
 use scopes::Scopes;
+use unit::{Files, Unit};
+use value::{Origin, Value};
 
 /// What [`PromptFile::check`](crate::PromptFile::check) found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Analysis {
-    /// Everything that is wrong, in file order.
+    /// Everything that is wrong, in the order of the file, then that of the included files.
     pub diagnostics: Vec<Diagnostic>,
     /// The inputs that the prompt refers to.
     pub used: BTreeSet<String>,
+    /// What the prompt asks of the inputs' types.
+    pub requirements: Vec<Requirement>,
 }
 
-/// Checks the templates of `sections` against the names of the inputs.
-pub(crate) fn check(text: Text<'_>, sections: &[Section], inputs: &[&str]) -> Analysis {
+/// Checks the templates of a prompt against the names of the inputs.
+pub(crate) fn check(file: &PromptFile, inputs: &[&str]) -> Analysis {
+    let (text, includes) = (file.text(), file.includes());
+    let sections: Vec<Unit<'_>> = file
+        .sections()
+        .iter()
+        .map(|section| Unit::parse(text, section.start..section.end))
+        .collect();
+    let files: Vec<Unit<'_>> = includes.iter().map(Include::text).map(whole).collect();
     let known = Known::new();
-    let mut walker = Walker {
-        text,
-        inputs,
-        known: &known,
-        base: 0,
-        scopes: Scopes::default(),
-        reported: BTreeSet::new(),
-        found: Analysis::default(),
-    };
-    for section in sections {
-        walker.section(*section);
+    let mut found = Analysis::default();
+    for unit in &sections {
+        let mut walker = Walker {
+            unit,
+            files: Files::new(includes, &files),
+            faults: &file.faults,
+            inputs,
+            known: &known,
+            open: Vec::new(),
+            blocks: Vec::new(),
+            repeated: None,
+            scopes: Scopes::default(),
+            found,
+        };
+        walker.unit(unit);
+        found = walker.found;
+        found.diagnostics.extend_from_slice(&unit.diagnostics);
     }
-    let mut found = walker.found;
-    found.diagnostics.sort_by_key(Diagnostic::offset);
+    for file in &files {
+        found.diagnostics.extend_from_slice(&file.diagnostics);
+    }
+    found.diagnostics.extend_from_slice(&file.faults);
+    in_order(&mut found.diagnostics, text.name, includes);
     found
 }
 
-/// Walks the syntax tree of one section after the other.
+/// The names of the files that the template at `range` includes, and where they stand in the text.
+pub(crate) fn included(text: Text<'_>, range: Range<usize>) -> Vec<(String, Range<usize>)> {
+    Unit::parse(text, range).included()
+}
+
+fn whole(text: Text<'_>) -> Unit<'_> {
+    Unit::parse(text, text.start()..text.source.len())
+}
+
+/// Sorts by file and place, and leaves out what was found twice: a file may be included twice.
+fn in_order(diagnostics: &mut Vec<Diagnostic>, main: &str, includes: &[Include]) {
+    let file = |diagnostic: &Diagnostic| {
+        let name = &diagnostic.location.file;
+        includes
+            .iter()
+            .position(|include| *name != main && include.shown == *name)
+            .map_or(0, |position| position + 1)
+    };
+    diagnostics.sort_by_key(|diagnostic| (file(diagnostic), diagnostic.offset()));
+    diagnostics.dedup();
+}
+
+/// Walks the syntax tree of one section, and of what it includes.
 struct Walker<'w> {
-    text: Text<'w>,
+    /// Where it is.
+    unit: &'w Unit<'w>,
+    files: Files<'w>,
+    /// What is wrong with included files, which is known before.
+    faults: &'w [Diagnostic],
     inputs: &'w [&'w str],
     known: &'w Known,
-    /// Offset of the section in the file: the spans of the tree count from there.
-    base: usize,
+    /// The files from the prompt to where it is.
+    open: Vec<&'w str>,
+    /// What fills the blocks of a file that is extended, the nearest to the message first.
+    blocks: Vec<Block<'w>>,
+    /// Inside of a block, what `super()` stands for.
+    repeated: Option<Vec<Block<'w>>>,
     scopes: Scopes<'w>,
-    /// Unknown variables, each of which is reported once.
-    reported: BTreeSet<&'w str>,
     found: Analysis,
 }
 
 impl<'w> Walker<'w> {
-    fn section(&mut self, section: Section) {
-        self.base = section.start;
-        self.scopes = Scopes::default();
-        let source = &self.text.source[section.start..section.end];
-        let problems = nesting::scan(self.text.source, section.start..section.end, &[]);
-        if !problems.is_empty() {
-            for problem in problems {
-                self.nesting(problem);
-            }
-            return;
-        }
-        match parse(source, self.text.name, syntax()) {
-            Ok(ast::Stmt::Template(template)) => self.statements(&template.children),
-            Ok(statement) => self.statement(&statement),
-            Err(error) => {
-                let range = error.range().unwrap_or(0..0);
-                let message = syntax_message(error.detail().unwrap_or("this cannot be read"));
-                self.error(range.start, range.end, message);
-            }
-        }
-    }
-
-    fn nesting(&mut self, problem: Problem) {
-        let tag = |range: &Range<usize>| nesting::shown(self.text.source, range.clone());
-        let diagnostic = match problem {
-            Problem::Unclosed { opener, closer } | Problem::Inside { opener, closer, .. } => {
-                let message = format!("`{}` is never closed", tag(&opener));
-                self.text
-                    .error(opener, message)
-                    .with_help(format!("end it with `{closer}`"))
-            }
-            Problem::Stray {
-                tag: stray,
-                open: Some(open),
-            } => {
-                let line = self.text.line_number(open.start);
-                let message = format!(
-                    "`{}` does not close `{}`, opened at line {line}",
-                    tag(&stray),
-                    tag(&open)
-                );
-                self.text.error(stray, message)
-            }
-            Problem::Stray {
-                tag: stray,
-                open: None,
-            } => {
-                let message = format!("`{}` closes nothing", tag(&stray));
-                self.text.error(stray, message)
-            }
-        };
-        self.found.diagnostics.push(diagnostic);
-    }
-
-    /// Reports `start..end` of the section.
+    /// Reports `start..end` of the template.
     fn error(&mut self, start: usize, end: usize, message: String) {
+        let at = self.unit.place(start..end);
         self.found
             .diagnostics
-            .push(self.text.error(self.base + start..self.base + end, message));
+            .push(self.unit.text.error(at, message));
     }
 
     fn unknown_variable(&mut self, name: &'w str, start: usize) {
-        if !self.reported.insert(name) {
-            return;
-        }
         let inputs = self.inputs;
         let hint = match nearest(name, inputs.iter().copied().chain(self.scopes.names())) {
             Some(right) => format!("did you mean `{right}`?"),
@@ -134,29 +137,74 @@ impl<'w> Walker<'w> {
             }
             None => format!("the inputs are {}", list(inputs.iter().copied())),
         };
-        self.error(
-            start,
-            start + name.len(),
-            format!("unknown variable `{name}` in the prompt; {hint}"),
-        );
+        let begin = format!("unknown variable `{name}` in the prompt; ");
+        let is_known = |diagnostic: &Diagnostic| diagnostic.message.starts_with(&begin);
+        // Once is enough.
+        if !self.found.diagnostics.iter().any(is_known) {
+            self.error(start, start + name.len(), begin + &hint);
+        }
+    }
+
+    /// Asks something of all that a value may be.
+    fn require(&mut self, value: &Value<'w>, need: Need, expression: &'w ast::Expr<'w>) {
+        let text = self.text_of(expression);
+        let start = expression.span().start_offset as usize;
+        let range = match expression {
+            // Their spans are those of the last part.
+            ast::Expr::GetAttr(_) | ast::Expr::GetItem(_) => {
+                let end = expression.span().end_offset as usize;
+                start_of(expression).unwrap_or(start)..end
+            }
+            _ => start..expression.span().end_offset as usize,
+        };
+        for origin in &value.0 {
+            self.asked(origin, origin.path.len(), need, &text, range.clone());
+        }
+    }
+
+    /// Notes what is asked at `range` of the template, once.
+    fn asked(
+        &mut self,
+        origin: &Origin<'w>,
+        known: usize,
+        need: Need,
+        expression: &str,
+        range: Range<usize>,
+    ) {
+        let is_same = |one: &Requirement| {
+            one.input == origin.input && one.path == origin.path && one.need == need
+        };
+        if self.found.requirements.iter().any(is_same) {
+            return;
+        }
+        self.found.requirements.push(Requirement {
+            input: origin.input.to_owned(),
+            path: origin.path.clone(),
+            known,
+            need,
+            expression: expression.to_owned(),
+            location: Location::new(self.unit.text, self.unit.place(range)),
+        });
+    }
+
+    /// An expression as the template has it, cut if it is long.
+    fn text_of(&self, expression: &ast::Expr<'_>) -> String {
+        let span = expression.span();
+        let start = start_of(expression).unwrap_or(span.start_offset as usize);
+        let end = (span.end_offset as usize).max(start);
+        nesting::shown(self.unit.source(), start..end)
     }
 }
 
-/// The tags of the template language.
-const TAGS: [&str; 15] = [
-    "for", "if", "elif", "else", "endif", "endfor", "set", "with", "filter", "macro", "call", "do",
-    "raw", "break", "continue",
-];
-
-fn syntax_message(detail: &str) -> String {
-    let Some(tag) = detail.strip_prefix("unknown statement ") else {
-        return format!("template syntax: {detail}");
+/// Where an expression begins whose span may be that of its last part.
+fn start_of(expression: &ast::Expr<'_>) -> Option<usize> {
+    let inner = match expression {
+        ast::Expr::GetAttr(attribute) => &attribute.expr,
+        ast::Expr::GetItem(item) => &item.expr,
+        ast::Expr::Filter(filter) => filter.expr.as_ref()?,
+        other => return Some(other.span().start_offset as usize),
     };
-    match nearest(tag, TAGS) {
-        Some(right) if right == tag => format!("`{{% {tag} %}}` is out of place here"),
-        Some(right) => format!("unknown tag `{tag}`; did you mean `{right}`?"),
-        None => format!("unknown tag `{tag}`"),
-    }
+    start_of(inner)
 }
 
 #[cfg(test)]

@@ -27,41 +27,32 @@ const MAX_COLUMNS: usize = 120;
 pub struct Diagnostic {
     /// What is wrong, on one line.
     pub message: String,
+    /// Where it is.
+    pub location: Location,
+    /// What to do about it, where the message does not say so.
+    pub help: Option<String>,
+}
+
+/// A place in a prompt file. `Display` shows it as the lines below the message of a [`Diagnostic`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Location {
     /// The file, as it is shown to the user (relative to the workspace).
     pub file: String,
     /// The line, counted from 1.
     pub line: usize,
     /// The column in characters, counted from 1.
     pub column: usize,
-    /// What to do about it, where the message does not say so.
-    pub help: Option<String>,
-    /// The line with carets below the mistake, in the layout of the example above (from the first `|` on).
+    /// The line with carets below the place, in the layout of the example at [`Diagnostic`] (from the first `|` on).
     pub snippet: String,
     offset: usize,
 }
 
 impl Diagnostic {
     pub(crate) fn new(text: Text<'_>, range: Range<usize>, message: String) -> Self {
-        let start = floor(text.source, range.start).max(text.start());
-        let line_range = text.line_range(start);
-        // An error at the end of a file points behind the last line's text.
-        let start = start.min(line_range.end);
-        let end = floor(text.source, range.end).clamp(start, line_range.end);
-        let before = &text.source[line_range.start..start];
-        let line = text.line_number(start);
         Self {
             message,
-            file: text.name.to_owned(),
-            line,
-            column: 1 + before.chars().count(),
+            location: Location::new(text, range),
             help: None,
-            snippet: snippet(
-                line,
-                before,
-                &text.source[start..end],
-                &text.source[end..line_range.end],
-            ),
-            offset: start,
         }
     }
 
@@ -72,20 +63,57 @@ impl Diagnostic {
 
     /// The byte offset in the file, by which diagnostics are ordered.
     pub(crate) fn offset(&self) -> usize {
-        self.offset
+        self.location.offset
+    }
+}
+
+impl Location {
+    pub(crate) fn new(text: Text<'_>, range: Range<usize>) -> Self {
+        let start = floor(text.source, range.start).max(text.start());
+        let line_range = text.line_range(start);
+        // An error at the end of a file points behind the last line's text.
+        let start = start.min(line_range.end);
+        let end = floor(text.source, range.end).clamp(start, line_range.end);
+        let before = &text.source[line_range.start..start];
+        let line = text.line_number(start);
+        Self {
+            file: text.name.to_owned(),
+            line,
+            column: 1 + before.chars().count(),
+            snippet: snippet(
+                line,
+                before,
+                &text.source[start..end],
+                &text.source[end..line_range.end],
+            ),
+            offset: start,
+        }
+    }
+
+    /// Blanks as wide as the line's number.
+    fn gutter(&self) -> String {
+        " ".repeat(self.line.to_string().len())
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            file,
+            line,
+            column,
+            snippet,
+            ..
+        } = self;
+        write!(f, "{}--> {file}:{line}:{column}\n{snippet}", self.gutter())
     }
 }
 
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let gutter = " ".repeat(self.line.to_string().len());
-        write!(
-            f,
-            "{}\n{gutter}--> {}:{}:{}\n{}",
-            self.message, self.file, self.line, self.column, self.snippet
-        )?;
+        write!(f, "{}\n{}", self.message, self.location)?;
         match &self.help {
-            Some(help) => write!(f, "\n{gutter} = help: {help}"),
+            Some(help) => write!(f, "\n{} = help: {help}", self.location.gutter()),
             None => Ok(()),
         }
     }

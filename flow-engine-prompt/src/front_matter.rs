@@ -14,11 +14,12 @@ use serde_saphyr::{
 };
 
 use crate::diagnostic::Diagnostic;
-use crate::parameters::{Parameters, ReasoningEffort};
+use crate::parameters::{Parameters, WrongParameter};
 use crate::suggest::{did_you_mean, list};
 use crate::text::Text;
 
-const FENCE: &str = "---";
+/// The line before and after it.
+pub(crate) const FENCE: &str = "---";
 
 /// What the front matter said.
 pub(crate) struct FrontMatter {
@@ -91,10 +92,10 @@ impl Yaml<'_> {
             }
         };
         for (key, value) in &entries {
-            match set(&mut parameters, &key.value, &value.value) {
+            match parameters.set(&key.value, &value.value) {
                 Ok(()) => {}
-                Err(Wrong::Key) => diagnostics.push(self.unknown_key(key)),
-                Err(Wrong::Value(expected)) => {
+                Err(WrongParameter::Name) => diagnostics.push(self.unknown_key(key)),
+                Err(WrongParameter::Value(expected)) => {
                     let message = format!("`{}` must be {expected}", key.value);
                     // An absent value has no place of its own.
                     let at = if value.value.is_null() {
@@ -111,7 +112,7 @@ impl Yaml<'_> {
 
     fn unknown_key(&self, key: &Spanned<String>) -> Diagnostic {
         let name = &key.value;
-        let near = did_you_mean(name, KEYS);
+        let near = did_you_mean(name, Parameters::NAMES);
         self.text
             .error(
                 self.span(key.referenced),
@@ -119,7 +120,7 @@ impl Yaml<'_> {
             )
             .with_help(format!(
                 "the front matter holds model parameters only: {}",
-                list(KEYS)
+                list(Parameters::NAMES)
             ))
     }
 
@@ -172,103 +173,6 @@ impl Yaml<'_> {
             .len();
         self.range.start + start..self.range.start + start + marked
     }
-}
-
-/// The keys in the order in which messages list them.
-const KEYS: [&str; 7] = [
-    "model",
-    "temperature",
-    "top_p",
-    "max_output_tokens",
-    "seed",
-    "stop",
-    "reasoning_effort",
-];
-
-enum Wrong {
-    Key,
-    /// What the value must be.
-    Value(String),
-}
-
-fn set(parameters: &mut Parameters, key: &str, value: &Value) -> Result<(), Wrong> {
-    match key {
-        "model" => parameters.model = Some(non_empty(value, "the name of a model")?),
-        "temperature" => parameters.temperature = Some(number(value, 2.0)?),
-        "top_p" => parameters.top_p = Some(number(value, 1.0)?),
-        "max_output_tokens" => {
-            let tokens = value
-                .as_u64()
-                .and_then(|tokens| u32::try_from(tokens).ok())
-                .filter(|tokens| *tokens > 0);
-            parameters.max_output_tokens =
-                Some(tokens.ok_or_else(|| {
-                    Wrong::Value(format!("a whole number from 1 to {}", u32::MAX))
-                })?);
-        }
-        "seed" => {
-            let seed = value.as_i64();
-            parameters.seed = Some(seed.ok_or_else(|| Wrong::value("a whole number"))?);
-        }
-        "stop" => {
-            const EXPECTED: &str = "a text or a list of texts";
-            parameters.stop = Some(match value {
-                Value::Array(texts) if !texts.is_empty() => texts
-                    .iter()
-                    .map(|text| non_empty(text, EXPECTED))
-                    .collect::<Result<_, _>>()?,
-                text => vec![non_empty(text, EXPECTED)?],
-            });
-        }
-        "reasoning_effort" => {
-            let known = |name: &str| {
-                ReasoningEffort::ALL
-                    .into_iter()
-                    .find(|effort| effort.as_str() == name)
-            };
-            parameters.reasoning_effort = Some(
-                value
-                    .as_str()
-                    .and_then(known)
-                    .ok_or_else(|| effort_expected(value))?,
-            );
-        }
-        _ => return Err(Wrong::Key),
-    }
-    Ok(())
-}
-
-impl Wrong {
-    fn value(expected: &str) -> Self {
-        Self::Value(expected.to_owned())
-    }
-}
-
-fn non_empty(value: &Value, expected: &str) -> Result<String, Wrong> {
-    match value {
-        Value::String(text) if !text.is_empty() => Ok(text.clone()),
-        Value::Number(_) | Value::Bool(_) => Err(Wrong::Value(format!(
-            "{expected} (put `{value}` in quotes)"
-        ))),
-        _ => Err(Wrong::value(expected)),
-    }
-}
-
-fn number(value: &Value, max: f64) -> Result<f64, Wrong> {
-    value
-        .as_f64()
-        .filter(|number| (0.0..=max).contains(number))
-        .ok_or_else(|| Wrong::Value(format!("a number from 0 to {max}")))
-}
-
-fn effort_expected(value: &Value) -> Wrong {
-    let names = ReasoningEffort::ALL.map(ReasoningEffort::as_str);
-    let near = value.as_str().map(|name| did_you_mean(name, names));
-    Wrong::Value(format!(
-        "one of {}{}",
-        list(names),
-        near.unwrap_or_default()
-    ))
 }
 
 /// The entries of a mapping, in order and with their places.

@@ -4,6 +4,7 @@ use crate::analysis::{self, Analysis};
 use crate::diagnostic::Diagnostic;
 use crate::front_matter;
 use crate::id::prompt_id;
+use crate::includes::{self, Include};
 use crate::parameters::Parameters;
 use crate::roles::{self, Section};
 use crate::text::Text;
@@ -14,14 +15,19 @@ pub struct PromptFile {
     /// What the front matter sets.
     pub parameters: Parameters,
     /// The messages in file order; there is at least one.
-    pub sections: Vec<Section>,
+    pub(crate) sections: Vec<Section>,
+    /// What it includes, see [`PromptFile::include`].
+    pub(crate) includes: Vec<Include>,
+    /// What is wrong with what it includes.
+    pub(crate) faults: Vec<Diagnostic>,
     name: String,
     source: String,
 }
 
 /// Parses a prompt file: front matter, then role lines. `shown_name` is the name that messages show.
 ///
-/// The templates between the role lines are not looked into: that is [`PromptFile::check`].
+/// The templates between the role lines are not looked into: that is [`PromptFile::check`], for which
+/// [`PromptFile::include`] reads what they include.
 ///
 /// # Errors
 /// Every mistake in the front matter and in the role lines, in file order.
@@ -42,6 +48,8 @@ pub fn parse(shown_name: &str, source: &str) -> Result<PromptFile, Vec<Diagnosti
         Ok(PromptFile {
             parameters: front.parameters,
             sections,
+            includes: Vec::new(),
+            faults: Vec::new(),
             name,
             source,
         })
@@ -62,17 +70,39 @@ impl PromptFile {
         &self.source
     }
 
+    /// The messages in file order; there is at least one.
+    pub fn sections(&self) -> &[Section] {
+        &self.sections
+    }
+
+    /// What the prompt is put together of, as [`include`](Self::include) has read it.
+    pub fn includes(&self) -> &[Include] {
+        &self.includes
+    }
+
     /// The prompt's id, see [`prompt_id`].
     pub fn id(&self) -> String {
-        prompt_id(&self.source)
+        prompt_id(&self.source, &self.includes)
     }
 
-    /// Checks the template of every section against the names of the inputs.
+    /// Reads the files that the prompt includes or extends, and those that they do. `find` is asked for each, by its name
+    /// and the shown name of the file that includes it; it gives the file's own shown name and its text, or says why there
+    /// is none. That, and what cannot be included, is what [`check`](Self::check) reports.
+    pub fn include<E: ToString>(
+        &mut self,
+        find: impl FnMut(&str, &str) -> Result<(String, String), E>,
+    ) {
+        let mut faults = Vec::new();
+        self.includes = includes::read(self, find, &mut faults);
+        self.faults = faults;
+    }
+
+    /// Checks the template of every section, with what it includes, against the names of the inputs.
     pub fn check(&self, inputs: &[&str]) -> Analysis {
-        analysis::check(self.text(), &self.sections, inputs)
+        analysis::check(self, inputs)
     }
 
-    fn text(&self) -> Text<'_> {
+    pub(crate) fn text(&self) -> Text<'_> {
         Text {
             name: &self.name,
             source: &self.source,

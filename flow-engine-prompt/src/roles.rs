@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::diagnostic::Diagnostic;
 use crate::fences::Fences;
+use crate::front_matter::FENCE;
 use crate::nesting::{self, Problem};
 use crate::text::Text;
 
@@ -114,6 +115,23 @@ pub(crate) fn split(
     let wrong_lines = !mistakes.is_empty();
     diagnostics.append(&mut mistakes);
     sections(text, body, &role_lines, wrong_lines, diagnostics)
+}
+
+/// Reports what an included file cannot have: a role line, which is never in an include, and front matter.
+pub(crate) fn check_included(text: Text<'_>, diagnostics: &mut Vec<Diagnostic>) {
+    let mut fences = Fences::default();
+    for (at, line) in text.lines(text.start()) {
+        let range = at..at + line.trim_end().len();
+        let is_code = fences.feed(at, line);
+        if at == text.start() && line.trim_end() == FENCE {
+            let message = "an included file has no front matter: parameters belong to the prompt";
+            diagnostics.push(text.error(range.clone(), message));
+        }
+        if let (false, Line::Role(_)) = (is_code, classify(line)) {
+            let message = "an included file is a part of one message, and so it has no role lines";
+            diagnostics.push(text.error(range, message));
+        }
+    }
 }
 
 fn sections(

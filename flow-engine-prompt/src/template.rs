@@ -1,13 +1,18 @@
 //! Rendering: sections and inputs become messages.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::ops::Range;
+
 use minijinja::{Environment, ErrorKind};
 use serde::{Deserialize, Serialize};
 
 use crate::environment::environment;
 use crate::printing::{NONE_PRINTED, object_to_value};
+use crate::prompt_file::PromptFile;
 use crate::render_error::RenderError;
-use crate::roles::{Role, Section};
-use crate::text::floor;
+use crate::roles::Role;
+use crate::text::{Text, floor};
 
 /// A message, ready to be sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,52 +27,61 @@ pub struct RenderedMessage {
 #[derive(Debug, Clone)]
 pub struct Template {
     name: String,
-    sections: Vec<Compiled>,
+    roles: Vec<Role>,
+    /// The texts of the templates, messages and included files, by the names that the environment has for them.
+    sources: BTreeMap<String, Source>,
     environment: Environment<'static>,
 }
 
-/// One section. Its template goes by its number.
 #[derive(Debug, Clone)]
-struct Compiled {
-    role: Role,
-    source: String,
-    /// The line of the file in which the section begins, counted from 1.
+struct Source {
+    /// The file, as it is shown to the user.
+    file: String,
+    text: String,
+    /// The line of the file in which the text begins, counted from 1.
     first_line: usize,
 }
 
 impl Template {
-    /// Compiles `sections` of `source`, as [`parse`](crate::parse) gave them for the very same source.
+    /// Compiles the messages of a prompt, and what they include.
     ///
     /// # Errors
-    /// If a section's template does not parse, or the sections do not belong to `source`. Neither happens for a
-    /// prompt that [`PromptFile::check`](crate::PromptFile::check) had nothing to say about.
-    pub fn new(shown_name: &str, source: &str, sections: &[Section]) -> Result<Self, RenderError> {
+    /// If a template does not parse, or includes what [`PromptFile::include`] has not read. Neither happens for a prompt that
+    /// [`PromptFile::check`] had nothing to say about.
+    pub fn new(file: &PromptFile) -> Result<Self, RenderError> {
         let mut template = Self {
-            name: shown_name.to_owned(),
-            sections: Vec::with_capacity(sections.len()),
+            name: file.name().to_owned(),
+            roles: file.sections.iter().map(|section| section.role).collect(),
+            sources: BTreeMap::new(),
             environment: environment(),
         };
-        for (index, section) in sections.iter().enumerate() {
-            let Some(text) = source.get(section.start..section.end) else {
-                let message = "the sections are those of another version of the file".to_owned();
-                return Err(RenderError::new(shown_name, None, message));
-            };
-            // The model reads the same prompt wherever the file was checked out.
-            let text = text.replace("\r\n", "\n");
-            let first_line = 1 + source[..section.start].matches('\n').count();
-            template.sections.push(Compiled {
-                role: section.role,
-                source: text.clone(),
-                first_line,
-            });
-            if let Err(error) = template
-                .environment
-                .add_template_owned(index.to_string(), text)
-            {
-                return Err(template.error(index, &error));
-            }
+        template.environment.set_path_join_callback(joins(file));
+        for include in &file.includes {
+            let text = include.text();
+            template.add(&include.shown, text, text.start()..text.source.len())?;
+        }
+        for (index, section) in file.sections.iter().enumerate() {
+            template.add(
+                &message_name(index),
+                file.text(),
+                section.start..section.end,
+            )?;
         }
         Ok(template)
+    }
+
+    fn add(&mut self, name: &str, text: Text<'_>, range: Range<usize>) -> Result<(), RenderError> {
+        let source = Source {
+            file: text.name.to_owned(),
+            first_line: text.line_number(range.start),
+            // The model reads the same prompt wherever the file was checked out.
+            text: text.source[range].replace("\r\n", "\n"),
+        };
+        let added = self
+            .environment
+            .add_template_owned(name.to_owned(), source.text.clone());
+        self.sources.insert(name.to_owned(), source);
+        added.map_err(|error| self.error(name, &error))
     }
 
     /// The name that messages show.
@@ -88,17 +102,18 @@ impl Template {
         inputs: &serde_json::Map<String, serde_json::Value>,
     ) -> Result<Vec<RenderedMessage>, RenderError> {
         let values = object_to_value(inputs);
-        let mut messages = Vec::with_capacity(self.sections.len());
-        for (index, section) in self.sections.iter().enumerate() {
+        let mut messages = Vec::with_capacity(self.roles.len());
+        for (index, role) in self.roles.iter().enumerate() {
+            let name = message_name(index);
             let rendered = self
                 .environment
-                .get_template(&index.to_string())
+                .get_template(&name)
                 .and_then(|template| template.render(values.clone()))
-                .map_err(|error| self.error(index, &error))?;
+                .map_err(|error| self.error(&name, &error))?;
             let content = rendered.trim();
             if !content.is_empty() {
                 messages.push(RenderedMessage {
-                    role: section.role,
+                    role: *role,
                     content: content.to_owned(),
                 });
             }
@@ -110,15 +125,19 @@ impl Template {
         Ok(messages)
     }
 
-    /// Places a template error in the file and words it for a reader of the prompt.
-    fn error(&self, index: usize, error: &minijinja::Error) -> RenderError {
-        let section = &self.sections[index];
-        let source = &section.source;
+    /// Places an error of the template `name` in its file and words it for a reader of the prompt.
+    fn error(&self, name: &str, error: &minijinja::Error) -> RenderError {
+        let error = innermost(error);
+        let name = error
+            .name()
+            .filter(|name| self.sources.contains_key(*name))
+            .unwrap_or(name);
+        let source = &self.sources[name];
         let range = error
             .range()
-            .map(|range| floor(source, range.start)..floor(source, range.end));
+            .map(|range| floor(&source.text, range.start)..floor(&source.text, range.end));
         let position = range.clone().map(|range| {
-            let before = &source[..range.start];
+            let before = &source.text[..range.start];
             let column = before
                 .rsplit('\n')
                 .next()
@@ -126,10 +145,10 @@ impl Template {
                 .chars()
                 .count()
                 + 1;
-            (section.first_line + before.matches('\n').count(), column)
+            (source.first_line + before.matches('\n').count(), column)
         });
         let marked = range
-            .and_then(|range| source.get(range))
+            .and_then(|range| source.text.get(range))
             .map_or("", str::trim);
         let detail = error.detail().unwrap_or_default();
         let message = match error.kind() {
@@ -139,8 +158,50 @@ impl Template {
             ErrorKind::InvalidOperation => detail.to_owned(),
             kind => format!("{kind}: {detail}"),
         };
-        RenderError::new(&self.name, position, message.replace('\n', " "))
+        RenderError::new(&source.file, position, message.replace('\n', " "))
     }
+}
+
+/// The environment's name of a message; no file is named so.
+fn message_name(index: usize) -> String {
+    format!("\0{index}")
+}
+
+/// Which file a template means by a name.
+fn joins(
+    file: &PromptFile,
+) -> impl for<'s> Fn(&'s str, &'s str) -> Cow<'s, str> + Send + Sync + 'static {
+    let links: BTreeMap<(String, String), String> = file
+        .includes
+        .iter()
+        .map(|include| {
+            let from = (include.from.clone(), include.name.clone());
+            (from, include.shown.clone())
+        })
+        .collect();
+    let main = file.name().to_owned();
+    move |name, parent| {
+        let from = if parent.starts_with('\0') {
+            &main
+        } else {
+            parent
+        };
+        let link = links.get(&(from.to_owned(), name.to_owned()));
+        Cow::Owned(link.map_or(name, String::as_str).to_owned())
+    }
+}
+
+/// What went wrong in an included file, and not that it was included.
+fn innermost(error: &minijinja::Error) -> &minijinja::Error {
+    let mut error = error;
+    while let ErrorKind::BadInclude | ErrorKind::EvalBlock = error.kind() {
+        let source = std::error::Error::source(error);
+        match source.and_then(|source| source.downcast_ref()) {
+            Some(inner) => error = inner,
+            None => break,
+        }
+    }
+    error
 }
 
 fn none_printed(expression: &str) -> String {

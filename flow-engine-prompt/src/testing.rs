@@ -19,10 +19,11 @@ pub(crate) fn mistake(source: &str, inputs: &[&str]) -> String {
     mistakes.remove(0)
 }
 
-fn short(diagnostic: &Diagnostic) -> String {
-    let carets = diagnostic.snippet.matches('^').count();
+/// `line:column^width message`
+pub(crate) fn short(diagnostic: &Diagnostic) -> String {
+    let carets = diagnostic.location.snippet.matches('^').count();
     format!(
         "{}:{}^{carets} {}",
-        diagnostic.line, diagnostic.column, diagnostic.message
+        diagnostic.location.line, diagnostic.location.column, diagnostic.message
     )
 }

@@ -101,12 +101,12 @@ impl Random {
 }
 
 fn exercise(source: &str) {
-    assert_eq!(prompt_id(source).len(), 64);
+    assert_eq!(prompt_id(source, &[]).len(), 64);
     let diagnostics = match parse("p.md", source) {
         Ok(file) => {
-            assert!(!file.sections.is_empty());
+            assert!(!file.sections().is_empty());
             let found = file.check(&["a", "content"]);
-            let template = Template::new("p.md", source, &file.sections);
+            let template = Template::new(&file);
             if found.diagnostics.is_empty() {
                 let template = template.unwrap_or_else(|error| {
                     panic!("checked but not compiled: {error}\n{source:?}")
@@ -126,7 +126,7 @@ fn exercise(source: &str) {
     for diagnostic in &diagnostics {
         let lines = source.split('\n').count();
         assert!(
-            (1..=lines).contains(&diagnostic.line),
+            (1..=lines).contains(&diagnostic.location.line),
             "{diagnostic}\n{source:?}"
         );
         assert!(
@@ -134,14 +134,14 @@ fn exercise(source: &str) {
             "{diagnostic}\n{source:?}"
         );
         assert_eq!(
-            diagnostic.snippet.lines().count(),
+            diagnostic.location.snippet.lines().count(),
             3,
             "{diagnostic}\n{source:?}"
         );
     }
     let places: Vec<_> = diagnostics
         .iter()
-        .map(|found| (found.line, found.column))
+        .map(|found| (found.location.line, found.location.column))
         .collect();
     assert!(places.is_sorted(), "{places:?}\n{source:?}");
 }

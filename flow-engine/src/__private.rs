@@ -10,10 +10,11 @@ pub use crate::call::{Body, Call, Flow, Step, Work, debug};
 pub use crate::definition::{Definition, Registration, WorkKind, registration};
 pub use crate::inputs::{Input, InputsSchema, input, known};
 pub use crate::output::{OutputOf, output};
-pub use crate::prompt::Prompt;
+pub use crate::prompt::{Prompt, PromptSource};
 pub use crate::run::{
     FlowResult, Place, Run, StepResult, awaited, execute, flow_as_run, flow_in_run, step_as_run,
     step_in_run,
 };
+pub use crate::shape;
 pub use crate::state::{State, StateType, States, state};
 pub use crate::step::task::{fallible, infallible};

@@ -57,7 +57,6 @@ pub enum WorkKind {
     Model {
         kind: &'static dyn StepKind,
         prompt: &'static Prompt,
-        model: Option<&'static str>,
     },
 }
 

@@ -264,6 +264,8 @@ pub mod prelude;
 mod prompt;
 mod run;
 mod schema;
+#[doc(hidden)]
+pub mod shape;
 mod state;
 pub mod step;
 

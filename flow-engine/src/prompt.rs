@@ -1,58 +1,184 @@
 //! A prompt file, compiled into the program.
 
-use std::sync::OnceLock;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
-use flow_engine_prompt::{Parameters, PromptFile, Template};
+use flow_engine_prompt::{Parameters, PromptFile, Template, WrongParameter};
 use serde_json::{Map, Value};
 
+use crate::environment::variable;
 use crate::error::{Error, ErrorKind};
 use crate::llm::Message;
+
+/// With the value `live`, a debug build reads prompt files again whenever they are used.
+const LIVE: &str = "FLOW_ENGINE_PROMPTS";
 
 /// The prompt of a model step. The macro has checked it; it is parsed at its first use.
 #[derive(Debug)]
 pub struct Prompt {
-    name: &'static str,
-    source: &'static str,
-    id: &'static str,
-    parsed: OnceLock<Result<Parsed, String>>,
+    source: PromptSource,
+    compiled: OnceLock<Result<Arc<ParsedPrompt>, String>>,
 }
 
+/// A prompt as the macro has found it.
+#[doc(hidden)]
 #[derive(Debug)]
-struct Parsed {
+pub struct PromptSource {
+    /// The file as messages name it.
+    pub name: &'static str,
+    pub id: &'static str,
+    pub text: &'static str,
+    /// Who includes, by which name, which file, and its text.
+    pub includes: &'static [(&'static str, &'static str, &'static str, &'static str)],
+    /// The attribute's parameters, as a JSON object.
+    pub parameters: &'static str,
+    /// The names of the inputs.
+    pub inputs: &'static [&'static str],
+    /// The inputs that are sent as parameters.
+    pub params: &'static [&'static str],
+    /// The absolute path of the file; empty in a release build.
+    pub path: &'static str,
+}
+
+/// A prompt as it is rendered.
+#[derive(Debug)]
+pub(crate) struct ParsedPrompt {
+    pub(crate) id: String,
+    /// Those of the attribute, else those of the front matter.
     parameters: Parameters,
+    params: &'static [&'static str],
     template: Template,
 }
 
 impl Prompt {
     #[doc(hidden)]
-    pub const fn new(name: &'static str, source: &'static str, id: &'static str) -> Self {
+    pub const fn new(source: PromptSource) -> Self {
         Self {
-            name,
             source,
-            id,
-            parsed: OnceLock::new(),
+            compiled: OnceLock::new(),
         }
     }
 
     /// The file, from the workspace's root: `prompts/summarize.md`.
     pub fn name(&self) -> &'static str {
-        self.name
+        self.source.name
     }
 
-    /// The hash of the file, stored with every request.
+    /// The hash of the file, and of what it includes, as it was compiled in. Stored with every request, unless the file was
+    /// read again: then its hash of then is.
     pub fn id(&self) -> &'static str {
-        self.id
+        self.source.id
     }
 
-    /// The front matter.
-    pub(crate) fn parameters(&self) -> Result<&Parameters, Error> {
-        Ok(&self.parsed()?.parameters)
+    /// The prompt as it is now: as it was compiled in, or read again.
+    pub(crate) fn current(&self) -> Result<Arc<ParsedPrompt>, Error> {
+        let parsed = if self.is_live()? {
+            self.read_again()
+        } else {
+            let compiled = self.compiled.get_or_init(|| self.compiled());
+            compiled.clone()
+        };
+        parsed.map_err(|message| Error::new(ErrorKind::Prompt, message))
+    }
+
+    /// What the compiled-in file says: its parsed form, for those who look into it.
+    pub(crate) fn file(&self) -> Result<PromptFile, String> {
+        let PromptSource {
+            name,
+            text,
+            includes,
+            ..
+        } = self.source;
+        let mut file = flow_engine_prompt::parse(name, text).map_err(|mistakes| all(&mistakes))?;
+        file.include(|name, from| {
+            includes
+                .iter()
+                .find(|include| (include.0, include.1) == (from, name))
+                .map(|include| (include.2.to_owned(), include.3.to_owned()))
+                .ok_or("it was not compiled in")
+        });
+        Ok(file)
+    }
+
+    fn compiled(&self) -> Result<Arc<ParsedPrompt>, String> {
+        self.parsed(self.file()?, self.source.id.to_owned())
+    }
+
+    fn is_live(&self) -> Result<bool, Error> {
+        if self.source.path.is_empty() {
+            return Ok(false);
+        }
+        match variable(LIVE)?.as_deref() {
+            None => Ok(false),
+            Some("live") => Ok(true),
+            Some(other) => {
+                let message = format!("{LIVE} is `{other}`: set it to `live`, or not at all");
+                Err(Error::new(ErrorKind::Configuration, message))
+            }
+        }
+    }
+
+    /// The file as it is on the disk, checked as the compiler would, as far as names go.
+    fn read_again(&self) -> Result<Arc<ParsedPrompt>, String> {
+        let path = Path::new(self.source.path);
+        let folder = path.parent().unwrap_or(path);
+        let name = self.source.name;
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| format!("{name} cannot be read again: {error} ({LIVE}=live)"))?;
+        let mut file = flow_engine_prompt::parse(name, &text).map_err(|mistakes| all(&mistakes))?;
+        let mut found = vec![(name.to_owned(), path.to_path_buf())];
+        file.include(|name, from| {
+            let from = found.iter().find(|(shown, _)| shown == from);
+            let from = from.map(|(_, path)| path.as_path());
+            let located = flow_engine_prompt::locate(name, from, folder)
+                .map_err(|error| error.to_string())?;
+            let text = located.read().map_err(|error| error.to_string())?;
+            found.push((located.shown.clone(), located.path));
+            Ok::<_, String>((located.shown, text))
+        });
+        let mistakes = file.check(self.source.inputs).diagnostics;
+        if !mistakes.is_empty() {
+            return Err(all(&mistakes));
+        }
+        let id = file.id();
+        self.parsed(file, id)
+    }
+
+    fn parsed(&self, file: PromptFile, id: String) -> Result<Arc<ParsedPrompt>, String> {
+        let template = Template::new(&file).map_err(|error| error.to_string())?;
+        let of_attribute: Parameters = serde_json::from_str(self.source.parameters)
+            .map_err(|error| format!("the parameters of the attribute: {error}"))?;
+        Ok(Arc::new(ParsedPrompt {
+            id,
+            parameters: of_attribute.or(file.parameters),
+            params: self.source.params,
+            template,
+        }))
+    }
+}
+
+impl ParsedPrompt {
+    /// The model parameters of a call.
+    pub(crate) fn parameters(&self, inputs: &Map<String, Value>) -> Result<Parameters, Error> {
+        let mut parameters = self.parameters.clone();
+        for name in self.params {
+            let value = inputs.get(*name).filter(|value| !value.is_null());
+            let Some(value) = value else { continue };
+            parameters.set(name, value).map_err(|wrong| {
+                let wanted = match wrong {
+                    WrongParameter::Value(wanted) => wanted,
+                    WrongParameter::Name => "a parameter".to_owned(),
+                };
+                let message = format!("the input `{name}` must be {wanted}");
+                Error::new(ErrorKind::InvalidInput, message)
+            })?;
+        }
+        Ok(parameters)
     }
 
     /// The messages for these inputs.
     pub(crate) fn messages(&self, inputs: &Map<String, Value>) -> Result<Vec<Message>, Error> {
         let rendered = self
-            .parsed()?
             .template
             .render(inputs)
             .map_err(|error| Error::new(ErrorKind::Prompt, error.to_string()))?;
@@ -64,25 +190,9 @@ impl Prompt {
             })
             .collect())
     }
+}
 
-    fn parsed(&self) -> Result<&Parsed, Error> {
-        self.parsed
-            .get_or_init(|| {
-                let PromptFile {
-                    parameters,
-                    sections,
-                    ..
-                } = flow_engine_prompt::parse(self.name, self.source).map_err(|mistakes| {
-                    mistakes.iter().map(ToString::to_string).collect::<String>()
-                })?;
-                let template = Template::new(self.name, self.source, &sections)
-                    .map_err(|error| error.to_string())?;
-                Ok(Parsed {
-                    parameters,
-                    template,
-                })
-            })
-            .as_ref()
-            .map_err(|message| Error::new(ErrorKind::Prompt, message.clone()))
-    }
+fn all(mistakes: &[flow_engine_prompt::Diagnostic]) -> String {
+    let mistakes: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
+    mistakes.join("\n")
 }

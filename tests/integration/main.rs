@@ -9,6 +9,7 @@ mod calls;
 mod concurrency;
 mod endings;
 mod errors;
+mod fields;
 mod history;
 mod kinds;
 mod nesting;

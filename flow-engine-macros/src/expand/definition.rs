@@ -4,7 +4,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 
-use super::{at, input_const, is_flow, option, state_const};
+use super::{at, input_const, is_flow, option, prompt, state_const};
 use crate::code;
 use crate::docs;
 use crate::model::{KindPath, Model, Work};
@@ -94,7 +94,7 @@ fn definition(model: &Model, prompt: Option<&Prompt>) -> TokenStream {
             quote!(Flow { total_steps: #total_steps })
         }
         Work::Task { .. } => quote!(Task),
-        Work::Ask { kind, model, .. } => {
+        Work::Ask { kind, .. } => {
             let kind = match kind {
                 KindPath::Ours(name) => {
                     let name = format_ident!("{name}");
@@ -103,15 +103,11 @@ fn definition(model: &Model, prompt: Option<&Prompt>) -> TokenStream {
                 // Spanned at the path, where a type that is no kind is reported.
                 KindPath::Path(path) => quote_spanned!(path.span()=> &#path),
             };
-            let model = option(model.as_ref());
-            quote!(Model { kind: #kind, prompt: &PROMPT, model: #model })
+            quote!(Model { kind: #kind, prompt: &PROMPT })
         }
     };
     let prompt = matches!(model.work, Work::Ask { .. }).then(|| {
-        let value = prompt.map_or_else(
-            || quote!(#flow_engine::__private::Prompt::new("", "", "")),
-            |prompt| prompt.value(flow_engine),
-        );
+        let value = prompt::value(model, prompt);
         quote!(static PROMPT: #flow_engine::__private::Prompt = #value;)
     });
     let type_name = &model.type_name;

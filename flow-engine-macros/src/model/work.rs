@@ -1,13 +1,15 @@
 //! What a fn does: which kind it is of, and whether it has what that kind needs.
 
+use flow_engine_prompt::Parameters;
 use flow_engine_prompt::suggest::{did_you_mean, list};
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote};
 use syn::{Expr, ExprLit, Lit, LitStr, ReturnType, parse_quote};
 
 use super::{Arguments, Output};
 use crate::item::FnItem;
 use crate::mistakes::Mistakes;
+use crate::names::plain;
 use crate::params::{Param, is_string};
 
 /// The kinds that have a short name.
@@ -24,7 +26,6 @@ pub(crate) enum Work {
     Ask {
         kind: KindPath,
         prompt: PromptName,
-        model: Option<String>,
     },
 }
 
@@ -59,7 +60,13 @@ fn no_body() -> TokenStream {
     quote!(#![allow(unused_variables, unused_mut)] ::core::unreachable!())
 }
 
-pub(super) fn flow(item: &FnItem, arguments: &Arguments, mistakes: &mut Mistakes) -> Work {
+pub(super) fn flow(
+    item: &FnItem,
+    arguments: &Arguments,
+    params: &[Param],
+    mistakes: &mut Mistakes,
+) -> Work {
+    no_parameters(params, mistakes);
     let body = item.body.clone().unwrap_or_else(|| {
         mistakes.add(&item.signature.ident, "a flow is code: give it a body");
         no_body()
@@ -99,7 +106,7 @@ pub(super) fn step(
         _ => "structured",
     });
     let kind = match kind {
-        "task" => return task(item, arguments, mistakes),
+        "task" => return task(item, arguments, params, mistakes),
         "unstructured" => {
             if !is_string(&output.ty) {
                 let message = "an unstructured step gives a `String`; for a type of your own use `kind = \"structured\"`";
@@ -129,11 +136,12 @@ fn known_kind(text: &LitStr, mistakes: &mut Mistakes) -> Option<&'static str> {
     kind
 }
 
-fn task(item: &FnItem, arguments: &Arguments, mistakes: &mut Mistakes) -> Work {
+fn task(item: &FnItem, arguments: &Arguments, params: &[Param], mistakes: &mut Mistakes) -> Work {
     let not_for_tasks = "a task is code and asks no model: leave this out, or leave out the body";
-    for argument in [&arguments.prompt, &arguments.model].into_iter().flatten() {
+    for argument in &arguments.of_model_steps {
         mistakes.add(argument, not_for_tasks);
     }
+    no_parameters(params, mistakes);
     let body = item.body.clone().unwrap_or_else(|| {
         mistakes.add(&item.signature.ident, "a task is code: give it a body");
         no_body()
@@ -170,8 +178,12 @@ fn ask(
         ReturnType::Type(..) => {}
     }
     for param in params {
-        if let Param::State(state) = param {
-            mistakes.add(&state.name, "a model step has no code that could use state");
+        match param {
+            Param::State(state) => {
+                mistakes.add(&state.name, "a model step has no code that could use state");
+            }
+            Param::Input(input) if input.param => check_parameter(&input.name, mistakes),
+            Param::Input(_) => {}
         }
     }
     let prompt = match &arguments.prompt {
@@ -179,9 +191,30 @@ fn ask(
         None if unclear || item.body.is_some() => PromptName::Unclear,
         None => PromptName::OfFn,
     };
-    Work::Ask {
-        kind,
-        prompt,
-        model: arguments.model.as_ref().map(LitStr::value),
+    Work::Ask { kind, prompt }
+}
+
+/// Code sends nothing that could have parameters.
+fn no_parameters(params: &[Param], mistakes: &mut Mistakes) {
+    for param in params {
+        if let Param::Input(input) = param
+            && input.param
+        {
+            mistakes.add(&input.name, "`param` is for steps that ask a model");
+        }
     }
+}
+
+/// An input that is sent as a parameter has the name of one.
+fn check_parameter(name: &Ident, mistakes: &mut Mistakes) {
+    let plain = plain(name);
+    if Parameters::NAMES.contains(&&*plain) {
+        return;
+    }
+    let near = did_you_mean(&plain, Parameters::NAMES);
+    let known = list(Parameters::NAMES);
+    mistakes.add(
+        name,
+        format!("there is no parameter `{plain}`{near}\nthe parameters are {known}"),
+    );
 }

@@ -1,180 +1,312 @@
-//! Expressions: variables, filters, tests and calls.
+//! Expressions: what they refer to, and what they ask of it.
 
 use minijinja::machinery::{Span, ast};
 
 use super::Walker;
+use super::facts::{Facts, Seen};
+use super::value::{INPUTS, Origin, Place, Value};
 use crate::environment::{FILTERS, TESTS};
-use crate::suggest::{did_you_mean, list, nearest};
+use crate::requirement::{Need, Segment};
+
+/// What becomes of a value that is not there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Absence {
+    /// It is an error.
+    Fails,
+    /// It is expected, as in `a.b is defined` and `a.b | default("")`.
+    Expected,
+}
 
 impl<'w> Walker<'w> {
-    pub(super) fn optional(&mut self, expression: Option<&ast::Expr<'w>>) {
+    pub(super) fn optional(&mut self, expression: Option<&'w ast::Expr<'w>>) {
         if let Some(expression) = expression {
             self.expression(expression);
         }
     }
 
-    pub(super) fn expression(&mut self, expression: &ast::Expr<'w>) {
+    /// What is printed.
+    pub(super) fn printed(&mut self, expression: &'w ast::Expr<'w>) {
+        let value = self.expression(expression);
+        self.require(&value, Need::Print, expression);
+    }
+
+    pub(super) fn expression(&mut self, expression: &'w ast::Expr<'w>) -> Value<'w> {
+        self.look(expression, Absence::Fails).value
+    }
+
+    /// What a condition says of values.
+    pub(super) fn condition(&mut self, condition: &'w ast::Expr<'w>) -> Facts {
+        self.look(condition, Absence::Fails).facts
+    }
+
+    pub(super) fn look(&mut self, expression: &'w ast::Expr<'w>, absence: Absence) -> Seen<'w> {
         match expression {
-            ast::Expr::Var(variable) => self.variable(variable.id, variable.span()),
-            ast::Expr::Const(_) => {}
+            ast::Expr::Var(variable) => self.variable(variable.id, variable.span()).seen(),
+            ast::Expr::GetAttr(attribute) => self.attribute(attribute, absence).seen(),
+            ast::Expr::GetItem(item) => self.item(item, absence).seen(),
+            ast::Expr::Filter(filter) => self.filter(filter, absence).computed(),
+            ast::Expr::IfExpr(condition) => self.either(condition).computed(),
+            ast::Expr::UnaryOp(operation) => {
+                let facts = self.condition(&operation.expr);
+                match operation.op {
+                    ast::UnaryOpKind::Not => facts.negated().seen(),
+                    ast::UnaryOpKind::Neg => Seen::default(),
+                }
+            }
+            ast::Expr::BinOp(operation) => self.operation(operation),
+            ast::Expr::Compare(comparison) => match comparison.ops.as_slice() {
+                [only] => self
+                    .comparison(&comparison.expr, only.op, &only.expr)
+                    .seen(),
+                several => {
+                    self.expression(&comparison.expr);
+                    for operand in several {
+                        self.expression(&operand.expr);
+                    }
+                    Seen::default()
+                }
+            },
+            ast::Expr::Test(test) => self.test(test).seen(),
+            other => {
+                self.literal_or_call(other);
+                Seen::default()
+            }
+        }
+    }
+
+    /// What computes its value, so that nothing is known of that.
+    fn literal_or_call(&mut self, expression: &'w ast::Expr<'w>) {
+        match expression {
             ast::Expr::Slice(slice) => {
                 self.expression(&slice.expr);
                 self.optional(slice.start.as_ref());
                 self.optional(slice.stop.as_ref());
                 self.optional(slice.step.as_ref());
             }
-            ast::Expr::UnaryOp(operation) => self.expression(&operation.expr),
-            ast::Expr::BinOp(operation) => {
-                self.expression(&operation.left);
-                self.expression(&operation.right);
-            }
-            ast::Expr::Compare(comparison) => {
-                self.expression(&comparison.expr);
-                comparison
-                    .ops
-                    .iter()
-                    .for_each(|operand| self.expression(&operand.expr));
-            }
-            ast::Expr::IfExpr(condition) => {
-                self.expression(&condition.test_expr);
-                self.expression(&condition.true_expr);
-                self.optional(condition.false_expr.as_ref());
-            }
-            ast::Expr::Filter(filter) => {
-                self.optional(filter.expr.as_ref());
-                if !self.known.has_filter(filter.name) {
-                    self.unknown("filter", filter.name, filter.span(), FILTERS);
-                }
-                self.arguments(&filter.args);
-            }
-            ast::Expr::Test(test) => {
-                self.expression(&test.expr);
-                if !self.known.has_test(test.name) {
-                    self.unknown("test", test.name, test.span(), TESTS);
-                }
-                self.arguments(&test.args);
-            }
-            ast::Expr::GetAttr(attribute) => self.expression(&attribute.expr),
-            ast::Expr::GetItem(item) => {
-                self.expression(&item.expr);
-                self.expression(&item.subscript_expr);
-            }
             ast::Expr::Call(call) => self.call(call),
-            ast::Expr::List(list) => list.items.iter().for_each(|item| self.expression(item)),
-            ast::Expr::Tuple(tuple) => tuple.items.iter().for_each(|item| self.expression(item)),
+            ast::Expr::List(list) => self.all(&list.items),
+            ast::Expr::Tuple(tuple) => self.all(&tuple.items),
             ast::Expr::Map(map) => {
-                map.keys
-                    .iter()
-                    .chain(&map.values)
-                    .for_each(|part| self.expression(part));
+                self.all(&map.keys);
+                self.all(&map.values);
             }
+            _ => {}
         }
     }
 
-    pub(super) fn call(&mut self, call: &ast::Call<'w>) {
-        match &call.expr {
-            ast::Expr::Var(function) => self.function(function.id, function.span()),
-            ast::Expr::GetAttr(method) => {
-                self.expression(&method.expr);
-                if let Some(input) = self.input_below(&method.expr) {
-                    self.method(input, method.name, method.span());
+    /// `a if b else c`
+    fn either(&mut self, choice: &'w ast::IfExpr<'w>) -> Value<'w> {
+        let facts = self.condition(&choice.test_expr);
+        let value = self.knowing(&facts.when_true, |walker| {
+            walker.expression(&choice.true_expr)
+        });
+        let other = self.knowing(&facts.when_false, |walker| {
+            let other = choice.false_expr.as_ref();
+            other.map(|other| walker.expression(other))
+        });
+        value.or(other.unwrap_or_default())
+    }
+
+    fn operation(&mut self, operation: &'w ast::BinOp<'w>) -> Seen<'w> {
+        let (left, right) = (&operation.left, &operation.right);
+        match operation.op {
+            ast::BinOpKind::ScAnd => {
+                let left = self.condition(left);
+                let right = self.knowing(&left.when_true, |walker| walker.condition(right));
+                Facts::when_true([left.when_true, right.when_true].concat()).seen()
+            }
+            ast::BinOpKind::ScOr => {
+                let left = self.look(left, Absence::Fails);
+                let right = self.knowing(&left.facts.when_false, |walker| {
+                    walker.look(right, Absence::Fails)
+                });
+                Seen {
+                    value: left.value.present().or(right.value),
+                    facts: Facts {
+                        when_true: Vec::new(),
+                        when_false: [left.facts.when_false, right.facts.when_false].concat(),
+                    },
                 }
             }
-            other => self.expression(other),
-        }
-        self.arguments(&call.args);
-    }
-
-    fn arguments(&mut self, arguments: &[ast::CallArg<'w>]) {
-        for argument in arguments {
-            match argument {
-                ast::CallArg::Pos(value)
-                | ast::CallArg::Kwarg(_, value)
-                | ast::CallArg::PosSplat(value)
-                | ast::CallArg::KwargSplat(value) => self.expression(value),
+            ast::BinOpKind::Eq => self.comparison(left, ast::CompareOpKind::Eq, right).seen(),
+            ast::BinOpKind::Ne => self.comparison(left, ast::CompareOpKind::Ne, right).seen(),
+            _ => {
+                self.expression(left);
+                self.expression(right);
+                Seen::default()
             }
         }
     }
 
-    fn variable(&mut self, name: &'w str, span: Span) {
-        if self.scopes.has(name) {
-            return;
-        }
-        if self.inputs.contains(&name) {
-            self.found.used.insert(name.to_owned());
-        } else if !self.known.has_function(name) {
-            self.unknown_variable(name, span.start_offset as usize);
-        }
-    }
-
-    fn function(&mut self, name: &'w str, span: Span) {
-        let start = span.start_offset as usize;
-        if self.scopes.has(name) {
-            return;
-        }
-        if self.inputs.contains(&name) {
-            self.found.used.insert(name.to_owned());
-            self.error(
-                start,
-                start + name.len(),
-                format!("`{name}` is an input and cannot be called"),
-            );
-        } else if !self.known.has_function(name) {
-            let functions = self.known.functions();
-            let names = self.scopes.names().chain(functions.iter().copied());
-            let message = match nearest(name, names) {
-                Some(right) => format!("unknown function `{name}`; did you mean `{right}`?"),
-                None if self.known.has_filter(name) => {
-                    format!("unknown function `{name}`; it is a filter: `… | {name}`")
-                }
-                None => format!(
-                    "unknown function `{name}`; the functions are {}",
-                    list(functions.iter().copied())
-                ),
-            };
-            self.error(start, start + name.len(), message);
-        }
-    }
-
-    /// JSON values have no methods, which people who know Python's Jinja do not expect.
-    fn method(&mut self, input: &str, name: &str, span: Span) {
-        let filter = match name {
-            "strip" => "trim",
-            "splitlines" => "lines",
-            name => name,
-        };
-        let mut message = format!("`{input}` is data and has no method `{name}`");
-        if self.known.has_filter(filter) {
-            message.push_str("; use the filter: `… | ");
-            message.push_str(filter);
-            message.push('`');
-        }
-        let end = span.end_offset as usize;
-        self.error(end.saturating_sub(name.len()), end, message);
-    }
-
-    /// The input at the root of `input.field[0]`.
-    fn input_below(&self, expression: &ast::Expr<'w>) -> Option<&'w str> {
-        match expression {
-            ast::Expr::Var(variable) => (!self.scopes.has(variable.id)
-                && self.inputs.contains(&variable.id))
-            .then_some(variable.id),
-            ast::Expr::GetAttr(attribute) => self.input_below(&attribute.expr),
-            ast::Expr::GetItem(item) => self.input_below(&item.expr),
-            _ => None,
-        }
-    }
-
-    fn unknown(
+    /// `x == none` says what `x` is not where it does not hold, `x == 1` where it does.
+    fn comparison(
         &mut self,
-        what: &str,
-        name: &str,
-        span: Span,
-        suggestions: &'static [&'static str],
-    ) {
-        let start = span.start_offset as usize;
-        let near = did_you_mean(name, suggestions.iter().copied());
-        let message = format!("unknown {what} `{name}`{near}");
-        self.error(start, start + name.len(), message);
+        left: &'w ast::Expr<'w>,
+        operator: ast::CompareOpKind,
+        right: &'w ast::Expr<'w>,
+    ) -> Facts {
+        let (one, other) = (self.expression(left), self.expression(right));
+        let (constant, value) = match (left, right) {
+            (_, ast::Expr::Const(constant)) => (constant, one),
+            (ast::Expr::Const(constant), _) => (constant, other),
+            _ => return Facts::default(),
+        };
+        let equal = Facts::when_true(value.places());
+        let equal = if constant.value.is_none() {
+            equal.negated()
+        } else {
+            equal
+        };
+        match operator {
+            ast::CompareOpKind::Eq => equal,
+            ast::CompareOpKind::Ne => equal.negated(),
+            _ => Facts::default(),
+        }
+    }
+
+    fn test(&mut self, test: &'w ast::Spanned<ast::Test<'w>>) -> Facts {
+        let absence = match test.name {
+            "defined" | "undefined" => Absence::Expected,
+            _ => Absence::Fails,
+        };
+        let value = self.look(&test.expr, absence).value;
+        if !self.known.has_test(test.name) {
+            self.unknown("test", test.name, test.span(), TESTS);
+        }
+        self.arguments(&test.args);
+        match test.name {
+            "none" => Facts::when_true(value.places()).negated(),
+            "defined" => Facts::when_true(value.places_above()),
+            "undefined" => Facts::when_true(value.places_above()).negated(),
+            "string" | "number" | "integer" | "int" | "float" | "boolean" | "true" | "mapping"
+            | "sequence" => Facts::when_true(value.places()),
+            _ => Facts::default(),
+        }
+    }
+
+    /// Looks where these places are not none.
+    pub(super) fn knowing<T>(&mut self, places: &[Place], look: impl FnOnce(&mut Self) -> T) -> T {
+        let before = self.scopes.learn(places);
+        let seen = look(self);
+        self.scopes.forget(before);
+        seen
+    }
+
+    fn attribute(
+        &mut self,
+        attribute: &'w ast::Spanned<ast::GetAttr<'w>>,
+        absence: Absence,
+    ) -> Value<'w> {
+        let end = attribute.span().end_offset as usize;
+        let name = end.saturating_sub(attribute.name.len())..end;
+        if self.is_loop(&attribute.expr) {
+            self.field_of_loop(attribute.name, name);
+            return Value::default();
+        }
+        let object = self.look(&attribute.expr, absence).value;
+        let owner = self.text_of(&attribute.expr);
+        let field = Segment::Field(attribute.name.to_owned());
+        self.step(object, &field, absence, &owner, name)
+    }
+
+    fn all(&mut self, expressions: &'w [ast::Expr<'w>]) {
+        for expression in expressions {
+            self.expression(expression);
+        }
+    }
+
+    fn item(&mut self, item: &'w ast::GetItem<'w>, absence: Absence) -> Value<'w> {
+        let object = self.look(&item.expr, absence).value;
+        let segment = match &item.subscript_expr {
+            ast::Expr::Const(key) => key.value.as_str().map(ToOwned::to_owned),
+            key => {
+                self.expression(key);
+                None
+            }
+        };
+        let segment = segment.map_or(Segment::Index, Segment::Field);
+        let owner = self.text_of(&item.expr);
+        let span = item.subscript_expr.span();
+        let range = span.start_offset as usize..span.end_offset as usize;
+        self.step(object, &segment, absence, &owner, range)
+    }
+
+    /// Steps from every origin into `segment`, each of which must have it.
+    pub(super) fn step(
+        &mut self,
+        mut object: Value<'w>,
+        segment: &Segment,
+        absence: Absence,
+        owner: &str,
+        range: std::ops::Range<usize>,
+    ) -> Value<'w> {
+        for origin in &mut object.0 {
+            if absence == Absence::Expected {
+                origin.present();
+            }
+            let known = origin.path.len();
+            origin.step(segment.clone());
+            self.asked(origin, known, Need::Exists, owner, range.clone());
+            if origin
+                .place
+                .as_ref()
+                .is_some_and(|place| self.scopes.is_present(place))
+            {
+                origin.present();
+            }
+        }
+        object
+    }
+
+    fn filter(&mut self, filter: &'w ast::Spanned<ast::Filter<'w>>, absence: Absence) -> Value<'w> {
+        let absence = match filter.name {
+            "default" | "d" => Absence::Expected,
+            _ => absence,
+        };
+        let value = match &filter.expr {
+            Some(expression) => self.look(expression, absence).value,
+            None => Value::default(),
+        };
+        if !self.known.has_filter(filter.name) {
+            self.unknown("filter", filter.name, filter.span(), FILTERS);
+        }
+        self.filtered(filter, value)
+    }
+
+    fn variable(&mut self, name: &'w str, span: Span) -> Value<'w> {
+        let mut value = if let Some(value) = self.scopes.value(name) {
+            value.clone()
+        } else if self.inputs.contains(&name) {
+            self.found.used.insert(name.to_owned());
+            Value(vec![Origin {
+                input: name,
+                path: Vec::new(),
+                place: Some(Place {
+                    binding: INPUTS,
+                    fields: vec![name.to_owned()],
+                }),
+            }])
+        } else {
+            if !self.known.has_function(name) {
+                self.unknown_variable(name, span.start_offset as usize);
+            }
+            return Value::default();
+        };
+        for origin in &mut value.0 {
+            if origin
+                .place
+                .as_ref()
+                .is_some_and(|place| self.scopes.is_present(place))
+            {
+                origin.present();
+            }
+        }
+        value
+    }
+
+    /// Whether it is the variable of a loop's state.
+    pub(super) fn is_loop(&self, expression: &ast::Expr<'_>) -> bool {
+        matches!(expression, ast::Expr::Var(variable) if variable.id == "loop")
+            && self.scopes.has("loop")
     }
 }

@@ -1,10 +1,21 @@
-//! The names that a template defines itself.
+//! The names that a template defines itself, and what its conditions say of values.
+
+use super::value::{Place, Value};
 
 /// Names in scope, the innermost scope last.
-#[derive(Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Scopes<'w> {
-    outermost: Vec<&'w str>,
-    inner: Vec<Vec<&'w str>>,
+    outermost: Vec<Variable<'w>>,
+    inner: Vec<Vec<Variable<'w>>>,
+    bindings: usize,
+    /// What is not none here.
+    present: Vec<Place>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Variable<'w> {
+    name: &'w str,
+    value: Value<'w>,
 }
 
 impl<'w> Scopes<'w> {
@@ -16,21 +27,78 @@ impl<'w> Scopes<'w> {
         self.inner.pop();
     }
 
-    pub(super) fn define(&mut self, name: &'w str) {
-        self.inner
-            .last_mut()
-            .unwrap_or(&mut self.outermost)
-            .push(name);
+    pub(super) fn define(&mut self, name: &'w str, value: Value<'w>) {
+        self.bindings += 1;
+        let value = value.bound(self.bindings);
+        let scope = self.inner.last_mut().unwrap_or(&mut self.outermost);
+        scope.retain(|variable| variable.name != name);
+        scope.push(Variable { name, value });
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
         self.names().any(|defined| defined == name)
     }
 
+    /// The value of the innermost variable of this name.
+    pub(super) fn value(&self, name: &str) -> Option<&Value<'w>> {
+        self.variables()
+            .filter(|variable| variable.name == name)
+            .last()
+            .map(|variable| &variable.value)
+    }
+
     pub(super) fn names(&self) -> impl Iterator<Item = &'w str> {
-        self.outermost
-            .iter()
-            .chain(self.inner.iter().flatten())
-            .copied()
+        self.variables().map(|variable| variable.name)
+    }
+
+    fn variables(&self) -> impl Iterator<Item = &Variable<'w>> {
+        self.outermost.iter().chain(self.inner.iter().flatten())
+    }
+
+    pub(super) fn is_present(&self, place: &Place) -> bool {
+        self.present.contains(place)
+    }
+
+    /// Takes the places as not none, until [`forget`](Self::forget) is called with the number that this gives.
+    pub(super) fn learn(&mut self, places: &[Place]) -> usize {
+        let before = self.present.len();
+        self.present.extend_from_slice(places);
+        before
+    }
+
+    pub(super) fn forget(&mut self, before: usize) {
+        self.present.truncate(before);
+    }
+
+    /// Goes back to `before`, and gives what has become of it meanwhile.
+    pub(super) fn replaced_by(&mut self, before: Self) -> Self {
+        let bindings = self.bindings;
+        let after = std::mem::replace(self, before);
+        // Another branch does not number its variables like this one.
+        self.bindings = bindings;
+        after
+    }
+
+    /// Joins what the other branch of a condition has defined: after it, a variable is what either of them made it.
+    pub(super) fn join(&mut self, other: Self) {
+        self.bindings = self.bindings.max(other.bindings);
+        let pairs = std::iter::once((&mut self.outermost, other.outermost))
+            .chain(self.inner.iter_mut().zip(other.inner));
+        for (scope, others) in pairs {
+            for variable in others {
+                match scope.iter_mut().find(|own| own.name == variable.name) {
+                    Some(own) if own.value == variable.value => {}
+                    Some(own) => {
+                        self.bindings += 1;
+                        // Of what is not known, nothing can be asked.
+                        let (one, two) = (std::mem::take(&mut own.value), variable.value);
+                        if !one.0.is_empty() && !two.0.is_empty() {
+                            own.value = one.or(two).bound(self.bindings);
+                        }
+                    }
+                    None => scope.push(variable),
+                }
+            }
+        }
     }
 }

@@ -3,42 +3,41 @@
 use minijinja::machinery::{Span, ast};
 
 use super::Walker;
+use super::value::Value;
+use crate::requirement::Need;
 
 impl<'w> Walker<'w> {
-    pub(super) fn statements(&mut self, statements: &[ast::Stmt<'w>]) {
+    pub(super) fn statements(&mut self, statements: &'w [ast::Stmt<'w>]) {
         for statement in statements {
             self.statement(statement);
         }
     }
 
-    /// The scopes are those of the renderer: `for`, `with` and macros have their own, `if` has none.
-    pub(super) fn statement(&mut self, statement: &ast::Stmt<'w>) {
+    /// The scopes are those of the renderer: `for`, `with`, blocks and macros have their own, `if` and included files
+    /// have none.
+    pub(super) fn statement(&mut self, statement: &'w ast::Stmt<'w>) {
         match statement {
             ast::Stmt::Template(template) => self.statements(&template.children),
-            ast::Stmt::EmitExpr(emit) => self.expression(&emit.expr),
+            ast::Stmt::EmitExpr(emit) => self.printed(&emit.expr),
             ast::Stmt::ForLoop(for_loop) => self.for_loop(for_loop),
-            ast::Stmt::IfCond(condition) => {
-                self.expression(&condition.expr);
-                self.statements(&condition.true_body);
-                self.statements(&condition.false_body);
-            }
+            ast::Stmt::IfCond(condition) => self.if_condition(condition),
             ast::Stmt::WithBlock(with) => {
                 self.scopes.push();
                 for (target, value) in &with.assignments {
-                    self.expression(value);
-                    self.assign(target);
+                    let value = self.expression(value);
+                    self.assign(target, value);
                 }
                 self.statements(&with.body);
                 self.scopes.pop();
             }
             ast::Stmt::Set(set) => {
-                self.expression(&set.expr);
-                self.assign(&set.target);
+                let value = self.expression(&set.expr);
+                self.assign(&set.target, value);
             }
             ast::Stmt::SetBlock(set) => {
                 self.statements(&set.body);
                 self.optional(set.filter.as_ref());
-                self.assign(&set.target);
+                self.assign(&set.target, Value::default());
             }
             ast::Stmt::AutoEscape(block) => {
                 self.expression(&block.enabled);
@@ -50,7 +49,7 @@ impl<'w> Walker<'w> {
             }
             ast::Stmt::Macro(declaration) => {
                 // Before the body: a macro may call itself.
-                self.scopes.define(declaration.name);
+                self.scopes.define(declaration.name, Value::default());
                 self.macro_body(declaration);
             }
             ast::Stmt::CallBlock(block) => {
@@ -58,45 +57,74 @@ impl<'w> Walker<'w> {
                 self.macro_body(&block.macro_decl);
             }
             ast::Stmt::Do(statement) => self.call(&statement.call),
-            ast::Stmt::Include(tag) => self.unsupported("include", tag.span()),
-            ast::Stmt::Extends(tag) => self.unsupported("extends", tag.span()),
+            ast::Stmt::Include(tag) => self.include(tag, tag.span()),
+            ast::Stmt::Extends(tag) => {
+                self.tag(
+                    "extends",
+                    tag.span(),
+                    "`{% extends %}` comes first in a message",
+                );
+            }
+            ast::Stmt::Block(block) => self.block(block.name, &block.body),
             ast::Stmt::Import(tag) => {
                 self.unsupported("import", tag.span());
-                self.assign(&tag.name);
+                self.assign(&tag.name, Value::default());
             }
             ast::Stmt::FromImport(tag) => {
                 self.unsupported("from", tag.span());
                 for (name, alias) in &tag.names {
-                    self.assign(alias.as_ref().unwrap_or(name));
+                    self.assign(alias.as_ref().unwrap_or(name), Value::default());
                 }
-            }
-            ast::Stmt::Block(block) => {
-                self.unsupported("block", block.span());
-                self.statements(&block.body);
             }
             // Text, `break` and `continue` refer to nothing.
             _ => {}
         }
     }
 
-    fn for_loop(&mut self, for_loop: &ast::ForLoop<'w>) {
-        self.expression(&for_loop.iter);
+    fn if_condition(&mut self, condition: &'w ast::IfCond<'w>) {
+        let facts = self.condition(&condition.expr);
+        let before = self.scopes.clone();
+        self.knowing(&facts.when_true, |walker| {
+            walker.statements(&condition.true_body);
+        });
+        let after = self.scopes.replaced_by(before);
+        self.knowing(&facts.when_false, |walker| {
+            walker.statements(&condition.false_body);
+        });
+        self.scopes.join(after);
+    }
+
+    fn for_loop(&mut self, for_loop: &'w ast::ForLoop<'w>) {
+        let items = self.expression(&for_loop.iter);
+        self.require(&items, Need::Loop, &for_loop.iter);
+        // What a recursive loop is called with may be of another type.
+        let item = if for_loop.recursive {
+            Value::default()
+        } else {
+            items.item()
+        };
         self.scopes.push();
-        self.assign(&for_loop.target);
-        self.scopes.define("loop");
-        self.optional(for_loop.filter_expr.as_ref());
-        self.statements(&for_loop.body);
+        self.assign(&for_loop.target, item);
+        self.scopes.define("loop", Value::default());
+        let facts = for_loop
+            .filter_expr
+            .as_ref()
+            .map(|filter| self.condition(filter))
+            .unwrap_or_default();
+        self.knowing(&facts.when_true, |walker| {
+            walker.statements(&for_loop.body);
+        });
         self.scopes.pop();
         self.scopes.push();
         self.statements(&for_loop.else_body);
         self.scopes.pop();
     }
 
-    fn macro_body(&mut self, declaration: &ast::Macro<'w>) {
+    fn macro_body(&mut self, declaration: &'w ast::Macro<'w>) {
         self.scopes.push();
-        self.scopes.define("caller");
+        self.scopes.define("caller", Value::default());
         for argument in &declaration.args {
-            self.assign(argument);
+            self.assign(argument, Value::default());
         }
         for default in &declaration.defaults {
             self.expression(default);
@@ -105,28 +133,39 @@ impl<'w> Walker<'w> {
         self.scopes.pop();
     }
 
-    fn assign(&mut self, target: &ast::Expr<'w>) {
+    fn assign(&mut self, target: &'w ast::Expr<'w>, value: Value<'w>) {
         match target {
-            ast::Expr::Var(variable) => self.scopes.define(variable.id),
-            ast::Expr::List(list) => list.items.iter().for_each(|item| self.assign(item)),
-            ast::Expr::Tuple(tuple) => tuple.items.iter().for_each(|item| self.assign(item)),
+            ast::Expr::Var(variable) => self.scopes.define(variable.id, value),
+            ast::Expr::List(list) => self.unpack(&list.items),
+            ast::Expr::Tuple(tuple) => self.unpack(&tuple.items),
             // `{% set box.x = 1 %}` defines nothing, but reads `box`.
-            other => self.expression(other),
+            other => {
+                self.expression(other);
+            }
+        }
+    }
+
+    fn unpack(&mut self, targets: &'w [ast::Expr<'w>]) {
+        for target in targets {
+            self.assign(target, Value::default());
         }
     }
 
     fn unsupported(&mut self, tag: &str, span: Span) {
-        let reason = match tag {
-            "block" => "a prompt extends no other, so it needs no `{% block %}`".to_owned(),
-            tag => format!("`{{% {tag} %}}` is not supported: a prompt is one file"),
-        };
+        let reason = format!("`{{% {tag} %}}` is not supported; `{{% include %}}` is");
+        self.tag(tag, span, &reason);
+    }
+
+    /// Reports a tag, from its brace to its keyword.
+    fn tag(&mut self, tag: &str, span: Span, reason: &str) {
         let keyword = span.start_offset as usize;
-        let section = &self.text.source[self.base..];
-        // The span begins at the keyword, the reader's tag at its brace.
-        let start = section
+        // The span begins at the keyword.
+        let start = self
+            .unit
+            .source()
             .get(..keyword)
             .and_then(|before| before.rfind("{%"))
             .unwrap_or(keyword);
-        self.error(start, keyword + tag.len(), reason);
+        self.error(start, keyword + tag.len(), reason.to_owned());
     }
 }

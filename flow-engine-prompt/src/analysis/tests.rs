@@ -1,3 +1,6 @@
+mod files;
+mod requirements;
+
 use crate::parse;
 use crate::testing::{mistake, mistakes};
 
@@ -56,7 +59,7 @@ fn mistakes_of_all_kinds_come_at_once_in_file_order() {
             "2:26^7 unknown test `definde`; did you mean `defined`?",
             "4:4^7 unknown variable `contnet` in the prompt; did you mean `content`?",
             "5:4^5 unknown function `rnage`; did you mean `range`?",
-            "5:16^10 `{% include %}` is not supported: a prompt is one file",
+            "5:27^3 there is no file `x` to include",
             "7:8^2 template syntax: unexpected end of variable block, expected identifier",
             "9:1^10 `{% if a %}` is never closed",
         ]
@@ -121,17 +124,13 @@ fn syntax_errors_are_at_the_token_that_does_not_fit() {
 }
 
 #[test]
-fn tags_that_reach_for_other_files_are_not_supported_and_cause_no_further_errors() {
-    let source = "x {%- include 'a' %} {% extends 'b' %}\n{% import 'x' as y %}{% from 'x' import z as w %}\n\
-                  {% block b %}{% endblock %}{{ y }}{{ w }}";
+fn imports_are_not_supported_and_cause_no_further_errors() {
+    let source = "{% import 'x' as y %}{% from 'x' import z as w %}{{ y }}{{ w }}";
     assert_eq!(
         mistakes(source, &[]),
         [
-            "1:3^11 `{% include %}` is not supported: a prompt is one file",
-            "1:22^10 `{% extends %}` is not supported: a prompt is one file",
-            "2:1^9 `{% import %}` is not supported: a prompt is one file",
-            "2:22^7 `{% from %}` is not supported: a prompt is one file",
-            "3:1^8 a prompt extends no other, so it needs no `{% block %}`",
+            "1:1^9 `{% import %}` is not supported; `{% include %}` is",
+            "1:22^7 `{% from %}` is not supported; `{% include %}` is",
         ]
     );
 }

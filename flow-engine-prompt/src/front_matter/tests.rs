@@ -1,4 +1,3 @@
-use super::KEYS;
 use crate::testing::{mistake, mistakes};
 use crate::{Parameters, ReasoningEffort, parse};
 
@@ -36,7 +35,7 @@ fn the_keys_are_the_fields_of_the_parameters() {
         .keys()
         .map(String::as_str)
         .collect();
-    let mut keys = KEYS.to_vec();
+    let mut keys = Parameters::NAMES.to_vec();
     fields.sort_unstable();
     keys.sort_unstable();
     assert_eq!(fields, keys);

@@ -145,7 +145,7 @@ fn a_heading_of_a_role_without_its_colon_is_an_error() {
     }
     // Without any role line, too: all of the file would be the user's message.
     let found = parse("p.md", "# system\r\nBe kind.\r\n\r\n# user\r\n{{ a }}").unwrap_err();
-    let lines: Vec<_> = found.iter().map(|mistake| mistake.line).collect();
+    let lines: Vec<_> = found.iter().map(|mistake| mistake.location.line).collect();
     assert_eq!(lines, [1, 4], "{found:#?}");
     assert!(
         found[0]
@@ -235,7 +235,7 @@ fn a_role_line_inside_an_open_block_names_the_block() {
                 format!("# system:\r\nx\r\n{opener}\r\n\r\n# user:\r\ny\r\n{tail}\r\n# user:\r\nz");
             let file = parse("p.md", &source).unwrap_err();
             assert_eq!(file.len(), 1, "{file:#?}");
-            assert_eq!((file[0].line, file[0].column), (5, 1));
+            assert_eq!((file[0].location.line, file[0].location.column), (5, 1));
             let message = format!(
                 "a role line must be at top level; this one is inside `{line}`, opened at line 3"
             );

@@ -3,11 +3,11 @@ use std::error::Error as _;
 use serde_json::{Value, json};
 
 use super::{RenderedMessage, Template};
-use crate::{RenderError, Role, Section, parse};
+use crate::{RenderError, Role, parse};
 
 fn render(source: &str, inputs: &Value) -> Result<Vec<RenderedMessage>, RenderError> {
     let file = parse("p.md", source).unwrap();
-    Template::new("p.md", source, &file.sections)?.render(inputs.as_object().unwrap())
+    Template::new(&file)?.render(inputs.as_object().unwrap())
 }
 
 /// The only message of a prompt with the input `a`.
@@ -293,27 +293,10 @@ fn five_megabytes_render_in_an_instant() {
 }
 
 #[test]
-fn sections_of_another_text_are_an_error_not_a_panic() {
-    let sections = [Section {
-        role: Role::User,
-        start: 1,
-        end: 2,
-    }];
-    for source in ["", "é"] {
-        let found = Template::new("p.md", source, &sections).unwrap_err();
-        assert_eq!(
-            found.to_string(),
-            "p.md: the sections are those of another version of the file"
-        );
-        assert_eq!(found.line(), None);
-    }
-}
-
-#[test]
 fn a_template_that_does_not_parse_is_an_error_at_its_place() {
     let source = "# system:\nx\n# user:\n\n{{ a b }}";
     let file = parse("p.md", source).unwrap();
-    let found = Template::new("p.md", source, &file.sections).unwrap_err();
+    let found = Template::new(&file).unwrap_err();
     assert_eq!(
         (found.line(), found.column()),
         (Some(5), Some(6)),

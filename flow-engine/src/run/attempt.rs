@@ -13,7 +13,7 @@ use super::{Run, Services};
 use crate::definition::{Definition, WorkKind};
 use crate::error::{Error, ErrorKind};
 use crate::identity::{Hash, Identity};
-use crate::llm::{LlmError, LlmErrorKind, LlmRequest, LlmResponse};
+use crate::llm::{LlmError, LlmErrorKind, LlmRequest, LlmResponse, Parameters};
 use crate::prompt::Prompt;
 use crate::step::{StepCall, StepKind};
 
@@ -35,19 +35,18 @@ impl<'a> Prepared<'a> {
         inputs: &'a Map<String, Value>,
         asked: Option<&str>,
     ) -> Result<Self, Error> {
-        let WorkKind::Model {
-            kind,
-            prompt,
-            model,
-        } = definition.work
-        else {
+        let WorkKind::Model { kind, prompt } = definition.work else {
             unreachable!("only a model step asks a model");
         };
+        let current = prompt.current()?;
+        let parameters = current.parameters(inputs)?;
+        let model = resolve(&run.services, asked, &parameters, prompt)?;
         let call = StepCall {
             definition,
-            prompt,
+            prompt: current,
+            parameters,
             inputs,
-            model: resolve(&run.services, asked.or(model), prompt)?,
+            model,
         };
         let request = kind.request(&call)?;
         let body = run.services.backend.body(&request)?;
@@ -70,8 +69,8 @@ impl<'a> Prepared<'a> {
         Identity::new(name, version, self.content, Some(self.schema))
     }
 
-    pub(super) fn prompt_id(&self) -> &'static str {
-        self.call.prompt.id()
+    pub(super) fn prompt_id(&self) -> &str {
+        &self.call.prompt.id
     }
 
     pub(super) fn model(&self) -> &str {
@@ -139,10 +138,15 @@ impl<'a> Prepared<'a> {
     }
 }
 
-/// The run's or the attribute's model, else the prompt's, else the engine's, else the backend's.
-fn resolve(services: &Services, attribute: Option<&str>, prompt: &Prompt) -> Result<String, Error> {
-    attribute
-        .or(prompt.parameters()?.model.as_deref())
+/// The run's model, else the step's, else the engine's, else the backend's.
+fn resolve(
+    services: &Services,
+    asked: Option<&str>,
+    parameters: &Parameters,
+    prompt: &Prompt,
+) -> Result<String, Error> {
+    asked
+        .or(parameters.model.as_deref())
         .or(services.model.as_deref())
         .or(services.backend.default_model())
         .map(str::to_owned)
@@ -174,7 +178,7 @@ impl<'a> Attempt<'a> {
         let request = &prepared.request;
         let id = Uuid::now_v7();
         let row = NewRequest {
-            prompt_id: Some(prepared.call.prompt.id().to_owned()),
+            prompt_id: Some(prepared.prompt_id().to_owned()),
             schema_hash: Some(prepared.schema.to_string()),
             request: Some(prepared.body.to_string()),
             ..NewRequest::new(

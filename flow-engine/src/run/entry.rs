@@ -37,7 +37,7 @@ pub(super) struct Entry<'a> {
     /// None when what it reads could not be made out: then it fails, and is not looked for.
     pub(super) identity: Option<Identity>,
     pub(super) code: Option<&'static str>,
-    pub(super) prompt_id: Option<&'static str>,
+    pub(super) prompt_id: Option<String>,
     pub(super) model: Option<String>,
     pub(super) counted: Counted,
     /// Whether it is looked for where it is called, and nowhere else.
@@ -71,7 +71,7 @@ impl<'a> Entry<'a> {
     ) -> Self {
         Self {
             identity: Some(prepared.identity(definition.name(), definition.version())),
-            prompt_id: Some(prepared.prompt_id()),
+            prompt_id: Some(prepared.prompt_id().to_owned()),
             model: Some(prepared.model().to_owned()),
             ..Self::of(definition, inputs)
         }
@@ -122,7 +122,7 @@ impl<'a> Entry<'a> {
             version: self.version,
             identity,
             inputs: self.inputs,
-            prompt_id: self.prompt_id,
+            prompt_id: self.prompt_id.as_deref(),
             model: self.model.as_deref(),
             asks_model: self.prompt_id.is_some(),
             // All draws of the engine have one key, and cost nothing: a new branch makes new ones.

@@ -4,6 +4,8 @@ mod structured;
 pub(crate) mod task;
 mod unstructured;
 
+use std::sync::Arc;
+
 use futures::future::BoxFuture;
 use serde_json::{Map, Value};
 
@@ -13,7 +15,7 @@ pub use unstructured::Unstructured;
 use crate::definition::Definition;
 use crate::error::Error;
 use crate::llm::{LlmError, LlmRequest, LlmResponse, Message, OutputFormat, Parameters};
-use crate::prompt::Prompt;
+use crate::prompt::ParsedPrompt;
 
 /// A kind of model step: how its call becomes a request, and how the answer becomes its output.
 ///
@@ -86,7 +88,9 @@ pub trait StepKind: Send + Sync + 'static {
 #[derive(Debug)]
 pub struct StepCall<'a> {
     pub(crate) definition: &'static Definition,
-    pub(crate) prompt: &'static Prompt,
+    pub(crate) prompt: Arc<ParsedPrompt>,
+    /// With the model that is asked.
+    pub(crate) parameters: Parameters,
     pub(crate) inputs: &'a Map<String, Value>,
     pub(crate) model: String,
 }
@@ -115,15 +119,13 @@ impl StepCall<'_> {
         self.prompt.messages(self.inputs)
     }
 
-    /// The parameters of the prompt's front matter.
-    ///
-    /// # Errors
-    /// When the prompt cannot be read.
-    pub fn parameters(&self) -> Result<Parameters, Error> {
-        Ok(Parameters {
+    /// The model parameters: of the inputs that are marked `param`, else of the attribute, else of the prompt's front matter.
+    /// The model is apart: [`model`](Self::model).
+    pub fn parameters(&self) -> Parameters {
+        Parameters {
             model: None,
-            ..self.prompt.parameters()?.clone()
-        })
+            ..self.parameters.clone()
+        }
     }
 
     /// The request of these messages, parameters and model.
@@ -135,7 +137,7 @@ impl StepCall<'_> {
             step: self.definition.name().to_owned(),
             model: self.model.clone(),
             messages: self.messages()?,
-            parameters: self.parameters()?,
+            parameters: self.parameters(),
             format,
         })
     }

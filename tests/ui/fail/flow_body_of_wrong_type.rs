@@ -1,8 +1,8 @@
 use flow_engine::prelude::*;
 
 #[flow]
-async fn process(content: String) -> Result<String> {
-    Ok(content.len())
+async fn shorten(content: String) -> String {
+    content.len()
 }
 
 fn main() {}

@@ -1,0 +1,197 @@
+use std::collections::{BTreeMap, HashMap};
+use std::panic::catch_unwind;
+
+use super::*;
+
+/// What is wrong with a requirement, if anything.
+fn wrong(shape: Shape, path: &'static [Segment], need: Need) -> Option<String> {
+    wrong_after(0, shape, path, need)
+}
+
+fn wrong_after(known: usize, shape: Shape, path: &'static [Segment], need: Need) -> Option<String> {
+    let requirement = Requirement {
+        path,
+        known,
+        need,
+        expression: "x",
+        at: "--> p.md:1:1",
+    };
+    let panic = catch_unwind(|| require(&shape, &requirement)).err()?;
+    let message = panic.downcast_ref::<String>().unwrap();
+    let (message, at) = message.split_once('\n').unwrap();
+    assert_eq!(at, "--> p.md:1:1");
+    Some(message.to_owned())
+}
+
+struct Foreign;
+
+type Deep = Deeper<Deeper<End>>;
+
+const META: Shape = Shape::Record {
+    name: "Meta",
+    fields: &[Field {
+        name: Some("source"),
+        shape: Shape::Text,
+    }],
+};
+
+const ARTICLE: Shape = Shape::Record {
+    name: "Article",
+    fields: &[
+        Field {
+            name: Some("title"),
+            shape: Shape::Text,
+        },
+        Field {
+            name: Some("note"),
+            shape: Shape::Optional(&META),
+        },
+        Field {
+            name: None,
+            shape: META,
+        },
+    ],
+};
+
+#[test]
+fn a_field_must_be_there() {
+    let exists = |name: &'static [Segment]| wrong(ARTICLE, name, Need::Exists);
+    assert_eq!(exists(&[Segment::Field("title")]), None);
+    assert_eq!(exists(&[Segment::Field("source")]), None);
+    assert_eq!(
+        exists(&[Segment::Field("titel")]).unwrap(),
+        "`Article` has no field `titel`; did you mean `title`?"
+    );
+    assert_eq!(
+        exists(&[Segment::Field("sourec")]).unwrap(),
+        "`Article` has no field `sourec`; did you mean `source`?"
+    );
+    assert_eq!(
+        exists(&[Segment::Field("author")]).unwrap(),
+        "`Article` has no field `author`; its fields are `title`, `note`, `source`"
+    );
+    assert_eq!(
+        exists(&[Segment::Field("title"), Segment::Field("first")]).unwrap(),
+        "`x` is a text and has no field `first`"
+    );
+}
+
+#[test]
+fn what_may_be_none_has_no_fields_and_is_not_printed() {
+    let note: &[Segment] = &[Segment::Field("note")];
+    assert_eq!(wrong(ARTICLE, note, Need::Exists), None);
+    assert_eq!(wrong(ARTICLE, note, Need::Loop), None);
+    assert_eq!(
+        wrong(ARTICLE, note, Need::Print).unwrap(),
+        "`x` may be none; guard it with `{% if x %}` or give `| default(…, true)`"
+    );
+    assert_eq!(
+        wrong(
+            ARTICLE,
+            &[Segment::Field("note"), Segment::Field("source")],
+            Need::Exists
+        )
+        .unwrap(),
+        "`x` may be none, and then has no field `source`; guard it with `{% if x %}`"
+    );
+    assert_eq!(
+        wrong(
+            ARTICLE,
+            &[Segment::Field("note"), Segment::Index],
+            Need::Exists
+        )
+        .unwrap(),
+        "`x` may be none, and then has no items; guard it with `{% if x %}`"
+    );
+    let guarded: &[Segment] = &[
+        Segment::Field("note"),
+        Segment::Present,
+        Segment::Field("source"),
+    ];
+    assert_eq!(wrong(ARTICLE, guarded, Need::Print), None);
+    assert!(wrong(Shape::Nothing, &[], Need::Print).is_some());
+}
+
+#[test]
+fn only_lists_texts_and_objects_are_looped_over() {
+    for shape in [
+        Shape::Text,
+        Shape::List(&Shape::Text),
+        Shape::Map(&Shape::Text),
+        ARTICLE,
+        Shape::Any,
+    ] {
+        assert_eq!(wrong(shape, &[], Need::Loop), None, "{shape:?}");
+    }
+    assert_eq!(
+        wrong(Shape::Number, &[], Need::Loop).unwrap(),
+        "cannot loop over `x`, a number"
+    );
+    assert!(wrong(Shape::Bool, &[], Need::Loop).is_some());
+    // What the loop gives is not one more mistake.
+    assert_eq!(wrong(Shape::Number, &[Segment::Item], Need::Print), None);
+}
+
+#[test]
+fn a_mistake_that_is_reported_elsewhere_is_not_reported_again() {
+    let path: &[Segment] = &[Segment::Field("titel"), Segment::Field("first")];
+    assert!(wrong_after(0, ARTICLE, path, Need::Exists).is_some());
+    assert_eq!(wrong_after(1, ARTICLE, path, Need::Exists), None);
+}
+
+#[test]
+fn of_what_is_not_described_everything_may_be_asked() {
+    let path: &[Segment] = &[Segment::Field("a"), Segment::Index, Segment::Item];
+    for need in [Need::Exists, Need::Loop, Need::Print] {
+        assert_eq!(wrong(Shape::Any, path, need), None);
+    }
+    assert!(matches!(ShapeOf::<Foreign, Deep>::SHAPE, Shape::Any));
+    assert!(matches!(ShapeOf::<Vec<Foreign>, Deep>::SHAPE, Shape::Any));
+    assert!(matches!(
+        ShapeOf::<HashMap<String, Foreign>, Deep>::SHAPE,
+        Shape::Any
+    ));
+}
+
+#[test]
+fn containers_are_described_with_what_they_hold() {
+    assert!(matches!(
+        ShapeOf::<Vec<Option<Box<u8>>>, Deep>::SHAPE,
+        Shape::List(Shape::Optional(Shape::Number))
+    ));
+    assert!(matches!(
+        ShapeOf::<Option<Option<String>>, Deep>::SHAPE,
+        Shape::Optional(Shape::Text)
+    ));
+    assert!(matches!(
+        ShapeOf::<BTreeMap<u8, [bool; 2]>, Deep>::SHAPE,
+        Shape::Map(Shape::List(Shape::Bool))
+    ));
+    assert!(matches!(
+        ShapeOf::<(u8, String), Deep>::SHAPE,
+        Shape::List(Shape::Any)
+    ));
+}
+
+#[test]
+fn a_long_message_is_cut_at_a_character() {
+    let long = "é".repeat(3000);
+    let message = message::Message::new().with("x").with(&long);
+    assert!(message.as_str().starts_with("xéé"));
+    assert!(message.as_str().len() >= 2046);
+}
+
+#[test]
+fn typos_are_counted_in_letters() {
+    for (one, other, typos) in [
+        ("", "", 0),
+        ("a", "", 1),
+        ("titel", "title", 1),
+        ("Name", "name", 0),
+        ("abc", "xbcd", 2),
+    ] {
+        assert_eq!(message::distance(one, other), typos, "{one} {other}");
+        assert_eq!(message::distance(other, one), typos, "{one} {other}");
+    }
+    assert_eq!(message::distance(&"a".repeat(65), "a"), usize::MAX);
+}
