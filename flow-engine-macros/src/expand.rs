@@ -167,7 +167,7 @@ fn struct_and_fn(model: &Model) -> TokenStream {
     }
 }
 
-fn option(value: Option<&impl ToTokens>) -> TokenStream {
+pub(crate) fn option(value: Option<&impl ToTokens>) -> TokenStream {
     value.map_or_else(
         || quote!(::core::option::Option::None),
         |value| quote!(::core::option::Option::Some(#value)),

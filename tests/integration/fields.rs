@@ -125,6 +125,7 @@ impl Default for Inner {
 mod as_text {
     use serde::{Deserialize as _, Deserializer, Serializer};
 
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
     pub(super) fn serialize<S: Serializer>(number: &u32, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_str(&number.to_string())
     }
@@ -246,10 +247,10 @@ type Deep = shape::Deeper<shape::Deeper<shape::Deeper<shape::End>>>;
 /// Whether the description of a type is true of a value of it.
 fn assert_fits(shape: &Shape, json: &Value, path: &str) {
     let fits = match (shape, json) {
-        (Shape::Any, _) | (Shape::Text, Value::String(_)) | (Shape::Number, Value::Number(_)) => {
-            true
-        }
-        (Shape::Optional(_), Value::Null) => true,
+        (Shape::Any, _)
+        | (Shape::Text, Value::String(_))
+        | (Shape::Number, Value::Number(_))
+        | (Shape::Optional(_), Value::Null) => true,
         (Shape::Optional(inner), json) => {
             assert_fits(inner, json, path);
             true
@@ -273,7 +274,7 @@ fn assert_fits(shape: &Shape, json: &Value, path: &str) {
                         assert_fits(&field.shape, object.get(name).unwrap_or(&Value::Null), path);
                     }
                     Some(name) => {
-                        assert_fits(&field.shape, &object[name], &format!("{path}.{name}"))
+                        assert_fits(&field.shape, &object[name], &format!("{path}.{name}"));
                     }
                     None if matches!(field.shape, Shape::Record { .. }) => {
                         assert_fits(&field.shape, json, path);

@@ -1,86 +1,33 @@
 //! The description of a type's JSON form, by which prompts are checked.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use quote::quote;
-use syn::{Data, DeriveInput, Field, Fields, Path};
+use syn::{Data, DataEnum, DeriveInput, Field, Fields, FieldsNamed, Path, Variant};
 
-use super::serde_attributes::{OfField, of_field, of_type};
+use super::serde_attributes::{OfField, OfType, of_field, of_type};
 use crate::names::plain;
+
+/// How a type is described.
+enum Form {
+    /// By a shape.
+    Shape(TokenStream),
+    /// As an object of fields.
+    Record(Vec<TokenStream>),
+}
 
 /// The impls that describe the type; none if its form is not known here, which leaves it unchecked.
 pub(super) fn of(item: &DeriveInput, flow_engine: &Path) -> Option<TokenStream> {
     if !item.generics.params.is_empty() {
         return None;
     }
-    let attributes = of_type(&item.attrs)?;
     let ty = &item.ident;
-    let (shape, record) = match &item.data {
-        Data::Struct(data) => match &data.fields {
-            Fields::Named(fields) if attributes.transparent => {
-                let mut kept = Vec::new();
-                for field in &fields.named {
-                    if !of_field(&field.attrs)?.skipped {
-                        kept.push(field);
-                    }
-                }
-                let [only] = kept.as_slice() else { return None };
-                (inner(only)?, None)
-            }
-            Fields::Named(fields) => {
-                let mut described = Vec::new();
-                if let Some(tag) = &attributes.tag {
-                    described.push(quote!(shape::Field {
-                        name: ::core::option::Option::Some(#tag),
-                        shape: shape::Shape::Text,
-                    }));
-                }
-                for field in &fields.named {
-                    let name = plain(field.ident.as_ref()?);
-                    let name = attributes
-                        .rename_all
-                        .map_or(name.clone(), |rule| rule.of_field(&name));
-                    described.extend(field_of_record(field, name)?);
-                }
-                let shape = quote!(<D::Of<#ty> as shape::HasShape>::SHAPE);
-                (shape, Some(described))
-            }
-            Fields::Unnamed(fields)
-                if attributes.tag.is_some()
-                    || (attributes.transparent && fields.unnamed.len() != 1) =>
-            {
-                return None;
-            }
-            Fields::Unnamed(fields) if fields.unnamed.len() == 1 => {
-                (inner(&fields.unnamed[0])?, None)
-            }
-            Fields::Unnamed(_) => (quote!(shape::Shape::List(&shape::Shape::Any)), None),
-            Fields::Unit => (quote!(shape::Shape::Nothing), None),
-        },
-        Data::Enum(data) => {
-            let plain = attributes.tag.is_none()
-                && data.variants.iter().all(|variant| {
-                    matches!(variant.fields, Fields::Unit)
-                        && variant.attrs.iter().all(|attribute| {
-                            attribute.path().is_ident("doc") || attribute.path().is_ident("serde")
-                        })
-                        && !says_untagged(variant)
-                });
-            if !plain || data.variants.is_empty() {
-                return None;
-            }
-            (quote!(shape::Shape::Text), None)
+    let (shape, record) = match form(item)? {
+        Form::Shape(shape) => (shape, None),
+        Form::Record(fields) => {
+            let shape = quote!(<D::Of<#ty> as shape::HasShape>::SHAPE);
+            (shape, Some(record(ty, &fields)))
         }
-        Data::Union(_) => return None,
     };
-    let record = record.map(|fields| {
-        let name = plain(ty);
-        quote! {
-            impl<D: shape::Depth> shape::Record<D> for #ty {
-                const NAME: &'static ::core::primitive::str = #name;
-                const FIELDS: &'static [shape::Field] = &[#(#fields),*];
-            }
-        }
-    });
     Some(quote! {
         const _: () = {
             #[allow(unused_imports)]
@@ -93,48 +40,100 @@ pub(super) fn of(item: &DeriveInput, flow_engine: &Path) -> Option<TokenStream> 
     })
 }
 
-fn says_untagged(variant: &syn::Variant) -> bool {
-    variant.attrs.iter().any(|attribute| {
-        let tokens = quote!(#attribute).to_string();
-        attribute.path().is_ident("serde") && tokens.contains("untagged")
-    })
+fn record(ty: &Ident, fields: &[TokenStream]) -> TokenStream {
+    let name = plain(ty);
+    quote! {
+        impl<D: shape::Depth> shape::Record<D> for #ty {
+            const NAME: &'static ::core::primitive::str = #name;
+            const FIELDS: &'static [shape::Field] = &[#(#fields),*];
+        }
+    }
+}
+
+fn form(item: &DeriveInput) -> Option<Form> {
+    let attributes = of_type(&item.attrs)?;
+    let fields = match &item.data {
+        Data::Struct(data) => &data.fields,
+        Data::Enum(data) => return of_enum(data, &attributes),
+        Data::Union(_) => return None,
+    };
+    let shape = match fields {
+        Fields::Named(fields) if !attributes.transparent => {
+            return of_fields(fields, &attributes).map(Form::Record);
+        }
+        _ if attributes.tag.is_some() => return None,
+        Fields::Unit => quote!(shape::Shape::Nothing),
+        fields if attributes.transparent || fields.len() == 1 => only(fields)?,
+        _ => quote!(shape::Shape::List(&shape::Shape::Any)),
+    };
+    Some(Form::Shape(shape))
+}
+
+/// An enum without data is the name of its variant.
+fn of_enum(data: &DataEnum, attributes: &OfType) -> Option<Form> {
+    let is_name = |variant: &Variant| {
+        matches!(variant.fields, Fields::Unit) && !variant.attrs.iter().any(is_untagged)
+    };
+    let are_names = attributes.tag.is_none() && data.variants.iter().all(is_name);
+    are_names.then(|| Form::Shape(quote!(shape::Shape::Text)))
+}
+
+fn is_untagged(attribute: &syn::Attribute) -> bool {
+    let says_so = |list: &syn::MetaList| list.tokens.to_string().contains("untagged");
+    attribute.path().is_ident("serde") && attribute.meta.require_list().is_ok_and(says_so)
+}
+
+fn of_fields(fields: &FieldsNamed, attributes: &OfType) -> Option<Vec<TokenStream>> {
+    let mut described = Vec::new();
+    if let Some(tag) = &attributes.tag {
+        described.push(described_field(Some(tag), &quote!(shape::Shape::Text)));
+    }
+    for field in &fields.named {
+        let own = plain(field.ident.as_ref()?);
+        let OfField {
+            rename,
+            flatten,
+            skipped,
+            unknown,
+        } = of_field(&field.attrs)?;
+        if skipped {
+            continue;
+        }
+        let shape = if unknown {
+            quote!(shape::Shape::Any)
+        } else {
+            shape_of(field)
+        };
+        let renamed = attributes.rename_all.map(|rule| rule.of_field(&own));
+        let name = rename.or(renamed).unwrap_or(own);
+        described.push(described_field((!flatten).then_some(&name), &shape));
+    }
+    Some(described)
+}
+
+fn described_field(name: Option<&String>, shape: &TokenStream) -> TokenStream {
+    let name = crate::expand::option(name);
+    quote!(shape::Field { name: #name, shape: #shape })
 }
 
 /// The shape of a type that is in JSON what its only field is.
-fn inner(field: &Field) -> Option<TokenStream> {
-    let OfField {
-        skipped,
-        unknown,
-        flatten,
-        ..
-    } = of_field(&field.attrs)?;
-    if skipped || unknown || flatten {
-        return None;
+fn only(fields: &Fields) -> Option<TokenStream> {
+    let mut found = None;
+    for field in fields {
+        let attributes = of_field(&field.attrs)?;
+        if attributes.skipped {
+            continue;
+        }
+        let is_plain = !attributes.unknown && !attributes.flatten;
+        let shape = is_plain.then(|| shape_of(field))?;
+        if found.replace(shape).is_some() {
+            return None;
+        }
     }
-    Some(shape_of(field))
+    found
 }
 
 fn shape_of(field: &Field) -> TokenStream {
     let ty = &field.ty;
     quote!(shape::ShapeOf::<#ty, D>::SHAPE)
-}
-
-/// The field as it is in JSON, if it is there; `None` outside if that is open.
-fn field_of_record(field: &Field, name: String) -> Option<Option<TokenStream>> {
-    let attributes = of_field(&field.attrs)?;
-    if attributes.skipped {
-        return Some(None);
-    }
-    let shape = if attributes.unknown {
-        quote!(shape::Shape::Any)
-    } else {
-        shape_of(field)
-    };
-    let name = if attributes.flatten {
-        quote!(::core::option::Option::None)
-    } else {
-        let name = attributes.rename.unwrap_or(name);
-        quote!(::core::option::Option::Some(#name))
-    };
-    Some(Some(quote!(shape::Field { name: #name, shape: #shape })))
 }

@@ -148,7 +148,7 @@ fn of_what_is_not_described_everything_may_be_asked() {
     assert!(matches!(ShapeOf::<Foreign, Deep>::SHAPE, Shape::Any));
     assert!(matches!(ShapeOf::<Vec<Foreign>, Deep>::SHAPE, Shape::Any));
     assert!(matches!(
-        ShapeOf::<HashMap<String, Foreign>, Deep>::SHAPE,
+        ShapeOf::<HashMap<String, Vec<Foreign>>, Deep>::SHAPE,
         Shape::Any
     ));
 }
