@@ -23,6 +23,7 @@ use crate::includes::Include;
 use crate::nesting;
 use crate::prompt_file::PromptFile;
 use crate::requirement::{Need, Requirement};
+use crate::slots::{self, Slot};
 use crate::suggest::{list, nearest};
 use crate::text::Text;
 use files::Block;
@@ -52,8 +53,9 @@ pub(crate) fn check(file: &PromptFile, inputs: &[&str]) -> Analysis {
     let files: Vec<Unit<'_>> = includes.iter().map(Include::text).map(whole).collect();
     let known = Known::new();
     let mut found = Analysis::default();
-    for unit in &sections {
+    for (unit, section) in sections.iter().zip(file.sections()) {
         let mut walker = Walker {
+            slots: slots::find(text, *section),
             unit,
             files: Files::new(includes, &files),
             faults: &file.faults,
@@ -108,6 +110,8 @@ struct Walker<'w> {
     faults: &'w [Diagnostic],
     inputs: &'w [&'w str],
     known: &'w Known,
+    /// The lines of the message that are nothing but a name.
+    slots: Vec<Slot>,
     /// The files from the prompt to where it is.
     open: Vec<&'w str>,
     /// What fills the blocks of a file that is extended, the nearest to the message first.

@@ -21,7 +21,7 @@
 //! one template environment, so what compiles also renders.
 //!
 //! ```
-//! use flow_engine_prompt::{Template, parse};
+//! use flow_engine_prompt::{Rendered, Template, parse};
 //!
 //! let source = "# system:\nYou write for {{ style }} readers.\n\n# user:\n{{ content }}\n";
 //! let file = parse("prompts/summarize.md", source).expect("a well-formed prompt");
@@ -30,15 +30,17 @@
 //!
 //! let template = Template::new(&file)?;
 //! let inputs = serde_json::json!({ "style": "busy", "content": "# user:\nnot a message" });
-//! let messages = template.render(inputs.as_object().expect("an object"))?;
+//! let messages = template.render(inputs.as_object().expect("an object"), &[])?;
 //! assert_eq!(messages.len(), 2);
-//! assert_eq!(messages[1].content, "# user:\nnot a message");
+//! let Rendered::Message(user) = &messages[1] else { unreachable!() };
+//! assert_eq!(user.content, "# user:\nnot a message");
 //! # Ok::<(), flow_engine_prompt::RenderError>(())
 //! ```
 //!
 //! [minijinja]: https://docs.rs/minijinja
 
 mod analysis;
+mod attachments;
 mod diagnostic;
 mod environment;
 mod fences;
@@ -54,6 +56,7 @@ mod prompt_file;
 mod render_error;
 mod requirement;
 mod roles;
+mod slots;
 pub mod suggest;
 mod template;
 #[cfg(test)]
@@ -61,6 +64,7 @@ mod testing;
 mod text;
 
 pub use analysis::Analysis;
+pub use attachments::Attached;
 pub use diagnostic::{Diagnostic, Location};
 pub use id::{prompt_id, text_id};
 pub use includes::Include;
@@ -70,4 +74,4 @@ pub use prompt_file::{PromptFile, parse};
 pub use render_error::RenderError;
 pub use requirement::{Need, Requirement, Segment};
 pub use roles::{Role, Section};
-pub use template::{RenderedMessage, Template};
+pub use template::{Rendered, RenderedMessage, Template};

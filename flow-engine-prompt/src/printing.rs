@@ -5,6 +5,8 @@ use minijinja::{Error, ErrorKind, Output, State, Value};
 use serde::Serialize;
 use serde_json::ser::PrettyFormatter;
 
+use crate::attachments::Mark;
+
 /// The detail of the error for a bare `{{ note }}` whose value is none; the renderer adds the name.
 pub(crate) const NONE_PRINTED: &str = "none cannot be printed";
 
@@ -14,6 +16,10 @@ pub(crate) fn format(
     _: &mut State<'_, '_>,
     value: &Value,
 ) -> Result<(), Error> {
+    if let Some(mark) = value.downcast_object_ref::<Mark>() {
+        out.write_str(mark.text())?;
+        return Ok(());
+    }
     match (value.kind(), value.as_str()) {
         (_, Some(text)) => out.write_str(text)?,
         // What an inline `if` without an `else` gives; other undefined values never come here.
@@ -73,7 +79,7 @@ pub(crate) fn to_value(json: &serde_json::Value) -> Value {
 }
 
 /// The template's form of a JSON object, fields in order.
-pub(crate) fn object_to_value(fields: &serde_json::Map<String, serde_json::Value>) -> Value {
+fn object_to_value(fields: &serde_json::Map<String, serde_json::Value>) -> Value {
     Value::from_pairs(
         fields
             .iter()

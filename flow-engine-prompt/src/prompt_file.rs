@@ -7,6 +7,7 @@ use crate::id::prompt_id;
 use crate::includes::{self, Include};
 use crate::parameters::Parameters;
 use crate::roles::{self, Section};
+use crate::slots;
 use crate::text::Text;
 
 /// A parsed prompt file.
@@ -14,10 +15,12 @@ use crate::text::Text;
 pub struct PromptFile {
     /// What the front matter sets.
     pub parameters: Parameters,
-    /// The messages in file order; there is at least one.
+    /// The messages in file order; there is at least one, before [`place_histories`](Self::place_histories).
     pub(crate) sections: Vec<Section>,
     /// What it includes, see [`PromptFile::include`].
     pub(crate) includes: Vec<Include>,
+    /// The inputs that stand for messages, with the number of sections before each.
+    pub(crate) histories: Vec<(String, usize)>,
     /// What is wrong with what it includes.
     pub(crate) faults: Vec<Diagnostic>,
     name: String,
@@ -49,6 +52,7 @@ pub fn parse(shown_name: &str, source: &str) -> Result<PromptFile, Vec<Diagnosti
             parameters: front.parameters,
             sections,
             includes: Vec::new(),
+            histories: Vec::new(),
             faults: Vec::new(),
             name,
             source,
@@ -95,6 +99,27 @@ impl PromptFile {
         let mut faults = Vec::new();
         self.includes = includes::read(self, find, &mut faults);
         self.faults = faults;
+    }
+
+    /// Makes a place for the messages of these inputs, each where it stands alone on a line of a message's top level. What is
+    /// above and below the line are messages of their own.
+    pub fn place_histories(&mut self, inputs: &[&str]) {
+        let mut sections = Vec::new();
+        let mut histories = Vec::new();
+        for section in &self.sections {
+            let mut slots = slots::find(self.text(), *section);
+            slots.retain(|slot| inputs.contains(&&*slot.name));
+            if slots.is_empty() {
+                sections.push(*section);
+                continue;
+            }
+            let (parts, places) = slots::cut(self.text(), *section, &slots);
+            let before = sections.len();
+            let places = places.into_iter().map(|place| before + place);
+            histories.extend(slots.into_iter().map(|slot| slot.name).zip(places));
+            sections.extend(parts);
+        }
+        (self.sections, self.histories) = (sections, histories);
     }
 
     /// Checks the template of every section, with what it includes, against the names of the inputs.

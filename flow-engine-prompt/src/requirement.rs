@@ -43,4 +43,6 @@ pub enum Need {
     Loop,
     /// To be printed.
     Print,
+    /// To be printed, or to be messages: it stands alone on a line of a message's top level.
+    Stand,
 }

@@ -4,23 +4,34 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use minijinja::{Environment, ErrorKind};
-use serde::{Deserialize, Serialize};
+use minijinja::{Environment, ErrorKind, Value};
 
+use crate::attachments::{Attached, Attachments};
 use crate::environment::environment;
-use crate::printing::{NONE_PRINTED, object_to_value};
+use crate::printing::{NONE_PRINTED, to_value};
 use crate::prompt_file::PromptFile;
 use crate::render_error::RenderError;
 use crate::roles::Role;
 use crate::text::{Text, floor};
 
+/// One part of what a prompt becomes.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Rendered {
+    /// A message of the prompt.
+    Message(RenderedMessage),
+    /// The place of the messages that are the input of this name.
+    History(String),
+}
+
 /// A message, ready to be sent.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct RenderedMessage {
     /// Who says it.
     pub role: Role,
     /// What it says, without blanks around it.
     pub content: String,
+    /// What is shown in it, in order.
+    pub attachments: Vec<Attached>,
 }
 
 /// A prompt, compiled once and rendered many times. It owns what it needs and is `Send` and `Sync`.
@@ -28,6 +39,8 @@ pub struct RenderedMessage {
 pub struct Template {
     name: String,
     roles: Vec<Role>,
+    /// The inputs that stand for messages, with the number of messages before each.
+    histories: Vec<(String, usize)>,
     /// The texts of the templates, messages and included files, by the names that the environment has for them.
     sources: BTreeMap<String, Source>,
     environment: Environment<'static>,
@@ -52,6 +65,7 @@ impl Template {
         let mut template = Self {
             name: file.name().to_owned(),
             roles: file.sections.iter().map(|section| section.role).collect(),
+            histories: file.histories.clone(),
             sources: BTreeMap::new(),
             environment: environment(),
         };
@@ -89,40 +103,69 @@ impl Template {
         &self.name
     }
 
-    /// Renders every section with `inputs`, in order.
+    /// Renders every section with `inputs`, in order. Those named in `attachments` are attachments, or lists of them: where one
+    /// is printed, it becomes a part of the message.
     ///
     /// Texts are printed as they are, numbers and booleans as in JSON, lists and objects as JSON. Blanks around a
     /// message are cut off; a message of nothing but blanks (an `{% if %}` that is false) is left out.
     ///
     /// # Errors
     /// If the template prints a value that is none or undefined, if a filter or operator does not fit its value,
-    /// or if all messages are blank.
+    /// or if all messages are blank and there is no place for others.
     pub fn render(
         &self,
         inputs: &serde_json::Map<String, serde_json::Value>,
-    ) -> Result<Vec<RenderedMessage>, RenderError> {
-        let values = object_to_value(inputs);
-        let mut messages = Vec::with_capacity(self.roles.len());
-        for (index, role) in self.roles.iter().enumerate() {
-            let name = message_name(index);
-            let rendered = self
-                .environment
-                .get_template(&name)
-                .and_then(|template| template.render(values.clone()))
-                .map_err(|error| self.error(&name, &error))?;
-            let content = rendered.trim();
-            if !content.is_empty() {
-                messages.push(RenderedMessage {
-                    role: *role,
-                    content: content.to_owned(),
-                });
+        attachments: &[&str],
+    ) -> Result<Vec<Rendered>, RenderError> {
+        let mut attached = Attachments::new();
+        let values = Value::from_pairs(inputs.iter().map(|(name, input)| {
+            let value = if attachments.contains(&name.as_str()) {
+                attached.value(input)
+            } else {
+                to_value(input)
+            };
+            (name.as_str(), value)
+        }));
+        let mut rendered = Vec::with_capacity(self.roles.len());
+        for index in 0..=self.roles.len() {
+            let here = self.histories.iter().filter(|(_, place)| *place == index);
+            rendered.extend(here.map(|(name, _)| Rendered::History(name.clone())));
+            if let Some(role) = self.roles.get(index) {
+                let message = self.message(index, *role, &values, &attached)?;
+                rendered.extend(message.map(Rendered::Message));
             }
         }
-        if messages.is_empty() {
+        if rendered.is_empty() {
             let message = "all messages are empty with these inputs".to_owned();
             return Err(RenderError::new(&self.name, None, message));
         }
-        Ok(messages)
+        Ok(rendered)
+    }
+
+    /// One message, if it is not blank.
+    fn message(
+        &self,
+        index: usize,
+        role: Role,
+        values: &Value,
+        attachments: &Attachments,
+    ) -> Result<Option<RenderedMessage>, RenderError> {
+        let name = message_name(index);
+        let text = self
+            .environment
+            .get_template(&name)
+            .and_then(|template| template.render(values.clone()))
+            .map_err(|error| self.error(&name, &error))?;
+        let Some((content, attachments)) = attachments.taken_from(text.trim()) else {
+            let message = "an attachment can only be printed as it is: leave the filter out";
+            return Err(RenderError::new(&self.name, None, message.to_owned()));
+        };
+        let is_blank = content.is_empty() && attachments.is_empty();
+        Ok((!is_blank).then_some(RenderedMessage {
+            role,
+            content,
+            attachments,
+        }))
     }
 
     /// Places an error of the template `name` in its file and words it for a reader of the prompt.

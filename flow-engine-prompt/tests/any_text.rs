@@ -112,7 +112,7 @@ fn exercise(source: &str) {
                     panic!("checked but not compiled: {error}\n{source:?}")
                 });
                 let inputs = serde_json::json!({ "a": ["x", null], "content": "text" });
-                if let Err(error) = template.render(inputs.as_object().unwrap()) {
+                if let Err(error) = template.render(inputs.as_object().unwrap(), &[]) {
                     assert!(!error.to_string().contains('\n'), "{source:?}");
                 }
             }

@@ -7,6 +7,7 @@ use super::facts::{Facts, Seen};
 use super::value::{INPUTS, Origin, Place, Value};
 use crate::environment::{FILTERS, TESTS};
 use crate::requirement::{Need, Segment};
+use crate::slots::Slot;
 
 /// What becomes of a value that is not there.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -27,7 +28,23 @@ impl<'w> Walker<'w> {
     /// What is printed.
     pub(super) fn printed(&mut self, expression: &'w ast::Expr<'w>) {
         let value = self.expression(expression);
-        self.require(&value, Need::Print, expression);
+        let need = if self.stands_alone(expression) {
+            Need::Stand
+        } else {
+            Need::Print
+        };
+        self.require(&value, need, expression);
+    }
+
+    /// Whether it is an input in a slot.
+    fn stands_alone(&self, expression: &ast::Expr<'w>) -> bool {
+        let ast::Expr::Var(variable) = expression else {
+            return false;
+        };
+        let start = expression.span().start_offset as usize;
+        let at = self.unit.place(start..start).start;
+        let is_here = |slot: &Slot| slot.name == variable.id && slot.line.contains(&at);
+        self.open.len() == 1 && !self.scopes.has(variable.id) && self.slots.iter().any(is_here)
     }
 
     pub(super) fn expression(&mut self, expression: &'w ast::Expr<'w>) -> Value<'w> {

@@ -2,12 +2,20 @@ use std::error::Error as _;
 
 use serde_json::{Value, json};
 
-use super::{RenderedMessage, Template};
+use super::{Rendered, RenderedMessage, Template};
 use crate::{RenderError, Role, parse};
 
 fn render(source: &str, inputs: &Value) -> Result<Vec<RenderedMessage>, RenderError> {
     let file = parse("p.md", source).unwrap();
-    Template::new(&file)?.render(inputs.as_object().unwrap())
+    let rendered = Template::new(&file)?.render(inputs.as_object().unwrap(), &[])?;
+    Ok(rendered.into_iter().map(message).collect())
+}
+
+fn message(rendered: Rendered) -> RenderedMessage {
+    match rendered {
+        Rendered::Message(message) => message,
+        Rendered::History(name) => panic!("{name} is a history"),
+    }
 }
 
 /// The only message of a prompt with the input `a`.
@@ -54,7 +62,8 @@ fn data_never_opens_a_message_and_is_never_a_template() {
         messages[1],
         RenderedMessage {
             role: Role::User,
-            content: attack.to_owned()
+            content: attack.to_owned(),
+            attachments: Vec::new(),
         }
     );
     for template in [
@@ -268,7 +277,8 @@ fn a_blank_message_is_left_out_unless_all_are() {
         messages,
         [RenderedMessage {
             role: Role::User,
-            content: "hello".to_owned()
+            content: "hello".to_owned(),
+            attachments: Vec::new(),
         }]
     );
     assert_eq!(
@@ -309,4 +319,90 @@ fn a_template_can_be_kept_in_a_static() {
     fn keeps<T: Send + Sync + Clone + 'static>() {}
     keeps::<Template>();
     keeps::<RenderError>();
+}
+
+/// What a prompt with a history and attachments becomes, on one line each.
+fn with_slots(source: &str, inputs: &Value) -> Vec<String> {
+    let mut file = parse("p.md", source).unwrap();
+    file.place_histories(&["history"]);
+    let rendered = Template::new(&file)
+        .unwrap()
+        .render(inputs.as_object().unwrap(), &["photo", "photos"])
+        .unwrap();
+    let line = |rendered| match rendered {
+        Rendered::History(name) => format!("<{name}>"),
+        Rendered::Message(message) => {
+            let RenderedMessage {
+                role,
+                content,
+                attachments,
+            } = message;
+            let attachments: Vec<_> = attachments
+                .iter()
+                .map(|attached| format!(" {}@{}", attached.content, attached.at))
+                .collect();
+            format!("{role}: {content}{}", attachments.concat())
+        }
+    };
+    rendered.into_iter().map(line).collect()
+}
+
+#[test]
+fn a_history_stands_where_its_line_is() {
+    let inputs = json!({ "history": [1], "a": "x" });
+    for (source, expected) in [
+        (
+            "# system:\nBe kind.\n\n{{ history }}\n\n# user:\n{{ a }}",
+            &["system: Be kind.", "<history>", "user: x"][..],
+        ),
+        ("{{history}}\n{{ a }}", &["<history>", "user: x"]),
+        (
+            "{{ a }}\r\n  {{- history -}}\t\r\nmore",
+            &["user: x", "<history>", "user: more"],
+        ),
+        (
+            "# system:\nx\n# user:\n{{ history }}\n",
+            &["system: x", "<history>"],
+        ),
+        ("{{ history }}", &["<history>"]),
+        // Not alone, or not at the top level.
+        ("now {{ history }}", &["user: now [1]"]),
+        (
+            "{% if a %}\n{{ history }}\n{% endif %}\n{{ history }}",
+            &["user: [1]", "<history>"],
+        ),
+        ("```\n{{ history }}\n```", &["user: ```\n[1]\n```"]),
+        ("{# \n{{ history }}\n#}\nx", &["user: x"]),
+    ] {
+        assert_eq!(with_slots(source, &inputs), expected, "{source}");
+    }
+}
+
+#[test]
+fn attachments_are_parts_of_the_message_that_prints_them() {
+    let inputs = json!({ "photo": { "url": "u" }, "photos": [1, 2], "a": "{\"url\": \"u\"}" });
+    for (source, expected) in [
+        (
+            "Look: {{ photo }} é {{ a }}",
+            "user: Look:  é {\"url\": \"u\"} {\"url\":\"u\"}@6",
+        ),
+        (
+            "{% for p in photos %}{{ loop.index }}{{ p }}{% endfor %}",
+            "user: 12 1@1 2@2",
+        ),
+        ("{{ photo }}", "user:  {\"url\":\"u\"}@0"),
+        (
+            "{{ photo | upper }}{{ photo if photo }}",
+            "user:  {\"url\":\"u\"}@0 {\"url\":\"u\"}@0",
+        ),
+        ("{{ photos | length }}", "user: 2"),
+    ] {
+        assert_eq!(with_slots(source, &inputs), [expected], "{source}");
+    }
+    let file = parse("p.md", "{{ photo | replace(':', '') }}").unwrap();
+    let error = Template::new(&file)
+        .unwrap()
+        .render(inputs.as_object().unwrap(), &["photo"])
+        .unwrap_err();
+    assert!(error.to_string().contains("as it is"), "{error}");
 }

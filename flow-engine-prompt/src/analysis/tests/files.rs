@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use crate::testing::short;
-use crate::{PromptFile, Template, parse};
+use crate::{PromptFile, Rendered, Template, parse};
 
 /// A prompt with the files that it includes.
 fn with_files(source: &str, files: &[(&str, &str)]) -> PromptFile {
@@ -31,8 +31,11 @@ fn rendered(source: &str, files: &[(&str, &str)]) -> String {
     let inputs = json!({ "a": "A", "title": "T" });
     let messages = Template::new(&file)
         .unwrap()
-        .render(inputs.as_object().unwrap());
-    messages.unwrap().remove(0).content
+        .render(inputs.as_object().unwrap(), &[]);
+    match messages.unwrap().remove(0) {
+        Rendered::Message(message) => message.content,
+        Rendered::History(name) => name,
+    }
 }
 
 #[test]
@@ -177,7 +180,7 @@ fn an_error_of_an_included_file_is_placed_in_that_file() {
     let inputs = json!({ "a": {} });
     let error = Template::new(&file)
         .unwrap()
-        .render(inputs.as_object().unwrap())
+        .render(inputs.as_object().unwrap(), &[])
         .unwrap_err();
     assert_eq!(error.to_string(), "parts/tone.md:2:8: `a.b` is undefined");
 }

@@ -33,6 +33,7 @@ fn short(requirement: &Requirement) -> String {
         Need::Exists => "exists",
         Need::Loop => "loops",
         Need::Print => "prints",
+        Need::Stand => "stands",
     };
     let location = &requirement.location;
     let (line, column) = (location.line, location.column);
