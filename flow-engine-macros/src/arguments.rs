@@ -2,12 +2,15 @@
 
 use flow_engine_prompt::suggest::{did_you_mean, list};
 use proc_macro2::TokenStream;
-use quote::ToTokens;
+use quote::{ToTokens, quote};
 use syn::ext::IdentExt as _;
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::punctuated::Punctuated;
-use syn::{Expr, ExprLit, Ident, Lit, LitInt, LitStr, Path, Token, parse_quote};
+use syn::{
+    Expr, ExprLit, Ident, Lit, LitInt, LitStr, Path, Token, parenthesized, parse_quote, token,
+};
 
+use crate::constraints;
 use crate::mistakes::Mistakes;
 
 /// In characters.
@@ -16,10 +19,12 @@ const LONGEST_NAME: usize = 100;
 /// How durations are written.
 const DURATIONS: &str = r#"`"7d"`, `"12h"`, `"30m"`"#;
 
-/// `name` or `name = value`.
+/// `name`, `name = value` or `name(…)`.
 pub(crate) struct Argument {
     pub(crate) name: Ident,
     pub(crate) value: Option<Expr>,
+    /// What stands in the parentheses.
+    pub(crate) group: Option<TokenStream>,
 }
 
 impl Parse for Argument {
@@ -27,13 +32,16 @@ impl Parse for Argument {
         let name = input.call(Ident::parse_any).map_err(|error| {
             syn::Error::new(error.span(), "an argument is written `name = value`")
         })?;
-        let value = if input.peek(Token![=]) {
+        let (mut value, mut group) = (None, None);
+        if input.peek(Token![=]) {
             input.parse::<Token![=]>()?;
-            Some(input.parse()?)
-        } else {
-            None
-        };
-        Ok(Self { name, value })
+            value = Some(input.parse()?);
+        } else if input.peek(token::Paren) {
+            let content;
+            parenthesized!(content in input);
+            group = Some(content.parse()?);
+        }
+        Ok(Self { name, value, group })
     }
 }
 
@@ -50,6 +58,9 @@ pub(crate) fn read(tokens: TokenStream, known: &[&str], mistakes: &mut Mistakes)
                 &argument.name,
                 format!("there is no argument `{name}`{near}\nthe arguments are {known}"),
             );
+        } else if argument.group.is_some() && !constraints::NAMES.contains(&name.as_str()) {
+            let message = format!("`{name}` takes no parentheses: write `{name} = …`");
+            mistakes.add(argument.written(), message);
         } else if arguments
             .iter()
             .any(|earlier| earlier.name == argument.name)
@@ -169,7 +180,18 @@ impl Argument {
         code.or_else(|| self.wrong(self.value.as_ref(), wanted, mistakes))
     }
 
-    fn wrong<T>(&self, value: Option<&Expr>, wanted: &str, mistakes: &mut Mistakes) -> Option<T> {
+    /// All of it.
+    pub(crate) fn written(&self) -> TokenStream {
+        let (name, value, group) = (&self.name, &self.value, &self.group);
+        quote!(#name #value #group)
+    }
+
+    pub(crate) fn wrong<T>(
+        &self,
+        value: Option<&Expr>,
+        wanted: &str,
+        mistakes: &mut Mistakes,
+    ) -> Option<T> {
         let message = format!("`{}` takes {wanted}", self.name);
         match value {
             Some(value) => mistakes.add(value.to_token_stream(), message),

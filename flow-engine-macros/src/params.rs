@@ -8,6 +8,7 @@ use syn::{
 };
 
 use crate::arguments;
+use crate::constraints::{self, Constraints};
 use crate::docs;
 use crate::mistakes::Mistakes;
 use crate::names::plain;
@@ -30,6 +31,7 @@ pub(crate) struct Input {
     pub(crate) default: Option<Default>,
     /// The prompt may leave it out without a warning.
     pub(crate) unused: bool,
+    pub(crate) constraints: Constraints,
 }
 
 /// What an input is when a call does not set it.
@@ -61,7 +63,7 @@ pub(crate) fn is_string(ty: &Type) -> bool {
 }
 
 /// `T` of `Name<T>`.
-fn generic_of<'a>(ty: &'a Type, name: &str) -> Option<&'a Type> {
+pub(crate) fn generic_of<'a>(ty: &'a Type, name: &str) -> Option<&'a Type> {
     let Type::Path(path) = ty else { return None };
     let last = path
         .path
@@ -169,6 +171,7 @@ fn input(
         docs,
         default: marks.default,
         unused: marks.unused,
+        constraints: marks.constraints,
     };
     if input.default.is_none() && input.optional().is_some() {
         input.default = Some(Default::None);
@@ -190,6 +193,7 @@ struct Marks {
     state: bool,
     default: Option<Default>,
     unused: bool,
+    constraints: Constraints,
 }
 
 fn marks(attributes: &[Attribute], mistakes: &mut Mistakes) -> Marks {
@@ -236,7 +240,9 @@ fn input_marks(attribute: &Attribute, marks: &mut Marks, mistakes: &mut Mistakes
             return;
         }
     };
-    for argument in arguments::read(tokens, &["default", "unused"], mistakes) {
+    let known = ["default", "unused"].into_iter().chain(constraints::NAMES);
+    let known: Vec<&str> = known.collect();
+    for argument in arguments::read(tokens, &known, mistakes) {
         if argument.name == "default" {
             if marks.default.is_some() {
                 mistakes.add(&argument.name, "`default` is given twice");
@@ -245,6 +251,8 @@ fn input_marks(attribute: &Attribute, marks: &mut Marks, mistakes: &mut Mistakes
                 Some(value) => Default::Value(Box::new(value)),
                 None => Default::OfType,
             });
+        } else if constraints::NAMES.contains(&argument.name.to_string().as_str()) {
+            marks.constraints.add(argument, mistakes);
         } else {
             marks.unused = true;
             if let Some(value) = argument.value {

@@ -250,6 +250,7 @@ extern crate self as flow_engine;
 #[doc(hidden)]
 pub mod __private;
 mod call;
+mod constraints;
 mod definition;
 mod difference;
 mod engine;
