@@ -219,6 +219,10 @@ mod tests {
                 quote!(promt = 1),
                 "there is no argument `promt`; did you mean `prompt`?",
             ),
+            (
+                quote!(promt(1)),
+                "there is no argument `promt`; did you mean `prompt`?",
+            ),
             (quote!(retries = 1), "there is no argument `retries`\\n"),
         ] {
             let mut mistakes = Mistakes::default();
@@ -230,5 +234,19 @@ mod tests {
                 "{errors}"
             );
         }
+    }
+
+    #[test]
+    fn parentheses_are_for_what_takes_them() {
+        let mut mistakes = Mistakes::default();
+        let read = read(
+            quote!(length(max = 1), prompt("a.md")),
+            &["length", "prompt"],
+            &mut mistakes,
+        );
+        assert_eq!(read.len(), 1);
+        let errors = mistakes.into_compile_errors().to_string();
+        let message = "`prompt` takes no parentheses: write `prompt = …`";
+        assert!(errors.contains(message), "{errors}");
     }
 }
