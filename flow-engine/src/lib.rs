@@ -178,8 +178,8 @@
 //! values of a type parameter (`T` in `struct Page<T>`), what is inside types of other crates, and tuples with one of those.
 //!
 //! Inputs are asked when the call runs, defaults too, before anything is sent or recorded; what does not hold is an error of
-//! kind [`InvalidInput`](ErrorKind::InvalidInput) that names all of it by path, and shows no value. An answer of a structured
-//! step that does not hold is one that does not fit; in a kind of your own, [`Output::check`] asks. What tasks and flows
+//! kind [`InvalidInput`](ErrorKind::InvalidInput) that names all of it by path, and shows no value. A model's
+//! answer that does not hold is one that does not fit; in a kind of your own, [`Output::check`] asks. What tasks and flows
 //! return is not asked. Schemas show all but `custom`, so that a model knows.
 //!
 //! ## Descriptions

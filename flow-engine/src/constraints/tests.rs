@@ -105,16 +105,19 @@ fn a_message_is_one_short_line() {
 }
 
 /// What a rule finds in a value.
-fn checked<T>(value: T, rule: impl Fn(&mut Rules<'_, T>)) -> Option<String> {
-    Violations::of(&value, |value, found| rule(&mut Rules::Check(value, found)))
+fn checked<T>(value: &T, rule: impl Fn(&mut Rules<'_, T>)) -> Option<String> {
+    Violations::of(value, |value, found| rule(&mut Rules::Check(value, found)))
 }
 
 #[test]
 fn a_length_is_of_characters_or_of_items() {
     fn at_most_two<T: Length + Debug>(holds: T, does_not: T) {
         let rule = |rules: &mut Rules<'_, T>| rules.length(&[], &[2]);
-        assert_eq!(checked(holds, rule), None);
-        assert_eq!(checked(does_not, rule).unwrap(), "length is greater than 2");
+        assert_eq!(checked(&holds, rule), None);
+        assert_eq!(
+            checked(&does_not, rule).unwrap(),
+            "length is greater than 2"
+        );
     }
     at_most_two("ää".to_owned(), "aaa".to_owned());
     at_most_two(Some("ää".to_owned()), Some("aaa".to_owned()));
@@ -122,9 +125,9 @@ fn a_length_is_of_characters_or_of_items() {
     at_most_two(vec![(), ()], vec![(), (), ()]);
     at_most_two::<Arc<[u8]>>(Arc::from([1, 2]), Arc::from([1, 2, 3]));
     at_most_two(BTreeSet::from([1, 2]), BTreeSet::from([1, 2, 3]));
-    let map = |count: u8| HashMap::<_, _>::from_iter((0..count).map(|key| (key, key)));
+    let map = |count: u8| -> HashMap<u8, u8> { (0..count).map(|key| (key, key)).collect() };
     at_most_two(map(2), map(3));
-    let none = checked(None::<String>, |rules| rules.length(&[1], &[]));
+    let none = checked(&None::<String>, |rules| rules.length(&[1], &[]));
     assert_eq!(none, None);
 }
 

@@ -60,6 +60,37 @@ async fn an_answer_that_does_not_hold_is_refused_and_kept() {
     );
 }
 
+/// A text that is not empty: no engine would start if that were asked of the empty text.
+#[data]
+struct Name(#[check(length(min = 1, max = 3))] String);
+
+#[step(kind = flow_engine::step::Unstructured, prompt = "../prompts/rate.md")]
+async fn give_a_name(text: String) -> Name;
+
+#[tokio::test]
+async fn a_text_is_held_to_the_constraints_of_its_type() {
+    for (answer, fits) in [
+        ("Ida", true),
+        (" Ida ", true),
+        ("Agathe", false),
+        (" ", false),
+    ] {
+        let mock = MockBackend::new().answer("give_a_name", answer);
+        let done = engine_with(mock).await.execute(give_a_name("x")).await;
+        match done {
+            Ok(done) => assert!(fits && done.output_content.0 == "Ida"),
+            Err(error) => {
+                let said = error.llm().unwrap().to_string();
+                assert!(!fits, "{said}");
+                assert!(
+                    said.starts_with("the answer does not fit `Name`: length is "),
+                    "{said}"
+                );
+            }
+        }
+    }
+}
+
 /// What a task gives is its own affair.
 #[tokio::test]
 async fn the_output_of_a_task_is_not_held_to_constraints() {
