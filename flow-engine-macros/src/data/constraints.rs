@@ -132,7 +132,7 @@ impl Part {
             .map(|name| naming.field(&plain(name), &own));
         Self {
             member,
-            json_name: json_name.filter(|_| !own.flatten),
+            json_name: json_name.filter(|_| !own.flatten && !naming.transparent),
             index,
             ty: field.ty.clone(),
             constraints: constraints(&mut field.attrs, mistakes),

@@ -12,6 +12,8 @@ pub(super) struct Naming {
     rename_all_fields: Option<String>,
     /// The fields of the field's type stand in the place of the field.
     pub(super) flatten: bool,
+    /// Its one field stands in the place of the whole.
+    pub(super) transparent: bool,
 }
 
 impl Naming {
@@ -35,6 +37,7 @@ impl Naming {
             read(meta, &mut self.rename_all_fields)
         } else {
             self.flatten |= meta.path.is_ident("flatten");
+            self.transparent |= meta.path.is_ident("transparent");
             skip(meta)
         }
     }

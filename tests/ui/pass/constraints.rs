@@ -74,6 +74,14 @@ struct Page {
 struct More {
     #[check(range(max = 3))]
     r#type: i32,
+    size: Size,
+}
+
+#[data]
+#[serde(transparent)]
+struct Size {
+    #[check(range(max = 4))]
+    bytes: i32,
 }
 
 /// A newtype is its value.
@@ -143,7 +151,10 @@ fn page() -> Page {
             inner: None,
             all: vec![],
         },
-        more: More { r#type: 1 },
+        more: More {
+            r#type: 1,
+            size: Size { bytes: 1 },
+        },
     }
 }
 
@@ -241,6 +252,10 @@ fn each_form_is_checked_and_named_as_in_the_json() {
             "`any.all`: length is greater than 1",
         ),
         (said(|page| page.more.r#type = 4), "`type`: greater than 3"),
+        (
+            said(|page| page.more.size.bytes = 5),
+            "`size`: greater than 4",
+        ),
     ];
     for (said, expected) in cases {
         assert_eq!(said, expected);
