@@ -3,13 +3,16 @@
 use flow_engine_prompt::suggest::{did_you_mean, list};
 use flow_engine_prompt::{Parameters, WrongParameter};
 use proc_macro2::TokenStream;
-use quote::ToTokens;
+use quote::{ToTokens, quote};
 use serde_json::{Map, Value};
 use syn::ext::IdentExt as _;
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::punctuated::Punctuated;
-use syn::{Expr, ExprLit, Ident, Lit, LitInt, LitStr, Path, Token, UnOp, parse_quote};
+use syn::{
+    Expr, ExprLit, Ident, Lit, LitInt, LitStr, Path, Token, UnOp, parenthesized, parse_quote, token,
+};
 
+use crate::constraints;
 use crate::mistakes::Mistakes;
 
 /// In characters.
@@ -18,10 +21,12 @@ const LONGEST_NAME: usize = 100;
 /// How durations are written.
 const DURATIONS: &str = r#"`"7d"`, `"12h"`, `"30m"`"#;
 
-/// `name` or `name = value`.
+/// `name`, `name = value` or `name(…)`.
 pub(crate) struct Argument {
     pub(crate) name: Ident,
     pub(crate) value: Option<Expr>,
+    /// What stands in the parentheses.
+    pub(crate) group: Option<TokenStream>,
 }
 
 impl Parse for Argument {
@@ -29,13 +34,16 @@ impl Parse for Argument {
         let name = input.call(Ident::parse_any).map_err(|error| {
             syn::Error::new(error.span(), "an argument is written `name = value`")
         })?;
-        let value = if input.peek(Token![=]) {
+        let (mut value, mut group) = (None, None);
+        if input.peek(Token![=]) {
             input.parse::<Token![=]>()?;
-            Some(input.parse()?)
-        } else {
-            None
-        };
-        Ok(Self { name, value })
+            value = Some(input.parse()?);
+        } else if input.peek(token::Paren) {
+            let content;
+            parenthesized!(content in input);
+            group = Some(content.parse()?);
+        }
+        Ok(Self { name, value, group })
     }
 }
 
@@ -52,6 +60,9 @@ pub(crate) fn read(tokens: TokenStream, known: &[&str], mistakes: &mut Mistakes)
                 &argument.name,
                 format!("there is no argument `{name}`{near}\nthe arguments are {known}"),
             );
+        } else if argument.group.is_some() && !constraints::NAMES.contains(&name.as_str()) {
+            let message = format!("`{name}` takes no parentheses: write `{name} = …`");
+            mistakes.add(argument.written(), message);
         } else if arguments
             .iter()
             .any(|earlier| earlier.name == argument.name)
@@ -196,7 +207,18 @@ impl Argument {
         }
     }
 
-    fn wrong<T>(&self, value: Option<&Expr>, wanted: &str, mistakes: &mut Mistakes) -> Option<T> {
+    /// All of it.
+    pub(crate) fn written(&self) -> TokenStream {
+        let (name, value, group) = (&self.name, &self.value, &self.group);
+        quote!(#name #value #group)
+    }
+
+    pub(crate) fn wrong<T>(
+        &self,
+        value: Option<&Expr>,
+        wanted: &str,
+        mistakes: &mut Mistakes,
+    ) -> Option<T> {
         let message = format!("`{}` takes {wanted}", self.name);
         match value {
             Some(value) => mistakes.add(value.to_token_stream(), message),
@@ -253,6 +275,10 @@ mod tests {
                 quote!(promt = 1),
                 "there is no argument `promt`; did you mean `prompt`?",
             ),
+            (
+                quote!(promt(1)),
+                "there is no argument `promt`; did you mean `prompt`?",
+            ),
             (quote!(retries = 1), "there is no argument `retries`\\n"),
         ] {
             let mut mistakes = Mistakes::default();
@@ -264,5 +290,19 @@ mod tests {
                 "{errors}"
             );
         }
+    }
+
+    #[test]
+    fn parentheses_are_for_what_takes_them() {
+        let mut mistakes = Mistakes::default();
+        let read = read(
+            quote!(length(max = 1), prompt("a.md")),
+            &["length", "prompt"],
+            &mut mistakes,
+        );
+        assert_eq!(read.len(), 1);
+        let errors = mistakes.into_compile_errors().to_string();
+        let message = "`prompt` takes no parentheses: write `prompt = …`";
+        assert!(errors.contains(message), "{errors}");
     }
 }

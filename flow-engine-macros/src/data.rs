@@ -1,6 +1,8 @@
 //! `#[data]`: the derives that inputs and outputs need, without a dependency of the user's.
 
-mod names;
+mod constraints;
+mod json_names;
+mod rename_all;
 mod serde_attributes;
 mod shape;
 
@@ -15,7 +17,7 @@ use crate::mistakes::Mistakes;
 pub(crate) fn expand(arguments: TokenStream, item: &TokenStream) -> TokenStream {
     let mut mistakes = Mistakes::default();
     let flow_engine = flow_engine(arguments, &mut mistakes);
-    let parsed = match syn::parse2::<DeriveInput>(item.clone()) {
+    let mut parsed = match syn::parse2::<DeriveInput>(item.clone()) {
         Ok(parsed) if !matches!(parsed.data, Data::Union(_)) => parsed,
         _ => {
             mistakes.add(item, "`#[data]` goes on a struct or an enum");
@@ -44,13 +46,16 @@ pub(crate) fn expand(arguments: TokenStream, item: &TokenStream) -> TokenStream 
         (missing("Serialize") || missing("Deserialize")).then(|| quote!(#[serde(crate = #serde)]));
     let schemars = missing("JsonSchema").then(|| quote!(#[schemars(crate = #schemars)]));
     let shape = shape::of(&parsed, &flow_engine);
+    let constraints = constraints::take(&mut parsed, &flow_engine, &mut mistakes);
     let errors = mistakes.into_compile_errors();
     quote! {
         #errors
         #[derive(#(#paths),*)]
         #serde
         #schemars
-        #item
+        #parsed
+
+        #constraints
         #shape
     }
 }

@@ -1,6 +1,7 @@
 //! The code that a step or a flow becomes.
 
 mod body;
+mod constraints;
 mod definition;
 mod prompt;
 
@@ -215,9 +216,10 @@ fn methods(model: &Model) -> TokenStream {
         let default = option(default.map(|name| quote!(Self::#name)).as_ref());
         let here = at(flow_engine, span);
         let value = quote_spanned!(span=> #here::__private::input::<#ty>(#name, #docs, #default));
+        let held = constraints::of_input(model, input);
         quote! {
             #[allow(non_upper_case_globals)]
-            const #constant: #flow_engine::__private::Input<#ty> = #value;
+            const #constant: #flow_engine::__private::Input<#ty> = #value #held;
         }
     });
     let states = model.states().map(|state| {

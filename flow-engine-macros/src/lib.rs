@@ -7,6 +7,7 @@
 
 mod arguments;
 mod code;
+mod constraints;
 mod data;
 mod docs;
 mod expand;

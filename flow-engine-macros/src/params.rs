@@ -8,6 +8,7 @@ use syn::{
 };
 
 use crate::arguments;
+use crate::constraints::{self, Constraints};
 use crate::docs;
 use crate::mistakes::Mistakes;
 use crate::names::plain;
@@ -32,6 +33,7 @@ pub(crate) struct Input {
     pub(crate) unused: bool,
     /// It sets the request's parameter of its name.
     pub(crate) param: bool,
+    pub(crate) constraints: Constraints,
 }
 
 /// What an input is when a call does not set it.
@@ -72,7 +74,7 @@ pub(crate) fn is_string(ty: &Type) -> bool {
 }
 
 /// `T` of `Name<T>`.
-fn generic_of<'a>(ty: &'a Type, name: &str) -> Option<&'a Type> {
+pub(crate) fn generic_of<'a>(ty: &'a Type, name: &str) -> Option<&'a Type> {
     let Type::Path(path) = ty else { return None };
     let last = path
         .path
@@ -181,6 +183,7 @@ fn input(
         default: marks.default,
         unused: marks.unused,
         param: marks.param,
+        constraints: marks.constraints,
     };
     if input.default.is_none() && input.optional().is_some() {
         input.default = Some(Default::None);
@@ -203,6 +206,7 @@ struct Marks {
     default: Option<Default>,
     unused: bool,
     param: bool,
+    constraints: Constraints,
 }
 
 fn marks(attributes: &[Attribute], mistakes: &mut Mistakes) -> Marks {
@@ -249,7 +253,9 @@ fn input_marks(attribute: &Attribute, marks: &mut Marks, mistakes: &mut Mistakes
             return;
         }
     };
-    for argument in arguments::read(tokens, &["default", "param", "unused"], mistakes) {
+    let known = ["default", "param", "unused"];
+    let known: Vec<&str> = known.into_iter().chain(constraints::NAMES).collect();
+    for argument in arguments::read(tokens, &known, mistakes) {
         match argument.name.to_string().as_str() {
             "default" => {
                 if marks.default.is_some() {
@@ -261,6 +267,9 @@ fn input_marks(attribute: &Attribute, marks: &mut Marks, mistakes: &mut Mistakes
                 });
             }
             "param" => marks.param = argument.flag(mistakes),
+            name if constraints::NAMES.contains(&name) => {
+                marks.constraints.add(argument, mistakes);
+            }
             _ => marks.unused = argument.flag(mistakes),
         }
     }

@@ -7,6 +7,10 @@ pub use serde;
 pub use serde_json::{Map, Value};
 
 pub use crate::call::{Body, Call, Flow, Step, Work, debug};
+pub use crate::constraints::{
+    Check, Constrained, Fallback, Length, Outcome, Pattern, Probe, Range, Rules, Text, Violations,
+    hold, limits,
+};
 pub use crate::definition::{Definition, Registration, WorkKind, registration};
 pub use crate::inputs::{Input, InputsSchema, input, known};
 pub use crate::output::{OutputOf, output};

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use serde_json::{Map, Value};
 
+use crate::constraints::Check;
 use crate::definition::Definition;
 use crate::error::{BoxError, Error};
 use crate::output::OutputOf;
@@ -25,6 +26,10 @@ pub trait Call: Clone + fmt::Debug + Send + Sync + Sized + 'static {
     #[doc(hidden)]
     const OUTPUT: OutputOf<Self::Output>;
 
+    /// What the constraints of the output's type find.
+    #[doc(hidden)]
+    const OUTPUT_CHECK: Check<Self::Output>;
+
     /// Name, kind, documentation and schemas.
     fn definition() -> &'static Definition;
 
@@ -39,6 +44,10 @@ pub trait Call: Clone + fmt::Debug + Send + Sync + Sized + 'static {
     /// # Errors
     /// When an input is missing, unknown or of the wrong type.
     fn from_inputs(inputs: Map<String, Value>) -> Result<Self, Error>;
+
+    /// Whether the inputs keep their constraints: asked before anything is sent or recorded.
+    #[doc(hidden)]
+    fn check_inputs(&self) -> Result<(), Error>;
 
     /// The JSON schema of the inputs: names, types, descriptions from the doc comments, defaults.
     fn input_schema() -> Value {

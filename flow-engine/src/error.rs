@@ -54,7 +54,7 @@ pub enum ErrorKind {
     Failed,
     /// A task or a flow panicked; the message is the panic's.
     Panicked,
-    /// The inputs of a step or a flow do not fit its definition.
+    /// The inputs of a step or a flow do not fit its definition, or do not keep its constraints.
     InvalidInput,
     /// The output of a task or a flow cannot be recorded as JSON, or does not read back from it.
     InvalidOutput,

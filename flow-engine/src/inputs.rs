@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use crate::constraints::{Check, Rules, Violations};
 use crate::error::{Error, ErrorKind};
 
 /// What an input of a step or a flow must be: JSON both ways, with a schema, owned.
@@ -37,6 +38,8 @@ pub struct Input<T> {
     from_json: fn(Value) -> Result<T, String>,
     schema: fn(&mut SchemaGenerator) -> Schema,
     clone: fn(&T) -> T,
+    rules: fn(&mut Rules<'_, T>),
+    check: Check<T>,
 }
 
 /// Called by the macros, as a function, so that a wrong type is one error at that type.
@@ -53,6 +56,8 @@ pub const fn input<T: InputType>(
         from_json: |value| from_json(value),
         schema: SchemaGenerator::subschema_for::<T>,
         clone: T::clone,
+        rules: |_| {},
+        check: |_, _| {},
     }
 }
 
@@ -72,6 +77,25 @@ pub(crate) fn at_path(error: serde_path_to_error::Error<serde_json::Error>) -> S
 }
 
 impl<T> Input<T> {
+    /// With what the constraints of its type find.
+    pub const fn checked(self, check: Check<T>) -> Self {
+        Self { check, ..self }
+    }
+
+    /// With constraints of its own.
+    pub const fn ruled(self, rules: fn(&mut Rules<'_, T>)) -> Self {
+        Self { rules, ..self }
+    }
+
+    /// What does not hold in the value, if anything.
+    pub fn violations(&self, value: &T) -> Option<String> {
+        let found = Violations::of(value, |value, found| {
+            (self.rules)(&mut Rules::Check(value, found));
+            (self.check)(value, found);
+        });
+        found.map(|found| format!("the input `{}` does not hold: {found}", self.name))
+    }
+
     /// Writes the value into the JSON object that is recorded.
     ///
     /// # Errors
@@ -116,6 +140,7 @@ impl<T> Input<T> {
     /// Adds the input to a schema of all inputs.
     pub fn describe(&self, schema: &mut InputsSchema) {
         let mut property = (self.schema)(&mut schema.generator);
+        (self.rules)(&mut Rules::Describe(&mut property));
         if !self.docs.is_empty() {
             property.insert("description".to_owned(), self.docs.into());
         }

@@ -110,12 +110,79 @@
 //! |---|---|
 //! | `#[input(default = expression)]`, `#[input(default)]` | optional, with this default or the type's own |
 //! | `#[input(unused)]` | the prompt may leave it out without a warning |
+//! | `#[input(length(min = 1, max = 80))]` and the other [constraints](#constraints) | a call whose value does not hold is refused |
 //! | `#[state]` | not an input, not recorded: filled from [`EngineBuilder::state`], by type |
 //!
 //! An engine must be given every `#[state]` type of the program's steps, by [`Engine::builder`], or it does not start.
 //!
 //! Outputs of structured steps are held to a strict schema, which has no maps, tuples or untyped JSON: an engine does not
 //! start with one, and says where it is.
+//!
+//! ## Constraints
+//!
+//! The same on an input, in `#[input(…)]`, and on a field of a `#[data]` type, in `#[check(…)]`:
+//!
+//! | constraint | of | what must hold |
+//! |---|---|---|
+//! | `length(min = 1, max = 80)` | texts; lists, sets, maps | the number of characters; of items. One limit is enough |
+//! | `range(min = 0.0, max = 1.0)` | numbers | the value lies between, or is one of both |
+//! | `pattern = "^[a-z]+$"` | texts | the regular expression is found in it; it is checked when the program is compiled |
+//! | `custom = path::to::fn` | all types | `fn(&T) -> Result<(), E>` gives `Ok`; `E` says by `Display` why not |
+//!
+//! ```standalone_crate
+//! # use flow_engine::llm::MockBackend;
+//! # use flow_engine::prelude::*;
+//! # use serde_json::json;
+//! #[data]
+//! struct Review {
+//!     #[check(range(min = 1, max = 5))]
+//!     stars: u8,
+//!     #[check(length(max = 3))]
+//!     reasons: Vec<Reason>,
+//! }
+//!
+//! #[data]
+//! struct Reason {
+//!     #[check(length(max = 80), custom = not_blank)]
+//!     text: String,
+//! }
+//!
+//! fn not_blank(text: &str) -> Result<(), &'static str> {
+//!     if text.trim().is_empty() { Err("blank") } else { Ok(()) }
+//! }
+//!
+//! #[step(prompt = "summarize.md")]
+//! async fn judge(
+//!     content: String,
+//!     #[input(default = "terse", pattern = "^[a-z]+$")] style: String,
+//! ) -> Review;
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<()> {
+//! # let folder = tempfile::tempdir()?;
+//! # let url = format!("sqlite://{}/flows.db", folder.path().display());
+//! let model = MockBackend::new().answer("judge", json!({ "stars": 6, "reasons": [{ "text": " " }] }));
+//! let engine = Engine::builder().backend(model).database_url(url).build().await?;
+//!
+//! let refused = engine.execute(judge("It rained.").style("very terse")).await.unwrap_err();
+//! assert!(format!("{refused:#}").ends_with("the input `style` does not hold: does not match pattern /^[a-z]+$/"));
+//!
+//! let failed = engine.execute(judge("It rained.")).await.unwrap_err();
+//! assert!(format!("{failed:#}").ends_with("at `stars`: greater than 5; at `reasons[0].text`: blank"));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! In an `Option`, a constraint is one of the value, when there is one. What is inside of inputs and answers is held to the
+//! constraints of its own type: fields of `#[data]` types, and values in `Option`, `Box`, lists, maps and tuples. Not so the
+//! values of a type parameter (`T` in `struct Page<T>`), what is inside types of other crates, and tuples with one of those.
+//!
+//! Inputs are asked when the call runs, defaults too, before anything is sent or recorded; what does not hold is an error of
+//! kind [`InvalidInput`](ErrorKind::InvalidInput) that names all of it by path, and shows no value. A model's
+//! answer that does not hold is one that does not fit; in a kind of your own, [`Output::check`] asks. What tasks and flows
+//! return is not asked. Schemas show all but `custom`, so that a model knows.
+//!
+//! ## Descriptions
 //!
 //! Doc comments on fns, parameters and fields become descriptions in the schemas
 //! ([`Call::input_schema`], [`Call::output_schema`]).
@@ -250,6 +317,7 @@ extern crate self as flow_engine;
 #[doc(hidden)]
 pub mod __private;
 mod call;
+mod constraints;
 mod definition;
 mod difference;
 mod engine;
@@ -283,7 +351,8 @@ pub use flow_engine_db::{
     StepStatus,
 };
 /// Makes a type fit for inputs and outputs: `Clone`, `Debug`, `Serialize`, `Deserialize` and `JsonSchema`, through this
-/// crate. What the type derives itself is left to it; serde's and schemars' attributes apply.
+/// crate. What the type derives itself is left to it; serde's and schemars' attributes apply. `#[check(…)]` on a field holds
+/// inputs and models' answers to [constraints](crate#constraints).
 pub use flow_engine_macros::data;
 /// Makes a flow of an async fn: see [Flows](crate#flows).
 pub use flow_engine_macros::flow;

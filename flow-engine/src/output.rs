@@ -7,6 +7,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::call::Call;
+use crate::constraints::Violations;
 use crate::error::{Error, ErrorKind};
 use crate::inputs::at_path;
 
@@ -27,6 +29,7 @@ impl<T: Serialize + DeserializeOwned + JsonSchema + Send + 'static> OutputType f
 pub struct Output {
     name: fn() -> Cow<'static, str>,
     schema: fn() -> Value,
+    reads: fn(&Value) -> Result<(), String>,
     check: fn(&Value) -> Result<(), String>,
 }
 
@@ -36,6 +39,7 @@ pub struct OutputOf<T> {
     erased: Output,
     write: fn(&T) -> serde_json::Result<String>,
     read: fn(&str) -> Result<T, String>,
+    read_value: fn(&Value) -> Result<T, String>,
 }
 
 /// Called by the macros, as a function, so that a wrong type is one error at that type.
@@ -48,12 +52,10 @@ pub const fn output<T: OutputType>() -> OutputOf<T> {
                     .into_root_schema_for::<T>()
                     .to_value()
             },
-            check: |value| {
-                serde_path_to_error::deserialize::<_, T>(value)
-                    .map(drop)
-                    .map_err(at_path)
-            },
+            reads: |value| read_value::<T>(value).map(drop),
+            check: |value| read_value::<T>(value).map(drop),
         },
+        read_value: read_value::<T>,
         write: |output| serde_json::to_string(output),
         read: |text| {
             let json = &mut serde_json::Deserializer::from_str(text);
@@ -69,6 +71,10 @@ pub const fn output<T: OutputType>() -> OutputOf<T> {
     }
 }
 
+fn read_value<T: DeserializeOwned>(value: &Value) -> Result<T, String> {
+    serde_path_to_error::deserialize(value).map_err(at_path)
+}
+
 impl Output {
     /// The type's name, as its schema gives it.
     pub fn name(&self) -> Cow<'static, str> {
@@ -80,12 +86,17 @@ impl Output {
         (self.schema)()
     }
 
-    /// Whether a value reads as the type.
+    /// Whether a value reads as the type, and keeps its constraints.
     ///
     /// # Errors
     /// The path to what does not fit, and why.
     pub fn check(&self, value: &Value) -> Result<(), String> {
         (self.check)(value)
+    }
+
+    /// Whether a value reads as the type at all.
+    pub(crate) fn reads(&self, value: &Value) -> bool {
+        (self.reads)(value).is_ok()
     }
 }
 
@@ -97,6 +108,21 @@ pub(crate) struct Recorded<T> {
 }
 
 impl<T> OutputOf<T> {
+    /// With what the constraints of the type find: those that the macros saw at the call's definition.
+    pub const fn held_to<C: Call<Output = T>>(self) -> Self {
+        let check = |value: &Value| {
+            let output = (C::OUTPUT.read_value)(value)?;
+            Violations::of(&output, C::OUTPUT_CHECK).map_or(Ok(()), Err)
+        };
+        Self {
+            erased: Output {
+                check,
+                ..self.erased
+            },
+            ..self
+        }
+    }
+
     /// Without the type.
     pub const fn erased(&self) -> Output {
         self.erased

@@ -11,6 +11,7 @@ mod translation;
 
 use serde_json::{Value, json};
 
+pub(crate) use self::constraints::allows;
 use self::definitions::{in_use, reference, sendable};
 use self::translation::Translation;
 use crate::output::Output;

@@ -7,6 +7,7 @@
 
 mod calls;
 mod concurrency;
+mod constraints;
 mod endings;
 mod errors;
 mod fields;

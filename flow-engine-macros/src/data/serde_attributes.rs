@@ -6,7 +6,7 @@ use syn::parse::Parser;
 use syn::punctuated::Punctuated;
 use syn::{Attribute, Expr, ExprLit, Lit, Meta, Token};
 
-use super::names::RenameAll;
+use super::rename_all::RenameAll;
 
 /// Of the container.
 #[derive(Default)]

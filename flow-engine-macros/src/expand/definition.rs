@@ -4,6 +4,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 
+use super::constraints::checks;
 use super::{at, input_const, is_flow, option, prompt, state_const};
 use crate::code;
 use crate::docs;
@@ -25,12 +26,14 @@ pub(super) fn call_impl(model: &Model, prompt: Option<&Prompt>) -> TokenStream {
     let names: Vec<String> = model.inputs().map(|input| plain(&input.name)).collect();
     let fields: Vec<&Ident> = model.inputs().map(|input| &input.name).collect();
     let constants: Vec<Ident> = model.inputs().map(input_const).collect();
-    let definition = definition(model, prompt);
+    let (checks, definition) = (checks(model), definition(model, prompt));
     quote! {
         impl #flow_engine::__private::Call for #type_name {
             type Output = #output;
             type Executed = #flow_engine::__private::#executed<#output>;
-            const OUTPUT: #flow_engine::__private::OutputOf<#output> = #output_const;
+            const OUTPUT: #flow_engine::__private::OutputOf<#output> = #output_const.held_to::<Self>();
+
+            #checks
 
             fn definition() -> &'static #flow_engine::__private::Definition {
                 #definition

@@ -62,8 +62,8 @@ pub fn flow_in_run<F: Flow>(
 }
 
 fn inputs_of<F: Flow>(call: &F, run: &Run) -> Result<Map<String, Value>, Error> {
-    call.to_inputs()
-        .map_err(|error| error.in_flow(F::definition().name(), run.id))
+    let inputs = call.check_inputs().and_then(|()| call.to_inputs());
+    inputs.map_err(|error| error.in_flow(F::definition().name(), run.id))
 }
 
 async fn flow_at<F: Flow>(

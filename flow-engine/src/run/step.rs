@@ -52,7 +52,8 @@ pub fn step_as_run<S: Step>(
 }
 
 fn inputs_of<S: Step>(call: &S, run: &Run) -> Result<Map<String, Value>, Error> {
-    call.to_inputs().map_err(|error| {
+    let inputs = call.check_inputs().and_then(|()| call.to_inputs());
+    inputs.map_err(|error| {
         error
             .in_step(S::definition().name())
             .in_flow(run.definition.name(), run.id)

@@ -42,7 +42,7 @@ pub(super) const FORMATS: [&str; 9] = [
 ];
 
 /// Whether a schema allows a type: `"string"`, or `["string", "null"]`.
-pub(super) fn allows(fields: &Map<String, Value>, wanted: &str) -> bool {
+pub(crate) fn allows(fields: &Map<String, Value>, wanted: &str) -> bool {
     fields.get("type").is_some_and(|kind| {
         kind == wanted
             || kind

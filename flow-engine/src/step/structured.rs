@@ -58,16 +58,19 @@ fn read(output: &Output, response: &LlmResponse) -> Result<Value, LlmError> {
         ))
     })?;
     let value = schema::unwrapped(output, answer);
-    output.check(&value).map_err(|reason| {
+    fit(output, &value, text)?;
+    Ok(value)
+}
+
+/// Whether what was read from a text fits the output: its type, and the constraints of that.
+pub(super) fn fit(output: &Output, value: &Value, text: &str) -> Result<(), LlmError> {
+    output.check(value).map_err(|reason| {
         // serde quotes what it did not expect, which may be the whole of a long text.
         let told: String = reason.chars().take(LONGEST_REASON).collect();
         let more = if told.len() < reason.len() { "…" } else { "" };
-        invalid(format!(
-            "the answer does not fit `{}`: {told}{more}",
-            output.name()
-        ))
-    })?;
-    Ok(value)
+        let message = format!("the answer does not fit `{}`: {told}{more}", output.name());
+        LlmError::new(LlmErrorKind::InvalidOutput, message).with_partial(text)
+    })
 }
 
 #[cfg(test)]

@@ -4,10 +4,12 @@ use futures::FutureExt;
 use futures::future::{BoxFuture, ready};
 use serde_json::Value;
 
+use super::structured::fit;
 use super::{StepCall, StepKind};
 use crate::definition::Definition;
 use crate::error::Error;
 use crate::llm::{LlmError, LlmRequest, LlmResponse, OutputFormat};
+use crate::output::Output;
 
 /// `kind = "unstructured"`: the answer is the output, as a `String`.
 #[derive(Debug, Clone, Copy)]
@@ -19,12 +21,13 @@ impl StepKind for Unstructured {
     }
 
     fn check(&self, definition: &Definition) -> Result<(), String> {
-        definition.output.check(&Value::from("")).map_err(|_| {
-            format!(
-                "an unstructured step gives a `String`, not a `{}`",
-                definition.output.name()
-            )
-        })
+        if definition.output.reads(&Value::from("")) {
+            return Ok(());
+        }
+        Err(format!(
+            "an unstructured step gives a `String`, not a `{}`",
+            definition.output.name()
+        ))
     }
 
     fn request(&self, call: &StepCall<'_>) -> Result<LlmRequest, Error> {
@@ -33,11 +36,18 @@ impl StepKind for Unstructured {
 
     fn read<'a>(
         &'a self,
-        _call: &'a StepCall<'_>,
+        call: &'a StepCall<'_>,
         response: &'a LlmResponse,
     ) -> BoxFuture<'a, Result<Value, LlmError>> {
-        ready(read(response)).boxed()
+        ready(held(&call.definition.output, response)).boxed()
     }
+}
+
+/// The text, held to the constraints of its type: a newtype may have some.
+fn held(output: &Output, response: &LlmResponse) -> Result<Value, LlmError> {
+    let value = read(response)?;
+    fit(output, &value, response.accepted()?)?;
+    Ok(value)
 }
 
 fn read(response: &LlmResponse) -> Result<Value, LlmError> {

@@ -60,3 +60,26 @@ fn pascal(name: &str) -> String {
     }
     pascal
 }
+
+#[cfg(test)]
+mod tests {
+    use super::RenameAll;
+
+    #[test]
+    fn names_have_the_case_that_serde_gives_them() {
+        for (rule, name) in [
+            ("lowercase", "short_title"),
+            ("snake_case", "short_title"),
+            ("UPPERCASE", "SHORT_TITLE"),
+            ("SCREAMING_SNAKE_CASE", "SHORT_TITLE"),
+            ("kebab-case", "short-title"),
+            ("SCREAMING-KEBAB-CASE", "SHORT-TITLE"),
+            ("PascalCase", "ShortTitle"),
+            ("camelCase", "shortTitle"),
+        ] {
+            let rule = RenameAll::of(rule).unwrap();
+            assert_eq!(rule.of_field("short_title"), name);
+        }
+        assert_eq!(RenameAll::of("Train-Case"), None);
+    }
+}

@@ -1,0 +1,6 @@
+use flow_engine::prelude::*;
+
+#[step(prompt = "summarize.md")]
+async fn shorten(#[check(length(max = 80))] content: String) -> String;
+
+fn main() {}

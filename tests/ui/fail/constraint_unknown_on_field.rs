@@ -1,0 +1,9 @@
+use flow_engine::prelude::*;
+
+#[data]
+struct Rating {
+    #[check(max = 5)]
+    stars: u8,
+}
+
+fn main() {}
