@@ -12,7 +12,9 @@ use crate::printing::to_value;
 
 /// The attachments of one rendering.
 pub(crate) struct Attachments {
-    /// Between characters that no text has, a number that no text can know.
+    /// A number that no text can know.
+    secret: String,
+    /// What a mark begins with: the number between characters that no text has.
     opening: String,
     contents: Vec<serde_json::Value>,
 }
@@ -42,9 +44,10 @@ impl Mark {
 
 impl Attachments {
     pub(crate) fn new() -> Self {
-        let secret = RandomState::new().build_hasher().finish();
+        let secret = RandomState::new().build_hasher().finish().to_string();
         Self {
             opening: format!("{BEFORE}{secret}:"),
+            secret,
             contents: Vec::new(),
         }
     }
@@ -81,7 +84,8 @@ impl Attachments {
             });
             content.push_str(rest);
         }
-        Some((content, attached))
+        // What is left of a mark still has its number.
+        (!content.contains(&self.secret)).then_some((content, attached))
     }
 }
 

@@ -316,6 +316,7 @@ extern crate self as flow_engine;
 
 #[doc(hidden)]
 pub mod __private;
+mod attachment;
 mod call;
 mod constraints;
 mod definition;
@@ -337,6 +338,7 @@ pub mod shape;
 mod state;
 pub mod step;
 
+pub use attachment::Attachment;
 pub use call::{Call, Executed, Flow, Step};
 pub use chrono::{DateTime, Utc};
 pub use definition::Definition;

@@ -3,12 +3,16 @@
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use flow_engine_prompt::{Parameters, PromptFile, Template, WrongParameter};
+use flow_engine_prompt::{
+    Parameters, PromptFile, Rendered, RenderedMessage, Template, WrongParameter,
+};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::environment::variable;
 use crate::error::{Error, ErrorKind};
-use crate::llm::Message;
+use crate::llm::{Attached, Message};
+use crate::shape::Kind;
 
 /// With the value `live`, a debug build reads prompt files again whenever they are used.
 const LIVE: &str = "FLOW_ENGINE_PROMPTS";
@@ -32,8 +36,8 @@ pub struct PromptSource {
     pub includes: &'static [(&'static str, &'static str, &'static str, &'static str)],
     /// The attribute's parameters, as a JSON object.
     pub parameters: &'static str,
-    /// The names of the inputs.
-    pub inputs: &'static [&'static str],
+    /// The names of the inputs, and what they are to the prompt.
+    pub inputs: &'static [(&'static str, Kind)],
     /// The inputs that are sent as parameters.
     pub params: &'static [&'static str],
     /// The absolute path of the file; empty in a release build.
@@ -47,6 +51,7 @@ pub(crate) struct ParsedPrompt {
     /// Those of the attribute, else those of the front matter.
     parameters: Parameters,
     params: &'static [&'static str],
+    attachments: Vec<&'static str>,
     template: Template,
 }
 
@@ -78,7 +83,7 @@ impl Prompt {
             let compiled = self.compiled.get_or_init(|| self.compiled());
             compiled.clone()
         };
-        parsed.map_err(|message| Error::new(ErrorKind::Prompt, message))
+        parsed.map_err(wrong)
     }
 
     /// What the compiled-in file says: its parsed form, for those who look into it.
@@ -136,7 +141,8 @@ impl Prompt {
             found.push((located.shown.clone(), located.path));
             Ok::<_, String>((located.shown, text))
         });
-        let mistakes = file.check(self.source.inputs).diagnostics;
+        let inputs: Vec<&str> = self.source.inputs.iter().map(|(name, _)| *name).collect();
+        let mistakes = file.check(&inputs).diagnostics;
         if !mistakes.is_empty() {
             return Err(all(&mistakes));
         }
@@ -144,7 +150,8 @@ impl Prompt {
         self.parsed(file, id)
     }
 
-    fn parsed(&self, file: PromptFile, id: String) -> Result<Arc<ParsedPrompt>, String> {
+    fn parsed(&self, mut file: PromptFile, id: String) -> Result<Arc<ParsedPrompt>, String> {
+        file.place_histories(&self.inputs_of(Kind::History));
         let template = Template::new(&file).map_err(|error| error.to_string())?;
         let of_attribute: Parameters = serde_json::from_str(self.source.parameters)
             .map_err(|error| format!("the parameters of the attribute: {error}"))?;
@@ -152,8 +159,19 @@ impl Prompt {
             id,
             parameters: of_attribute.or(file.parameters),
             params: self.source.params,
+            attachments: self.inputs_of(Kind::Attachment),
             template,
         }))
+    }
+}
+
+impl Prompt {
+    fn inputs_of(&self, kind: Kind) -> Vec<&'static str> {
+        let inputs = self.source.inputs.iter();
+        inputs
+            .filter(|(_, other)| *other == kind)
+            .map(|(name, _)| *name)
+            .collect()
     }
 }
 
@@ -180,16 +198,54 @@ impl ParsedPrompt {
     pub(crate) fn messages(&self, inputs: &Map<String, Value>) -> Result<Vec<Message>, Error> {
         let rendered = self
             .template
-            .render(inputs)
-            .map_err(|error| Error::new(ErrorKind::Prompt, error.to_string()))?;
-        Ok(rendered
-            .into_iter()
-            .map(|message| Message {
-                role: message.role,
-                content: message.content,
-            })
-            .collect())
+            .render(inputs, &self.attachments)
+            .map_err(|error| wrong(error.to_string()))?;
+        let mut messages = Vec::with_capacity(rendered.len());
+        for part in rendered {
+            match part {
+                Rendered::Message(message) => messages.push(message_of(message)?),
+                Rendered::History(name) => {
+                    let history = inputs.get(&name).filter(|history| !history.is_null());
+                    let history: Option<Vec<Message>> = history
+                        .map(Deserialize::deserialize)
+                        .transpose()
+                        .map_err(|error| wrong(format!("the messages of `{name}`: {error}")))?;
+                    messages.extend(history.unwrap_or_default());
+                }
+            }
+        }
+        if messages.is_empty() {
+            return Err(wrong(format!(
+                "{}: there is no message with these inputs",
+                self.template.name()
+            )));
+        }
+        Ok(messages)
     }
+}
+
+fn message_of(rendered: RenderedMessage) -> Result<Message, Error> {
+    let attachments = rendered
+        .attachments
+        .into_iter()
+        .map(|attached| {
+            let attachment = serde_json::from_value(attached.content)
+                .map_err(|error| wrong(format!("an attachment does not read: {error}")))?;
+            Ok(Attached {
+                at: attached.at,
+                attachment,
+            })
+        })
+        .collect::<Result<_, Error>>()?;
+    Ok(Message {
+        role: rendered.role,
+        content: rendered.content,
+        attachments,
+    })
+}
+
+fn wrong(message: String) -> Error {
+    Error::new(ErrorKind::Prompt, message)
 }
 
 fn all(mistakes: &[flow_engine_prompt::Diagnostic]) -> String {

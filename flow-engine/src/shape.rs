@@ -22,6 +22,10 @@ pub enum Shape {
     Bool,
     /// Always null.
     Nothing,
+    /// A [`Message`](crate::llm::Message): a list of them is a history.
+    Message,
+    /// An [`Attachment`](crate::Attachment), which a prompt shows and does not print.
+    Attachment,
     /// Null, or the other.
     Optional(&'static Shape),
     List(&'static Shape),
@@ -32,6 +36,27 @@ pub enum Shape {
         name: &'static str,
         fields: &'static [Field],
     },
+}
+
+/// What an input is to a prompt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// It is printed.
+    Value,
+    /// It is messages, where it stands alone on a line.
+    History,
+    /// It is shown with the message that prints it.
+    Attachment,
+}
+
+/// What an input of this shape is to a prompt.
+pub const fn kind(shape: &Shape) -> Kind {
+    match shape {
+        Shape::Optional(inner) => kind(inner),
+        Shape::List(Shape::Message) => Kind::History,
+        Shape::Attachment | Shape::List(Shape::Attachment) => Kind::Attachment,
+        _ => Kind::Value,
+    }
 }
 
 /// A field of an object.

@@ -8,6 +8,7 @@
 mod calls;
 mod concurrency;
 mod constraints;
+mod conversations;
 mod endings;
 mod errors;
 mod fields;

@@ -22,10 +22,20 @@ pub(super) fn value(model: &Model, prompt: Option<&Prompt>) -> TokenStream {
         None => ("", "", quote!(""), "", Vec::new()),
     };
     let parameters = &model.parameters;
-    let inputs = model.inputs().map(|input| plain(&input.name));
+    let inputs = model.inputs().map(|input| {
+        let (name, ty) = (plain(&input.name), &input.ty);
+        let kind = if is_scalar(ty) {
+            quote!(shape::Kind::Value)
+        } else {
+            quote!(shape::kind(&shape::ShapeOf::<#ty, shape::Deeper<shape::End>>::SHAPE))
+        };
+        quote!((#name, #kind))
+    });
     let params = model.inputs().filter(|input| input.param);
     let params = params.map(|input| plain(&input.name));
-    quote! {
+    quote! {{
+        #[allow(unused_imports)]
+        use #flow_engine::__private::shape::{self, Undescribed as _};
         #flow_engine::__private::Prompt::new(#flow_engine::__private::PromptSource {
             name: #shown,
             id: #id,
@@ -37,7 +47,7 @@ pub(super) fn value(model: &Model, prompt: Option<&Prompt>) -> TokenStream {
             // Where the program is built in another place than it runs, there is no file to read again.
             path: if ::core::cfg!(debug_assertions) { #path } else { "" },
         })
-    }
+    }}
 }
 
 fn includes(prompt: &Prompt) -> Vec<TokenStream> {
@@ -64,7 +74,7 @@ fn check(model: &Model, prompt: &Prompt, requirement: &Requirement) -> Option<To
     let ty = &inputs
         .find(|input| plain(&input.name) == requirement.input)?
         .ty;
-    if requirement.path.is_empty() && requirement.need == Need::Print && is_scalar(ty) {
+    if requirement.path.is_empty() && requirement.need != Need::Loop && is_scalar(ty) {
         return None;
     }
     let span = prompt.span;
@@ -79,6 +89,7 @@ fn check(model: &Model, prompt: &Prompt, requirement: &Requirement) -> Option<To
         Need::Exists => quote_spanned!(span=> Exists),
         Need::Loop => quote_spanned!(span=> Loop),
         Need::Print => quote_spanned!(span=> Print),
+        Need::Stand => quote_spanned!(span=> Stand),
     };
     let is_field = |segment: &&Segment| matches!(segment, Segment::Field(_));
     let objects = requirement.path.iter().filter(is_field).count() + 1;

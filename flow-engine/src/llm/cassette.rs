@@ -289,10 +289,7 @@ mod tests {
         LlmRequest {
             step: "summarize".into(),
             model: "m".into(),
-            messages: vec![Message {
-                role: Role::User,
-                content: content.into(),
-            }],
+            messages: vec![Message::new(Role::User, content)],
             parameters: Parameters::default(),
             format: OutputFormat::Text,
         }

@@ -5,6 +5,7 @@
 
 mod cassette;
 mod error;
+mod message;
 mod mock;
 #[cfg(feature = "openai")]
 mod openai;
@@ -18,6 +19,7 @@ use serde_json::Value;
 pub use cassette::Cassette;
 pub use error::{LlmError, LlmErrorKind};
 pub use flow_engine_prompt::{Parameters, ReasoningEffort, Role};
+pub use message::{Attached, Message};
 pub use mock::MockBackend;
 #[cfg(feature = "openai")]
 pub use openai::OpenAiBackend;
@@ -97,15 +99,6 @@ impl LlmRequest {
             )
         })
     }
-}
-
-/// One message of a request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Message {
-    /// Who speaks.
-    pub role: Role,
-    /// What is said.
-    pub content: String,
 }
 
 /// What form the answer must have.

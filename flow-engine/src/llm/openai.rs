@@ -4,6 +4,7 @@
 //! billed. And its response types: one unknown word of a compatible server would lose the whole answer.
 
 mod answer;
+mod content;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -18,6 +19,7 @@ use reqwest::Url;
 use serde_json::{Map, Value, json};
 
 use self::answer::Delivery;
+use self::content::messages;
 use super::{LlmBackend, LlmError, LlmRequest, LlmResponse, OutputFormat};
 use crate::environment::variable;
 use crate::error::{Error, ErrorKind};
@@ -216,7 +218,7 @@ impl LlmBackend for OpenAiBackend {
         let parameters = &request.parameters;
         let mut body = Map::new();
         body.insert("model".into(), json!(request.model));
-        body.insert("messages".into(), json!(request.messages));
+        body.insert("messages".into(), messages(&request.messages)?);
         // OpenAI's newer models refuse `max_tokens`; many compatible servers know no other name.
         let limit = if self.official {
             "max_completion_tokens"

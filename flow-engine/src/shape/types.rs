@@ -13,6 +13,8 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeZone};
 use uuid::Uuid;
 
 use super::{Depth, Described, Shape};
+use crate::attachment::Attachment;
+use crate::llm::Message;
 
 macro_rules! described {
     ($shape:expr => $($ty:ty),+ $(,)?) => {
@@ -32,6 +34,8 @@ described!(
 );
 described!(Shape::Bool => bool);
 described!(Shape::Nothing => ());
+described!(Shape::Message => Message);
+described!(Shape::Attachment => Attachment);
 described!(Shape::Any => serde_json::Value);
 described!(Shape::Map(&Shape::Any) => serde_json::Map<String, serde_json::Value>);
 

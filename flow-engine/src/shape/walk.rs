@@ -1,7 +1,7 @@
 //! Holding what a template asks of an input against the input's shape, in a constant.
 
-use super::Shape;
 use super::message::{Message, distance};
+use super::{Kind, Shape};
 
 /// What a template asks of an input.
 #[derive(Debug)]
@@ -36,6 +36,8 @@ pub enum Need {
     Exists,
     Loop,
     Print,
+    /// To be printed, or to be messages: it stands alone on a line.
+    Stand,
 }
 
 /// Stops the compiler if the shape cannot give what is asked of it.
@@ -68,17 +70,34 @@ pub const fn require(shape: &Shape, requirement: &Requirement) {
                 .with(described(&shape));
             fail(message, requirement);
         }
-        (Need::Print, Shape::Optional(_)) => {
-            let message = guard(
-                Message::new()
-                    .with("`")
-                    .with(requirement.expression)
-                    .with("` may be none"),
-                requirement,
-            );
+        (Need::Stand, Shape::Optional(inner)) if matches!(super::kind(inner), Kind::History) => {}
+        (Need::Print | Need::Stand, Shape::Optional(_)) => {
+            let owner = Message::new().with("`").with(requirement.expression);
+            let message = guard(owner.with("` may be none"), requirement);
             fail(message.with(" or give `| default(…, true)`"), requirement);
         }
-        (Need::Print, Shape::Nothing) => {
+        (Need::Print, Shape::List(Shape::Message)) => {
+            let message = Message::new()
+                .with("`")
+                .with(requirement.expression)
+                .with("` is a list of messages; for its messages, it stands alone on a line outside of all tags and code fences");
+            fail(message, requirement);
+        }
+        (Need::Print | Need::Stand, Shape::List(Shape::Attachment)) => {
+            let message = Message::new()
+                .with("`")
+                .with(requirement.expression)
+                .with("` is a list of attachments; print each of them in a loop");
+            fail(message, requirement);
+        }
+        (Need::Print | Need::Stand, Shape::Attachment) if has_field(requirement.path) => {
+            let message = Message::new()
+                .with("`")
+                .with(requirement.expression)
+                .with("` is an attachment inside of other data; make it an input of its own");
+            fail(message, requirement);
+        }
+        (Need::Print | Need::Stand, Shape::Nothing) => {
             let message = Message::new()
                 .with("`")
                 .with(requirement.expression)
@@ -87,6 +106,17 @@ pub const fn require(shape: &Shape, requirement: &Requirement) {
         }
         _ => {}
     }
+}
+
+const fn has_field(path: &[Segment]) -> bool {
+    let mut at = 0;
+    while at < path.len() {
+        if let Segment::Field(_) = path[at] {
+            return true;
+        }
+        at += 1;
+    }
+    false
 }
 
 enum Step {
@@ -102,6 +132,9 @@ const fn step(shape: &Shape, segment: &Segment) -> Step {
         (Segment::Present, Shape::Optional(inner)) => Step::To(**inner),
         (Segment::Present, _) => Step::To(*shape),
         (Segment::Field(name), Shape::Record { fields, .. }) => field(fields, name),
+        (Segment::Field(name), Shape::Message) if equal(name, "role") || equal(name, "content") => {
+            Step::To(Shape::Text)
+        }
         (Segment::Field(_) | Segment::Index, Shape::Map(value)) => Step::To(**value),
         (Segment::Item | Segment::Index, Shape::List(item)) => Step::To(**item),
         // The keys of an object, the letters of a text.
@@ -202,6 +235,8 @@ const fn described(shape: &Shape) -> &'static str {
         Shape::Number => "a number",
         Shape::Bool => "a boolean",
         Shape::Nothing => "none",
+        Shape::Message => "a message",
+        Shape::Attachment => "an attachment",
         Shape::Optional(_) => "something optional",
         Shape::List(_) => "a list",
         Shape::Map(_) | Shape::Record { .. } => "an object",

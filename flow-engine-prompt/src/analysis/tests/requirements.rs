@@ -162,7 +162,9 @@ fn a_condition_says_what_is_not_none() {
         ("{% if note == none %}{{ note }}{% endif %}", "note prints"),
         ("{% if note %}{% endif %}{{ note }}", "note prints"),
         ("{{ note | default('none') }}", "note prints"),
-        ("{{ note }}", "note prints"),
+        ("{{ note }}", "note stands"),
+        ("{{ note }}.", "note prints"),
+        ("{% if b %}\n{{ note }}\n{% endif %}", "note prints"),
     ] {
         assert_eq!(paths(template), [expected], "{template}");
     }

@@ -105,10 +105,7 @@ fn request() -> LlmRequest {
     LlmRequest {
         step: "summarize".into(),
         model: "tiny".into(),
-        messages: vec![Message {
-            role: Role::User,
-            content: "Say it.".into(),
-        }],
+        messages: vec![Message::new(Role::User, "Say it.")],
         parameters: Parameters::default(),
         format: OutputFormat::Text,
     }

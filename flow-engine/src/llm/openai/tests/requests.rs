@@ -8,14 +8,8 @@ use crate::llm::ReasoningEffort;
 fn full() -> LlmRequest {
     LlmRequest {
         messages: vec![
-            Message {
-                role: Role::System,
-                content: "Be brief.".into(),
-            },
-            Message {
-                role: Role::User,
-                content: "Say \"ü\"\n".into(),
-            },
+            Message::new(Role::System, "Be brief."),
+            Message::new(Role::User, "Say \"ü\"\n"),
         ],
         parameters: Parameters {
             model: None,
