@@ -134,6 +134,36 @@ impl Argument {
         self.wrong(value, &wanted, mistakes)
     }
 
+    /// The value as milliseconds, from a duration such as `"30s"`; another kind of value is reported.
+    pub(crate) fn milliseconds(&self, mistakes: &mut Mistakes) -> Option<u64> {
+        let text = match &self.value {
+            Some(Expr::Lit(ExprLit {
+                lit: Lit::Str(text),
+                ..
+            })) => text.value(),
+            _ => String::new(),
+        };
+        let duration = humantime::parse_duration(&text).ok();
+        duration
+            .and_then(|duration| u64::try_from(duration.as_millis()).ok())
+            .filter(|milliseconds| *milliseconds > 0)
+            .or_else(|| {
+                let wanted = r#"a duration in quotes: `"30s"`, `"500ms"`, `"2m"`"#;
+                self.wrong(self.value.as_ref(), wanted, mistakes)
+            })
+    }
+
+    /// The value as `true` or `false`; another kind of value is reported.
+    pub(crate) fn bool(&self, mistakes: &mut Mistakes) -> Option<bool> {
+        match &self.value {
+            Some(Expr::Lit(ExprLit {
+                lit: Lit::Bool(bool),
+                ..
+            })) => Some(bool.value),
+            other => self.wrong(other.as_ref(), "`true` or `false`", mistakes),
+        }
+    }
+
     /// The value as a whole number of at least 1; another kind of value is reported.
     pub(crate) fn count(&self, mistakes: &mut Mistakes) -> Option<i32> {
         let literal: Option<&LitInt> = match &self.value {

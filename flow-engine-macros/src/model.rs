@@ -41,6 +41,12 @@ pub(crate) struct Model {
     pub(crate) cache: Option<u64>,
     /// The model parameters of the attribute, as a JSON object.
     pub(crate) parameters: String,
+    /// Whether a model is held to a strict schema.
+    pub(crate) strict: bool,
+    /// How often what failed is tried again.
+    pub(crate) retries: u32,
+    /// In milliseconds.
+    pub(crate) timeout: Option<u64>,
     pub(crate) params: Vec<Param>,
     pub(crate) output: Output,
     pub(crate) work: Work,
@@ -82,7 +88,9 @@ pub(crate) fn decide(
         Role::Step => [
             &["kind", "prompt"][..],
             &Parameters::NAMES,
-            &["name", "version", "cache", "type", "crate"],
+            &[
+                "strict", "retries", "timeout", "name", "version", "cache", "type", "crate",
+            ],
         ]
         .concat(),
         Role::Flow => vec!["total_steps", "name", "version", "type", "crate"],
@@ -120,6 +128,9 @@ pub(crate) fn decide(
         version: arguments.version.unwrap_or(1),
         cache: arguments.cache,
         parameters: Value::from(arguments.parameters).to_string(),
+        strict: arguments.strict.unwrap_or(true),
+        retries: arguments.retries.unwrap_or(0),
+        timeout: arguments.timeout,
         params: params.list,
         output,
         work,
@@ -133,6 +144,9 @@ struct Arguments {
     parameters: Map<String, Value>,
     /// What only makes sense for a step that asks a model.
     of_model_steps: Vec<Ident>,
+    strict: Option<bool>,
+    retries: Option<u32>,
+    timeout: Option<u64>,
     recorded_name: Option<String>,
     version: Option<i32>,
     cache: Option<u64>,
@@ -149,7 +163,7 @@ impl Arguments {
         let before = mistakes.count();
         for argument in arguments::read(tokens, known, mistakes) {
             let name = argument.name.to_string();
-            if name == "prompt" || Parameters::NAMES.contains(&&*name) {
+            if ["prompt", "strict"].contains(&&*name) || Parameters::NAMES.contains(&&*name) {
                 read.of_model_steps.push(argument.name.clone());
             }
             match name.as_str() {
@@ -160,6 +174,9 @@ impl Arguments {
                     read.kind = argument.value;
                 }
                 "prompt" => read.prompt = argument.string(mistakes),
+                "strict" => read.strict = argument.bool(mistakes),
+                "retries" => read.retries = argument.count(mistakes).map(i32::unsigned_abs),
+                "timeout" => read.timeout = argument.milliseconds(mistakes),
                 "name" => read.recorded_name = argument.recorded_name(mistakes),
                 "version" => read.version = argument.count(mistakes),
                 "cache" => read.cache = argument.seconds(mistakes),

@@ -6,7 +6,7 @@ use crate::front_matter;
 use crate::id::prompt_id;
 use crate::includes::{self, Include};
 use crate::parameters::Parameters;
-use crate::roles::{self, Section};
+use crate::roles::{self, Role, Section};
 use crate::slots;
 use crate::text::Text;
 
@@ -120,6 +120,23 @@ impl PromptFile {
             sections.extend(parts);
         }
         (self.sections, self.histories) = (sections, histories);
+    }
+
+    /// The assistant's messages that are written out: each with its place, such as `prompts/x.md:12`, and its text. Those that
+    /// are made by the template are left out.
+    pub fn example_answers(&self) -> Vec<(String, String)> {
+        let answers = self
+            .sections
+            .iter()
+            .filter(|section| section.role == Role::Assistant);
+        answers
+            .map(|section| {
+                let line = self.text().line_number(section.start);
+                let text = &self.source[section.start..section.end];
+                (format!("{}:{line}", self.name), text.to_owned())
+            })
+            .filter(|(_, text)| !["{{", "{%", "{#"].iter().any(|tag| text.contains(tag)))
+            .collect()
     }
 
     /// Checks the template of every section, with what it includes, against the names of the inputs.

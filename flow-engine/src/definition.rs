@@ -40,6 +40,15 @@ pub struct Definition {
     /// For how many seconds a result may be used again.
     #[doc(hidden)]
     pub cache: Option<u64>,
+    /// Whether a model is held to a strict schema.
+    #[doc(hidden)]
+    pub strict: bool,
+    /// How often what failed is tried again.
+    #[doc(hidden)]
+    pub retries: u32,
+    /// How many milliseconds a step may take, all its attempts together.
+    #[doc(hidden)]
+    pub timeout: Option<u64>,
 }
 
 /// What a [`Definition`] does when it is called.

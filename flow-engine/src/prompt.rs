@@ -86,8 +86,8 @@ impl Prompt {
         parsed.map_err(wrong)
     }
 
-    /// What the compiled-in file says: its parsed form, for those who look into it.
-    pub(crate) fn file(&self) -> Result<PromptFile, String> {
+    /// The compiled-in file.
+    fn file(&self) -> Result<PromptFile, String> {
         let PromptSource {
             name,
             text,
@@ -103,6 +103,11 @@ impl Prompt {
                 .ok_or("it was not compiled in")
         });
         Ok(file)
+    }
+
+    /// The assistant's messages that are no templates, each with its place in the file.
+    pub(crate) fn example_answers(&self) -> Result<Vec<(String, String)>, String> {
+        Ok(self.file()?.example_answers())
     }
 
     fn compiled(&self) -> Result<Arc<ParsedPrompt>, String> {

@@ -9,15 +9,15 @@ mod constraints;
 mod definitions;
 mod translation;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 pub(crate) use self::constraints::allows;
 use self::definitions::{in_use, reference, sendable};
 use self::translation::Translation;
 use crate::output::Output;
 
-/// A schema in the strict dialect.
-pub(crate) struct Strict {
+/// A schema as it is sent.
+pub(crate) struct Sent {
     /// Letters, digits, `_` and `-`, at most 64.
     pub(crate) name: String,
     pub(crate) schema: Value,
@@ -27,7 +27,7 @@ pub(crate) struct Strict {
 const WRAPPER: &str = "value";
 
 /// The strict schema of an output.
-pub(crate) fn strict(output: &Output) -> Result<Strict, String> {
+pub(crate) fn strict(output: &Output) -> Result<Sent, String> {
     let mut schema = output.schema();
     let wrapped = needs_wrapper(&schema);
     let name = output.name();
@@ -55,10 +55,62 @@ pub(crate) fn strict(output: &Output) -> Result<Strict, String> {
     if !definitions.is_empty() {
         schema["$defs"] = definitions.into();
     }
-    Ok(Strict {
+    Ok(Sent {
         name: sendable(&name),
         schema,
     })
+}
+
+/// The schema of an output as it is, for a model that is not held to it.
+pub(crate) fn plain(output: &Output) -> Sent {
+    let name = sendable(&output.name());
+    let mut schema = output.schema();
+    if needs_wrapper(&schema) {
+        let root = reference(&name);
+        refer_to(&root, &mut schema);
+        let definitions = schema
+            .as_object_mut()
+            .and_then(|fields| fields.remove("$defs"));
+        let mut definitions = match definitions {
+            Some(Value::Object(definitions)) => definitions,
+            _ => Map::new(),
+        };
+        definitions.insert(name.clone(), schema);
+        schema = json!({
+            "type": "object",
+            "properties": { WRAPPER: { "$ref": root } },
+            "required": [WRAPPER],
+            "$defs": definitions,
+        });
+    }
+    Sent { name, schema }
+}
+
+/// Turns the references to a schema itself into those to a definition.
+fn refer_to(definition: &str, schema: &mut Value) {
+    match schema {
+        Value::Object(fields) => {
+            for (key, value) in fields {
+                if key == "$ref" && value == "#" {
+                    *value = definition.into();
+                } else {
+                    refer_to(definition, value);
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| refer_to(definition, item)),
+        _ => {}
+    }
+}
+
+/// The output inside an answer that a prompt gives as an example.
+pub(crate) fn sent_as(output: &Output, example: Value) -> Result<Value, String> {
+    if needs_wrapper(&output.schema()) && example.get(WRAPPER).is_none() {
+        return Err(format!(
+            "it is not an object, so it is asked for in one: write `{{\"{WRAPPER}\": …}}`"
+        ));
+    }
+    Ok(unwrapped(output, example))
 }
 
 /// The output inside an answer to [`strict`]'s schema.

@@ -15,6 +15,7 @@ mod fields;
 mod history;
 mod kinds;
 mod nesting;
+mod options;
 mod outputs;
 mod records;
 mod support;

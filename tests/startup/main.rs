@@ -21,6 +21,22 @@ struct Report {
 #[step(prompt = "./any.md")]
 async fn write_report(text: String) -> Report;
 
+/// The same is right if the model is not held to a schema.
+#[step(prompt = "./any.md", strict = false)]
+async fn write_freely(text: String) -> Report;
+
+#[data]
+struct Rating {
+    stars: u8,
+    reasons: Vec<String>,
+}
+
+#[step(prompt = "./examples.md")]
+async fn rate(text: String) -> Rating;
+
+#[step(prompt = "./list.md")]
+async fn split(text: String) -> Vec<String>;
+
 #[derive(Clone)]
 struct Pool;
 
@@ -48,7 +64,7 @@ async fn all_that_is_wrong_with_the_program_is_said_at_the_start() {
     let error = builder.build().await.unwrap_err();
     let message = error.to_string();
     let lines: Vec<_> = message.lines().collect();
-    assert_eq!(lines.len(), 3, "{message}");
+    assert_eq!(lines.len(), 5, "{message}");
     assert!(
         lines[0]
             .contains("both define `load`: a run finds its steps and flows by name, so rename one"),
@@ -58,12 +74,29 @@ async fn all_that_is_wrong_with_the_program_is_said_at_the_start() {
     assert!(lines[0].contains("tests/startup/main.rs:"), "{}", lines[0]);
     assert!(lines[1].ends_with(": `load`: no state of type `startup::Pool`; give it to the engine: `Engine::builder().state(…)`"), "{}", lines[1]);
     assert!(
-        lines[2].ends_with(
+        lines[4].ends_with(
             ": `write_report`: `Report.counts` is a map, whose keys a model cannot be held to; use a `Vec` of structs with a \
-             key and a value; `Report.extra` is untyped JSON; give it a type"
+             key and a value; `Report.extra` is untyped JSON; give it a type; or say `strict = false`, and the model is not held to the schema"
+        ),
+        "{}",
+        lines[4]
+    );
+    assert!(
+        lines[2].ends_with(
+            ": `rate`: the example answer at tests/startup/examples.md:8 does not fit `Rating`: at `stars`: invalid type: \
+             string \"five\", expected u8; the example answer at tests/startup/examples.md:12 does not fit `Rating`: it is not \
+             JSON: expected value at line 1 column 1"
         ),
         "{}",
         lines[2]
+    );
+    assert!(
+        lines[3].ends_with(
+            ": `split`: the example answer at tests/startup/list.md:4 does not fit `Array_of_string`: it is not an object, so \
+             it is asked for in one: write `{\"value\": …}`"
+        ),
+        "{}",
+        lines[3]
     );
     assert!(!file.exists(), "nothing is opened before");
 }
@@ -72,7 +105,7 @@ async fn all_that_is_wrong_with_the_program_is_said_at_the_start() {
 fn the_same_is_said_without_an_engine_but_of_state() {
     let message = flow_engine::check_contracts().unwrap_err().to_string();
     let lines: Vec<_> = message.lines().collect();
-    assert_eq!(lines.len(), 2, "{message}");
+    assert_eq!(lines.len(), 4, "{message}");
     assert!(lines[0].contains("both define `load`"), "{message}");
-    assert!(lines[1].contains("`Report.counts` is a map"), "{message}");
+    assert!(lines[3].contains("`Report.counts` is a map"), "{message}");
 }

@@ -86,6 +86,8 @@ fn definition(model: &Model, prompt: Option<&Prompt>) -> TokenStream {
         .unwrap_or_else(|| plain(&model.name));
     let (docs, version) = (docs::text(&model.attributes), model.version);
     let cache = option(model.cache.as_ref());
+    let (strict, retries) = (model.strict, model.retries);
+    let timeout = option(model.timeout.as_ref());
     let code = match &model.work {
         Work::Flow { body, .. } | Work::Task { body } => Some(code::hash(body)),
         Work::Ask { .. } => None,
@@ -125,6 +127,9 @@ fn definition(model: &Model, prompt: Option<&Prompt>) -> TokenStream {
             version: #version,
             code: #code,
             cache: #cache,
+            strict: #strict,
+            retries: #retries,
+            timeout: #timeout,
             location: ::core::concat!(::core::file!(), ":", ::core::line!()),
             inputs: |schema| { #(#type_name::#constants.describe(schema);)* let _ = schema; },
             output: <#type_name as #flow_engine::__private::Call>::OUTPUT.erased(),

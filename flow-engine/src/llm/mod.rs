@@ -112,9 +112,16 @@ pub enum OutputFormat {
     JsonSchema {
         /// The schema's name: letters, digits, `_` and `-`, at most 64.
         name: String,
-        /// A schema of the strict dialect: all properties required, none additional.
+        /// The schema; a strict one has all properties required and none additional.
         schema: Value,
+        /// Whether the provider is asked to enforce it.
+        #[serde(default = "is_strict", skip_serializing_if = "Clone::clone")]
+        strict: bool,
     },
+}
+
+fn is_strict() -> bool {
+    true
 }
 
 /// What a model answered.

@@ -249,10 +249,14 @@ impl LlmBackend for OpenAiBackend {
         );
         match &request.format {
             OutputFormat::Text => {}
-            OutputFormat::JsonSchema { name, schema } => {
+            OutputFormat::JsonSchema {
+                name,
+                schema,
+                strict,
+            } => {
                 let format = json!({
                     "type": "json_schema",
-                    "json_schema": { "name": name, "strict": true, "schema": schema },
+                    "json_schema": { "name": name, "strict": strict, "schema": schema },
                 });
                 body.insert("response_format".into(), format);
             }

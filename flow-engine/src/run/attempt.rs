@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::progress::{Spent, usd};
 use super::recall::who_answered;
 use super::record::StepRecord;
-use super::{Run, Services};
+use super::{Run, Services, retry};
 use crate::definition::{Definition, WorkKind};
 use crate::error::{Error, ErrorKind};
 use crate::identity::{Hash, Identity};
@@ -124,8 +124,25 @@ impl<'a> Prepared<'a> {
         Ok(Some((step, answer.to_string())))
     }
 
-    /// Sends the request and reads the answer.
+    /// Asks, and asks again where the step says so and it may help.
     pub(super) async fn ask(&self, step: &StepRecord) -> Result<Value, Error> {
+        let mut failures = 0;
+        loop {
+            let error = match self.ask_once(step).await? {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            if failures == self.call.definition.retries || !retry::is_worth_it(&error) {
+                return Err(error.into());
+            }
+            failures += 1;
+            tracing::warn!(step = %step.id, failures, %error, "a request failed and is sent again");
+            retry::wait(failures, error.retry_after()).await;
+        }
+    }
+
+    /// Sends the request and reads the answer.
+    async fn ask_once(&self, step: &StepRecord) -> Result<Result<Value, LlmError>, Error> {
         let mut attempt = Attempt::send(step, self)?;
         let backend = &step.run.services.backend;
         let answer = backend.send(&self.request, &self.body).await;
@@ -134,7 +151,7 @@ impl<'a> Prepared<'a> {
             Err(error) => Err(error.clone()),
         };
         attempt.end(outcome.as_ref().err());
-        Ok(outcome?)
+        Ok(outcome)
     }
 }
 

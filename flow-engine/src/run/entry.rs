@@ -42,6 +42,8 @@ pub(super) struct Entry<'a> {
     pub(super) counted: Counted,
     /// Whether it is looked for where it is called, and nowhere else.
     pub(super) exactly: bool,
+    /// In milliseconds.
+    pub(super) timeout: Option<u64>,
     kind: &'static str,
     cache: Option<Duration>,
 }
@@ -83,6 +85,7 @@ impl<'a> Entry<'a> {
             kind: definition.kind(),
             counted: Counted::Step,
             cache: definition.cache.map(Duration::from_secs),
+            timeout: definition.timeout,
             ..Self::aside(definition.name(), definition.version(), inputs)
         }
     }
@@ -105,6 +108,7 @@ impl<'a> Entry<'a> {
             counted: Counted::Aside,
             exactly: false,
             kind: ASIDE,
+            timeout: None,
             cache: None,
         }
     }

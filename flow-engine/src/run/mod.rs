@@ -15,6 +15,7 @@ mod recall;
 mod record;
 mod request;
 mod result;
+mod retry;
 mod returns;
 mod scope;
 mod step;

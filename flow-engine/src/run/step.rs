@@ -17,6 +17,7 @@ use super::flow::{live, panicked};
 use super::progress::Counted;
 use super::recall::{Recalled, find, recall};
 use super::record::{Called, StepRecord};
+use super::retry::{retried, within};
 use super::returns::Turn;
 use super::{Run, StepResult};
 use crate::call::{Step, Work};
@@ -71,10 +72,16 @@ async fn recorded<S: Step>(
     let model = run.tree.variation.model.as_deref();
     let prepare = |asked| Prepared::new(run, definition, &inputs, asked).map(Task::Ask);
     // Nothing is sent and no code runs yet: what the step reads is known here, before anything of it is recorded.
-    let work = match call.work(run.states()) {
-        Ok(Work::Model) => prepare(model),
-        Ok(Work::Body(body)) => Ok(Task::Run(body)),
-        Err(error) => Err(error),
+    let again = (definition.retries > 0).then(|| call.clone());
+    let work = match (call.work(run.states()), again) {
+        (Ok(Work::Model), _) => prepare(model),
+        (Ok(Work::Body(_)), Some(call)) => Ok(Task::Run(retried(
+            call,
+            Arc::clone(run),
+            definition.retries,
+        ))),
+        (Ok(Work::Body(body)), None) => Ok(Task::Run(body)),
+        (Err(error), _) => Err(error),
     };
     if let (Ok(Task::Ask(_)), Some(_)) = (&work, model)
         && let Some(end) = shared(&place, definition, &inputs, &S::OUTPUT).await
@@ -207,7 +214,10 @@ async fn recalled_or_run<T: Send + 'static>(
         ..place.clone()
     };
     let outcome = PLACE
-        .scope(here, AssertUnwindSafe(content).catch_unwind())
+        .scope(
+            here,
+            AssertUnwindSafe(within(entry.timeout, content)).catch_unwind(),
+        )
         .await
         .unwrap_or_else(|panic| Err(panicked(panic.as_ref())))
         .map_err(located);

@@ -26,15 +26,27 @@ impl StepKind for Structured {
     }
 
     fn check(&self, definition: &Definition) -> Result<(), String> {
-        schema::strict(&definition.output).map(drop)
+        if definition.strict {
+            schema::strict(&definition.output).map_err(|reason| {
+                format!(
+                    "{reason}; or say `strict = false`, and the model is not held to the schema"
+                )
+            })?;
+        }
+        check_examples(definition)
     }
 
     fn request(&self, call: &StepCall<'_>) -> Result<LlmRequest, Error> {
-        let strict = schema::strict(&call.definition.output)
-            .map_err(|reason| Error::new(ErrorKind::Configuration, reason))?;
+        let Definition { strict, output, .. } = call.definition;
+        let sent = if *strict {
+            schema::strict(output).map_err(|reason| Error::new(ErrorKind::Configuration, reason))?
+        } else {
+            schema::plain(output)
+        };
         call.request(OutputFormat::JsonSchema {
-            name: strict.name,
-            schema: strict.schema,
+            name: sent.name,
+            schema: sent.schema,
+            strict: *strict,
         })
     }
 
@@ -45,6 +57,32 @@ impl StepKind for Structured {
     ) -> BoxFuture<'a, Result<Value, LlmError>> {
         ready(read(&call.definition.output, response)).boxed()
     }
+}
+
+/// Holds the answers that a prompt gives as examples to the output: what they show is what the model does.
+fn check_examples(definition: &Definition) -> Result<(), String> {
+    let Some(prompt) = definition.prompt() else {
+        return Ok(());
+    };
+    let mut wrong = Vec::new();
+    for (place, text) in prompt.example_answers()? {
+        if let Err(reason) = check_example(&definition.output, &text) {
+            let name = definition.output.name();
+            wrong.push(format!(
+                "the example answer at {place} does not fit `{name}`: {reason}"
+            ));
+        }
+    }
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    Err(wrong.join("; "))
+}
+
+fn check_example(output: &Output, text: &str) -> Result<(), String> {
+    let answer: Value =
+        serde_json::from_str(text).map_err(|error| format!("it is not JSON: {error}"))?;
+    output.check(&schema::sent_as(output, answer)?)
 }
 
 fn read(output: &Output, response: &LlmResponse) -> Result<Value, LlmError> {

@@ -23,6 +23,7 @@ fn full() -> LlmRequest {
         format: OutputFormat::JsonSchema {
             name: "Summary".into(),
             schema: json!({ "type": "object", "properties": {}, "required": [], "additionalProperties": false }),
+            strict: true,
         },
         ..request()
     }

@@ -1,0 +1,79 @@
+//! Trying again what failed: how often a step says, how long to wait is decided here.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+
+use super::Run;
+use crate::call::{Body, Step, Work};
+use crate::error::{BoxError, Error, ErrorKind};
+use crate::llm::{LlmError, LlmErrorKind};
+
+/// Before the first repetition; it doubles with each.
+const FIRST_WAIT: Duration = Duration::from_millis(500);
+/// Also where a server asks for longer.
+const LONGEST_WAIT: Duration = Duration::from_mins(1);
+
+/// Whether the same request may succeed later.
+pub(super) fn is_worth_it(error: &LlmError) -> bool {
+    matches!(
+        error.kind(),
+        LlmErrorKind::Transient | LlmErrorKind::RateLimited | LlmErrorKind::Timeout
+    )
+}
+
+/// Waits before the repetition that follows `failures`: as long as the server asks, or else longer each time, and never as
+/// long as others that failed together.
+pub(super) async fn wait(failures: u32, asked: Option<Duration>) {
+    let doubled = FIRST_WAIT.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1)));
+    let wait = asked.unwrap_or(doubled).min(LONGEST_WAIT);
+    // Without chance, one wave of repetitions follows the other.
+    let jitter = getrandom::u32().unwrap_or_default() % 1000;
+    let wait = match asked {
+        Some(_) => wait + wait * jitter / 10_000,
+        None => wait / 2 + wait * jitter / 2000,
+    };
+    tokio::time::sleep(wait).await;
+}
+
+/// A task that is called again when it fails, up to `retries` times.
+pub(super) fn retried<S: Step>(call: S, run: Arc<Run>, retries: u32) -> Body<S::Output> {
+    async move {
+        let mut failures = 0;
+        loop {
+            let Work::Body(body) = call.clone().work(run.states())? else {
+                unreachable!("only a task is called again as a whole");
+            };
+            let error: BoxError = match body.await {
+                Ok(output) => return Ok(output),
+                Err(error) => error,
+            };
+            if failures == retries {
+                return Err(error);
+            }
+            failures += 1;
+            let step = S::definition().name();
+            tracing::warn!(step, failures, %error, "a task failed and is tried again");
+            wait(failures, None).await;
+        }
+    }
+    .boxed()
+}
+
+/// Ends what takes longer than a step may.
+pub(super) async fn within<T>(
+    milliseconds: Option<u64>,
+    content: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    let Some(limit) = milliseconds.map(Duration::from_millis) else {
+        return content.await;
+    };
+    match tokio::time::timeout(limit, content).await {
+        Ok(end) => end,
+        Err(_) => Err(Error::new(
+            ErrorKind::TimedOut,
+            format!("the step took longer than its timeout of {limit:?}"),
+        )),
+    }
+}
