@@ -77,7 +77,8 @@ impl Prompt {
 
     /// The prompt as it is now: as it was compiled in, or read again.
     pub(crate) fn current(&self) -> Result<Arc<ParsedPrompt>, Error> {
-        let parsed = if self.is_live()? {
+        let is_live = !self.source.path.is_empty() && is_live(variable(LIVE)?.as_deref())?;
+        let parsed = if is_live {
             self.read_again()
         } else {
             let compiled = self.compiled.get_or_init(|| self.compiled());
@@ -112,20 +113,6 @@ impl Prompt {
 
     fn compiled(&self) -> Result<Arc<ParsedPrompt>, String> {
         self.parsed(self.file()?, self.source.id.to_owned())
-    }
-
-    fn is_live(&self) -> Result<bool, Error> {
-        if self.source.path.is_empty() {
-            return Ok(false);
-        }
-        match variable(LIVE)?.as_deref() {
-            None => Ok(false),
-            Some("live") => Ok(true),
-            Some(other) => {
-                let message = format!("{LIVE} is `{other}`: set it to `live`, or not at all");
-                Err(Error::new(ErrorKind::Configuration, message))
-            }
-        }
     }
 
     /// The file as it is on the disk, checked as the compiler would, as far as names go.
@@ -229,6 +216,18 @@ impl ParsedPrompt {
     }
 }
 
+/// Whether files are read again, by the variable's value.
+fn is_live(value: Option<&str>) -> Result<bool, Error> {
+    match value {
+        None => Ok(false),
+        Some("live") => Ok(true),
+        Some(other) => {
+            let message = format!("{LIVE} is `{other}`: set it to `live`, or not at all");
+            Err(Error::new(ErrorKind::Configuration, message))
+        }
+    }
+}
+
 fn message_of(rendered: RenderedMessage) -> Result<Message, Error> {
     let attachments = rendered
         .attachments
@@ -257,3 +256,6 @@ fn all(mistakes: &[flow_engine_prompt::Diagnostic]) -> String {
     let mistakes: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
     mistakes.join("\n")
 }
+
+#[cfg(test)]
+mod tests;
