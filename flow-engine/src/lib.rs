@@ -65,6 +65,10 @@
 //! | `kind = "…"` | the kind, as above | decided by body and type |
 //! | `prompt = "…"` | the prompt file | the fn's name with `.md` |
 //! | `model = "…"` | the model to ask | the prompt's `model`, else the engine's |
+//! | `temperature = 0.2` and the other [parameters](#prompts) | a model parameter, in place of the prompt's | the prompt's, else the provider's |
+//! | `strict = false` | a structured step's model is shown the schema and not held to it, so it may have maps and untyped JSON | held to it |
+//! | `retries = n` | how often what failed is tried again, after a wait: a request that may succeed later (`transient`, `rate_limited`, `timeout`), a task that returned an error | not at all |
+//! | `timeout = "30s"` | what the step may take, with all its attempts; then it fails with [`ErrorKind::TimedOut`] | no limit; a request has its backend's |
 //! | `name = "…"` | the recorded name | the fn's name |
 //! | `version = n` | the version of the step's meaning | 1 |
 //! | `cache = "7d"` | for how long other runs of the same user take its result; equal calls of one process wait for each other, a minute each at most | not at all |
@@ -110,10 +114,14 @@
 //! |---|---|
 //! | `#[input(default = expression)]`, `#[input(default)]` | optional, with this default or the type's own |
 //! | `#[input(unused)]` | the prompt may leave it out without a warning |
+//! | `#[input(param)]` | sent as the model parameter of its name, in place of the attribute's and the prompt's; an `Option` that is `None` is not |
 //! | `#[input(length(min = 1, max = 80))]` and the other [constraints](#constraints) | a call whose value does not hold is refused |
 //! | `#[state]` | not an input, not recorded: filled from [`EngineBuilder::state`], by type |
 //!
 //! An engine must be given every `#[state]` type of the program's steps, by [`Engine::builder`], or it does not start.
+//!
+//! An input of type [`Vec<Message>`](llm::Message) is a history, and one of type [`Attachment`] an image or a file: see
+//! [Prompts](#prompts).
 //!
 //! Outputs of structured steps are held to a strict schema, which has no maps, tuples or untyped JSON: an engine does not
 //! start with one, and says where it is.
@@ -204,15 +212,31 @@
 //! ```
 //!
 //! Parameters between the dashes: `model`, `temperature`, `top_p`, `max_output_tokens`, `seed`, `stop`,
-//! `reasoning_effort`. Roles: `system`, `user`, `assistant`; a file without role lines is one user message.
+//! `reasoning_effort`. Roles: `system`, `user`, `assistant`; a file without role lines is one user message. Pairs of `# user:`
+//! and `# assistant:` are examples: those of a structured step are JSON of its output, to which [`check_contracts`] and the
+//! start of an engine hold them.
 //!
 //! Templates are Jinja2 with `trim_blocks` and `lstrip_blocks`, so that a line with nothing but `{% for … %}` leaves no
-//! blank line. An undefined or none value that is printed is an error; lists and objects print as JSON. There is no
-//! `include` and no `extends`.
+//! blank line. An undefined or none value that is printed is an error; lists and objects print as JSON.
 //!
-//! The compiler checks the file against the inputs: syntax, variables, filters, roles and parameters; a mistake is an error
-//! at `summarize.md:8:4`, and editing the file rebuilds what uses it. The fields of an input (`{{ item.name }}`) are checked
-//! when the prompt is rendered.
+//! | written | meaning |
+//! |---|---|
+//! | `{{ note }}` | the input, as text. Of an `Option`: inside of `{% if note %}`, or with a default: `{{ note or "none" }}` |
+//! | `{{ article.author.name }}` | a field, by its name in JSON: serde's `rename`, `rename_all` and `flatten` count |
+//! | `{% for item in items %}…{% endfor %}` | the items of a list |
+//! | `{% include "parts/tone.md" %}` | another file, as a part of the message; found as prompts are, `./x.md` beside the file that says so |
+//! | `{% extends "parts/base.md" %}{% block rules %}…{% endblock %}` | another file with blocks of its own in the message's place; `{{ super() }}` is the block as it was |
+//! | `{{ history }}` alone on a line, of type [`Vec<Message>`](llm::Message) | these messages, between those above and below |
+//! | `{{ photo }}`, of type [`Attachment`] | the image or file, at this place of the message |
+//!
+//! The compiler checks the file against the inputs and their types: syntax, variables, fields, filters, roles and parameters; a
+//! mistake is an error at `summarize.md:8:4`, and editing the file rebuilds what uses it. Types by `#[data]`, and std's, are
+//! known field by field. Of what the compiler cannot know, nothing is asked: types of other crates, `serde_json::Value`, generic
+//! types, enums with data, and fields whose JSON is made by `serialize_with` and the like. There, and for indexes
+//! (`{{ items[0] }}`), a mistake is an error when the prompt is rendered.
+//!
+//! With `FLOW_ENGINE_PROMPTS=live`, a debug build reads prompt files again whenever they are used, and reports mistakes with
+//! their position at run time.
 //!
 //! # What is kept
 //!
