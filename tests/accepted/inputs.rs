@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 const DEEPEST: u32 = 3;
 
 /// Any value of a schema that schemars made.
-pub(crate) fn of(root: Value) -> BoxedStrategy<Value> {
-    value(&root, &root, 0)
+pub(crate) fn of(root: &Value) -> BoxedStrategy<Value> {
+    value(root, root, 0)
 }
 
 fn value(schema: &Value, root: &Value, depth: u32) -> BoxedStrategy<Value> {

@@ -108,8 +108,8 @@ fn segment(segment: &flow_engine_prompt::Segment) -> shape::Segment {
 /// Inputs of the types, by their schemas.
 fn inputs() -> impl Strategy<Value = Map<String, Value>> {
     let schema = |schema: schemars::Schema| schema.to_value();
-    let world = inputs::of(schema(schemars::schema_for!(World)));
-    let note = inputs::of(schema(schemars::schema_for!(Option<String>)));
+    let world = inputs::of(&schema(schemars::schema_for!(World)));
+    let note = inputs::of(&schema(schemars::schema_for!(Option<String>)));
     (world, note).prop_map(|(world, note)| {
         Map::from_iter([("world".to_owned(), world), ("note".to_owned(), note)])
     })

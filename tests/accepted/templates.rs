@@ -72,7 +72,7 @@ impl Choices {
         }
     }
 
-    fn condition_with(&mut self, scope: &mut Vec<Known>, depth: usize) -> String {
+    fn condition_with(&mut self, scope: &[Known], depth: usize) -> String {
         let known = self.path(scope);
         let condition = match self.below(4) {
             0 => self.condition(scope),
@@ -84,9 +84,9 @@ impl Choices {
             0 => String::new(),
             _ => format!("{{{{ {} }}}}", known.text),
         };
-        let mut inner = scope.clone();
+        let mut inner = scope.to_vec();
         let one = self.statements(&mut inner, depth + 1);
-        let other = self.statements(&mut scope.clone(), depth + 1);
+        let other = self.statements(&mut scope.to_vec(), depth + 1);
         format!("{{% if {condition} %}}{guarded}{one}{{% else %}}{other}{{% endif %}}")
     }
 
