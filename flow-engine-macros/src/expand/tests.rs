@@ -182,19 +182,19 @@ fn what_is_recorded_is_in_the_definition() {
     let given = quote!(name = "count v1", cache = "1h 30m");
     let fields = definition(Role::Step, given, item.clone());
     assert!(fields.starts_with(r#""count v1" ,"#), "{fields}");
-    let ending = format!(
+    let recorded = format!(
         "code : :: core :: option :: Option :: Some (\"{hash}\") , \
          cache : :: core :: option :: Option :: Some (5400u64)"
     );
-    assert!(fields.ends_with(&ending), "{fields}");
+    assert!(fields.contains(&recorded), "{fields}");
 
     let fields = definition(Role::Flow, quote!(name = "zählen"), item);
     assert!(fields.starts_with(r#""zählen" ,"#), "{fields}");
-    let ending = format!(
+    let recorded = format!(
         "code : :: core :: option :: Option :: Some (\"{hash}\") , \
          cache : :: core :: option :: Option :: None"
     );
-    assert!(fields.ends_with(&ending), "{fields}");
+    assert!(fields.contains(&recorded), "{fields}");
 }
 
 #[test]
@@ -204,9 +204,9 @@ fn a_model_step_has_no_code_and_may_be_cached() {
     );
     let fields = definition(Role::Step, quote!(cache = "7d"), item);
     assert!(fields.starts_with(r#""shorten" ,"#), "{fields}");
-    let ending = "code : :: core :: option :: Option :: None , \
+    let recorded = "code : :: core :: option :: Option :: None , \
                   cache : :: core :: option :: Option :: Some (604800u64)";
-    assert!(fields.ends_with(ending), "{fields}");
+    assert!(fields.contains(recorded), "{fields}");
 }
 
 /// The prompt is found by the fn's name: there is no `cut.md`.
