@@ -33,6 +33,8 @@ pub(crate) struct Input {
     pub(crate) unused: bool,
     /// It sets the request's parameter of its name.
     pub(crate) param: bool,
+    /// Its value is kept nowhere.
+    pub(crate) secret: bool,
     pub(crate) constraints: Constraints,
 }
 
@@ -183,6 +185,7 @@ fn input(
         default: marks.default,
         unused: marks.unused,
         param: marks.param,
+        secret: marks.secret,
         constraints: marks.constraints,
     };
     if input.default.is_none() && input.optional().is_some() {
@@ -206,6 +209,7 @@ struct Marks {
     default: Option<Default>,
     unused: bool,
     param: bool,
+    secret: bool,
     constraints: Constraints,
 }
 
@@ -253,7 +257,7 @@ fn input_marks(attribute: &Attribute, marks: &mut Marks, mistakes: &mut Mistakes
             return;
         }
     };
-    let known = ["default", "param", "unused"];
+    let known = ["default", "param", "secret", "unused"];
     let known: Vec<&str> = known.into_iter().chain(constraints::NAMES).collect();
     for argument in arguments::read(tokens, &known, mistakes) {
         match argument.name.to_string().as_str() {
@@ -267,6 +271,7 @@ fn input_marks(attribute: &Attribute, marks: &mut Marks, mistakes: &mut Mistakes
                 });
             }
             "param" => marks.param = argument.flag(mistakes),
+            "secret" => marks.secret = argument.flag(mistakes),
             name if constraints::NAMES.contains(&name) => {
                 marks.constraints.add(argument, mistakes);
             }

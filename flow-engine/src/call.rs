@@ -110,5 +110,6 @@ pub trait Executed {
 #[doc(hidden)]
 pub fn debug<C: Call>(call: &C, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let inputs = call.to_inputs().map_err(|_| fmt::Error)?;
-    write!(f, "{}({})", C::definition().name(), Value::from(inputs))
+    let shown = C::definition().redacted(&inputs).into_owned();
+    write!(f, "{}({})", C::definition().name(), Value::from(shown))
 }

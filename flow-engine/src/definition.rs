@@ -1,5 +1,6 @@
 //! What the macros know of a step or a flow at compile time, and the registry of all of them.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -8,11 +9,12 @@ use futures::future::BoxFuture;
 use serde_json::{Map, Value};
 
 use crate::call::{Call, Executed};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::inputs::InputsSchema;
 use crate::output::Output;
 use crate::prompt::Prompt;
 use crate::run::{FlowResult, Run};
+use crate::secret::{redacted, unrecorded};
 use crate::state::StateType;
 use crate::step::StepKind;
 
@@ -40,6 +42,9 @@ pub struct Definition {
     /// For how many seconds a result may be used again.
     #[doc(hidden)]
     pub cache: Option<u64>,
+    /// The inputs whose values are kept nowhere.
+    #[doc(hidden)]
+    pub secrets: &'static [&'static str],
     /// Whether a model is held to a strict schema.
     #[doc(hidden)]
     pub strict: bool,
@@ -124,6 +129,14 @@ impl Definition {
         }
     }
 
+    /// The inputs as they are recorded and shown.
+    pub(crate) fn redacted<'a>(
+        &self,
+        inputs: &'a Map<String, Value>,
+    ) -> Cow<'a, Map<String, Value>> {
+        redacted(self.secrets, inputs)
+    }
+
     pub(crate) fn is_flow(&self) -> bool {
         matches!(self.work, WorkKind::Flow { .. })
     }
@@ -177,6 +190,14 @@ fn launch<C: Call>(mut inputs: Map<String, Value>) -> Result<Start, Error> {
     let schema = C::input_schema();
     let known = schema["properties"].as_object();
     inputs.retain(|name, _| known.is_some_and(|known| known.contains_key(name)));
+    if let Some(secret) = unrecorded(C::definition().secrets, &inputs) {
+        let message = format!(
+            "the input `{secret}` of `{}` is secret and was not recorded: resume the run by `Engine::resume_with`, which takes the \
+             call",
+            C::definition().name()
+        );
+        return Err(Error::new(ErrorKind::InvalidInput, message));
+    }
     let call = C::from_inputs(inputs)?;
     Ok(Box::new(move |run| {
         let executed = call.start(run);

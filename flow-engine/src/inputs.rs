@@ -132,6 +132,24 @@ impl<T> Input<T> {
         }
     }
 
+    /// As [`take`](Self::take), but an error does not quote the value.
+    ///
+    /// # Errors
+    /// As for [`take`](Self::take).
+    pub fn take_secret(&self, inputs: &mut Map<String, Value>) -> Result<T, Error> {
+        let is_there = inputs.contains_key(self.name);
+        self.take(inputs).map_err(|error| {
+            if is_there {
+                let name = self.name;
+                invalid(format!(
+                    "the input `{name}` does not fit; it is secret, so its value is not shown"
+                ))
+            } else {
+                error
+            }
+        })
+    }
+
     /// Clones the value.
     pub fn clone_value(&self, value: &T) -> T {
         (self.clone)(value)
@@ -139,11 +157,7 @@ impl<T> Input<T> {
 
     /// Adds the input to a schema of all inputs.
     pub fn describe(&self, schema: &mut InputsSchema) {
-        let mut property = (self.schema)(&mut schema.generator);
-        (self.rules)(&mut Rules::Describe(&mut property));
-        if !self.docs.is_empty() {
-            property.insert("description".to_owned(), self.docs.into());
-        }
+        let mut property = self.property(schema);
         let default = self
             .default
             .and_then(|default| (self.to_json)(&default()).ok());
@@ -151,6 +165,22 @@ impl<T> Input<T> {
             property.insert("default".to_owned(), default);
         }
         schema.add(self.name, property, self.default.is_none());
+    }
+
+    /// Adds an input whose value is kept nowhere: it is written and never read back, and has no default to be seen.
+    pub fn describe_secret(&self, schema: &mut InputsSchema) {
+        let mut property = self.property(schema);
+        property.insert("writeOnly".to_owned(), true.into());
+        schema.add(self.name, property, self.default.is_none());
+    }
+
+    fn property(&self, schema: &mut InputsSchema) -> Schema {
+        let mut property = (self.schema)(&mut schema.generator);
+        (self.rules)(&mut Rules::Describe(&mut property));
+        if !self.docs.is_empty() {
+            property.insert("description".to_owned(), self.docs.into());
+        }
+        property
     }
 }
 

@@ -22,6 +22,7 @@ pub mod prelude;
 mod prompt;
 mod run;
 mod schema;
+mod secret;
 #[doc(hidden)]
 pub mod shape;
 mod state;

@@ -18,4 +18,5 @@ mod nesting;
 mod options;
 mod outputs;
 mod records;
+mod secrets;
 mod support;

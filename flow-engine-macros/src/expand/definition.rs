@@ -26,6 +26,10 @@ pub(super) fn call_impl(model: &Model, prompt: Option<&Prompt>) -> TokenStream {
     let names: Vec<String> = model.inputs().map(|input| plain(&input.name)).collect();
     let fields: Vec<&Ident> = model.inputs().map(|input| &input.name).collect();
     let constants: Vec<Ident> = model.inputs().map(input_const).collect();
+    let take = model.inputs().map(|input| {
+        let name = if input.secret { "take_secret" } else { "take" };
+        format_ident!("{name}")
+    });
     let (checks, definition) = (checks(model), definition(model, prompt));
     quote! {
         impl #flow_engine::__private::Call for #type_name {
@@ -54,7 +58,7 @@ pub(super) fn call_impl(model: &Model, prompt: Option<&Prompt>) -> TokenStream {
                 mut inputs: #flow_engine::__private::Map<::std::string::String, #flow_engine::__private::Value>,
             ) -> ::core::result::Result<Self, #flow_engine::Error> {
                 #flow_engine::__private::known(&inputs, &[#(#names),*])?;
-                ::core::result::Result::Ok(Self { #(#fields: Self::#constants.take(&mut inputs)?),* })
+                ::core::result::Result::Ok(Self { #(#fields: Self::#constants.#take(&mut inputs)?),* })
             }
 
             fn in_run(
@@ -86,6 +90,8 @@ fn definition(model: &Model, prompt: Option<&Prompt>) -> TokenStream {
         .unwrap_or_else(|| plain(&model.name));
     let (docs, version) = (docs::text(&model.attributes), model.version);
     let cache = option(model.cache.as_ref());
+    let secrets = model.inputs().filter(|input| input.secret);
+    let secrets = secrets.map(|input| plain(&input.name));
     let (strict, retries) = (model.strict, model.retries);
     let timeout = option(model.timeout.as_ref());
     let code = match &model.work {
@@ -117,6 +123,14 @@ fn definition(model: &Model, prompt: Option<&Prompt>) -> TokenStream {
     });
     let type_name = &model.type_name;
     let constants = model.inputs().map(input_const);
+    let describe = model.inputs().map(|input| {
+        let name = if input.secret {
+            "describe_secret"
+        } else {
+            "describe"
+        };
+        format_ident!("{name}")
+    });
     let states = model.states().map(state_const);
     quote! {
         #prompt
@@ -127,11 +141,12 @@ fn definition(model: &Model, prompt: Option<&Prompt>) -> TokenStream {
             version: #version,
             code: #code,
             cache: #cache,
+            secrets: &[#(#secrets),*],
             strict: #strict,
             retries: #retries,
             timeout: #timeout,
             location: ::core::concat!(::core::file!(), ":", ::core::line!()),
-            inputs: |schema| { #(#type_name::#constants.describe(schema);)* let _ = schema; },
+            inputs: |schema| { #(#type_name::#constants.#describe(schema);)* let _ = schema; },
             output: <#type_name as #flow_engine::__private::Call>::OUTPUT.erased(),
             state: &[#(#type_name::#states.erased()),*],
         };

@@ -89,7 +89,7 @@ impl Engine {
                     &format!("it is of `{is}`, not of `{wanted}`"),
                 ));
             }
-            let inputs = inputs::text(&call.to_inputs()?)?;
+            let inputs = inputs::text(&C::definition().redacted(&call.to_inputs()?))?;
             call.start(engine.reopened(claim, unfinished, Some(inputs)))
                 .await
         }

@@ -187,16 +187,20 @@ fn keep(
     request: &LlmRequest,
     response: &LlmResponse,
 ) -> Result<(), LlmError> {
+    let raw = request.secrets.hidden_in(&response.raw);
+    let hidden = |text: &String| request.secrets.hidden_in(text).into_owned();
+    let kept = LlmResponse {
+        raw: String::new(),
+        content: response.content.as_ref().map(hidden),
+        refusal: response.refusal.as_ref().map(hidden),
+        ..response.clone()
+    };
     tape.model.clone_from(&request.model);
     tape.interactions.push(Interaction {
         step: request.step.clone(),
-        request: request.clone(),
-        raw: serde_json::from_str(&response.raw)
-            .unwrap_or_else(|_| Value::String(response.raw.clone())),
-        response: LlmResponse {
-            raw: String::new(),
-            ..response.clone()
-        },
+        request: request.shown()?,
+        raw: serde_json::from_str(&raw).unwrap_or_else(|_| Value::String(raw.into_owned())),
+        response: kept,
     });
     write_whole(path, tape).map_err(|error| {
         let message = format!("cannot write the cassette {}: {error}", path.display());
@@ -218,7 +222,7 @@ fn write_whole(path: &Path, tape: &Tape) -> std::io::Result<()> {
 
 /// What equal requests have in common.
 fn key(request: &LlmRequest) -> Result<String, LlmError> {
-    Ok(request.to_json()?.to_string())
+    Ok(request.shown()?.to_json()?.to_string())
 }
 
 fn configuration(message: String) -> Error {
@@ -292,6 +296,7 @@ mod tests {
             messages: vec![Message::new(Role::User, content)],
             parameters: Parameters::default(),
             format: OutputFormat::Text,
+            secrets: Default::default(),
         }
     }
 

@@ -1,9 +1,12 @@
 //! Why a request to a model failed, typed by what a caller does about it.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+use crate::secret::Secrets;
 
 /// A failed request, in the form in which it is recorded.
 ///
@@ -120,24 +123,36 @@ impl LlmError {
         self
     }
 
-    /// Takes a secret out of every text: a server may echo it.
+    /// Takes the server's key out of every text: it may echo it.
     #[cfg(feature = "openai")]
-    pub(super) fn without(mut self, secret: &str) -> Self {
+    pub(super) fn without(mut self, key: &str) -> Self {
+        self.each_text(|text| {
+            if text.contains(key) {
+                *text = text.replace(key, "[key]");
+            }
+        });
+        self
+    }
+
+    /// Takes a call's secrets out of every text.
+    pub(crate) fn hiding(mut self, secrets: &Secrets) -> Self {
+        self.each_text(|text| {
+            if let Cow::Owned(hidden) = secrets.hidden_in(text) {
+                *text = hidden;
+            }
+        });
+        self
+    }
+
+    fn each_text(&mut self, change: impl Fn(&mut String)) {
         let detail = &mut *self.0;
         let others = [
             &mut detail.provider_request_id,
             &mut detail.partial,
             &mut detail.body,
         ];
-        for text in others
-            .into_iter()
-            .flatten()
-            .chain([&mut detail.message])
-            .filter(|text| text.contains(secret))
-        {
-            *text = text.replace(secret, "[key]");
-        }
-        self
+        let others = others.into_iter().flatten();
+        others.chain([&mut detail.message]).for_each(change);
     }
 
     /// What a caller can do about it.

@@ -16,6 +16,8 @@ use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::secret::Secrets;
+
 pub use cassette::Cassette;
 pub use error::{LlmError, LlmErrorKind};
 pub use flow_engine_prompt::{Parameters, ReasoningEffort, Role};
@@ -87,9 +89,28 @@ pub struct LlmRequest {
     pub parameters: Parameters,
     /// What the answer must be.
     pub format: OutputFormat,
+    /// What is in it and must be kept nowhere.
+    #[serde(skip)]
+    pub(crate) secrets: Secrets,
 }
 
 impl LlmRequest {
+    /// The request as it is kept and shown.
+    pub(crate) fn shown(&self) -> Result<Self, LlmError> {
+        let mut json = self.to_json()?;
+        self.secrets.hide_in(&mut json);
+        let shown: Self = serde_json::from_value(json).map_err(|error| {
+            LlmError::new(
+                LlmErrorKind::InvalidRequest,
+                format!("the request without its secrets does not read: {error}"),
+            )
+        })?;
+        Ok(Self {
+            step: self.step.clone(),
+            ..shown
+        })
+    }
+
     /// The request as neutral JSON, the step's label left out.
     pub(crate) fn to_json(&self) -> Result<Value, LlmError> {
         serde_json::to_value(self).map_err(|error| {

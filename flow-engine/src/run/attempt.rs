@@ -15,6 +15,7 @@ use crate::error::{Error, ErrorKind};
 use crate::identity::{Hash, Identity};
 use crate::llm::{LlmError, LlmErrorKind, LlmRequest, LlmResponse, Parameters};
 use crate::prompt::Prompt;
+use crate::secret::Secrets;
 use crate::step::{StepCall, StepKind};
 
 /// A model step before anything is sent: its request is all that it reads.
@@ -23,6 +24,8 @@ pub(super) struct Prepared<'a> {
     call: StepCall<'a>,
     request: LlmRequest,
     body: Value,
+    /// The body as it is recorded.
+    shown: Value,
     content: Hash,
     schema: Hash,
 }
@@ -50,6 +53,8 @@ impl<'a> Prepared<'a> {
         };
         let request = kind.request(&call)?;
         let body = run.services.backend.body(&request)?;
+        let mut shown = body.clone();
+        request.secrets.hide_in(&mut shown);
         // All that the model reads, and apart from it how its answer is read.
         let mut json = request.to_json()?;
         let format = json
@@ -62,6 +67,7 @@ impl<'a> Prepared<'a> {
             call,
             request,
             body,
+            shown,
         })
     }
 
@@ -77,8 +83,9 @@ impl<'a> Prepared<'a> {
         &self.request.model
     }
 
-    pub(super) fn body(&self) -> &Value {
-        &self.body
+    /// What is sent, as it is recorded.
+    pub(super) fn shown(&self) -> &Value {
+        &self.shown
     }
 
     /// Reads an answer that was recorded for this request, as the output that the step has now. With it comes the recorded
@@ -150,6 +157,7 @@ impl<'a> Prepared<'a> {
             Ok(response) => self.kind.read(&self.call, response).await,
             Err(error) => Err(error.clone()),
         };
+        let outcome = outcome.map_err(|error| error.hiding(&self.request.secrets));
         attempt.end(outcome.as_ref().err());
         Ok(outcome)
     }
@@ -181,6 +189,7 @@ fn resolve(
 /// that was paid for.
 struct Attempt<'a> {
     step: &'a StepRecord,
+    secrets: &'a Secrets,
     id: Uuid,
     sent: Instant,
     latency: Option<Duration>,
@@ -190,14 +199,14 @@ struct Attempt<'a> {
 
 impl<'a> Attempt<'a> {
     /// Queues the row before the request leaves: what may be billed is never without one.
-    fn send(step: &'a StepRecord, prepared: &Prepared<'_>) -> Result<Self, Error> {
+    fn send(step: &'a StepRecord, prepared: &'a Prepared<'_>) -> Result<Self, Error> {
         let backend = &step.run.services.backend;
         let request = &prepared.request;
         let id = Uuid::now_v7();
         let row = NewRequest {
             prompt_id: Some(prepared.prompt_id().to_owned()),
             schema_hash: Some(prepared.schema.to_string()),
-            request: Some(prepared.body.to_string()),
+            request: Some(prepared.shown.to_string()),
             ..NewRequest::new(
                 id,
                 step.run.id,
@@ -217,6 +226,7 @@ impl<'a> Attempt<'a> {
         });
         Ok(Self {
             step,
+            secrets: &request.secrets,
             id,
             sent: Instant::now(),
             latency: None,
@@ -258,6 +268,7 @@ impl<'a> Attempt<'a> {
         }
         if let Some(Ok(response)) = &self.answer {
             describe(&mut row, response);
+            row.response = Some(self.secrets.hidden_in(&response.raw).into_owned());
         }
         let served = match &self.answer {
             Some(Ok(response)) => response.model.clone(),
@@ -299,7 +310,6 @@ impl<'a> Attempt<'a> {
 fn describe(row: &mut RequestFinish, response: &LlmResponse) {
     let count = |tokens: Option<u64>| tokens.and_then(|tokens| i64::try_from(tokens).ok());
     row.model_served.clone_from(&response.model);
-    row.response = Some(response.raw.clone());
     row.finish_reason.clone_from(&response.finish_reason);
     row.input_tokens = count(response.usage.input_tokens);
     row.cached_tokens = count(response.usage.cached_tokens);

@@ -51,13 +51,18 @@ pub(super) struct Entry<'a> {
 impl<'a> Entry<'a> {
     pub(super) fn new<T>(
         definition: &'static Definition,
-        inputs: &'a Map<String, Value>,
+        inputs: &Map<String, Value>,
+        shown: &'a Map<String, Value>,
         task: &Result<Task<'_, T>, Error>,
     ) -> Self {
-        let entry = Self::of(definition, inputs);
+        let entry = Self::of(definition, shown);
         match task {
-            Ok(Task::Run(_)) => entry,
-            Ok(Task::Ask(prepared)) => Self::asking(definition, inputs, prepared),
+            // It is known by all that it reads, also by what is not shown.
+            Ok(Task::Run(_)) => Self {
+                identity: Some(of_inputs(definition.name(), definition.version(), inputs)),
+                ..entry
+            },
+            Ok(Task::Ask(prepared)) => Self::asking(definition, shown, prepared),
             Err(_) => Self {
                 identity: None,
                 ..entry
@@ -96,12 +101,7 @@ impl<'a> Entry<'a> {
             name,
             version,
             inputs,
-            identity: Some(Identity::new(
-                name,
-                version,
-                Hash::of_object("inputs", inputs),
-                None,
-            )),
+            identity: Some(of_inputs(name, version, inputs)),
             code: None,
             prompt_id: None,
             model: None,
@@ -154,4 +154,9 @@ impl<'a> Entry<'a> {
             ..NewStep::new(id, place.run.id, self.name, order)
         }
     }
+}
+
+/// What a task is known by.
+fn of_inputs(name: &str, version: i32, inputs: &Map<String, Value>) -> Identity {
+    Identity::new(name, version, Hash::of_object("inputs", inputs), None)
 }

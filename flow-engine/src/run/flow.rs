@@ -76,6 +76,7 @@ async fn flow_at<F: Flow>(
         .body(place.run.states())
         .map_err(|error| error.in_flow(flow_name, run_id))?;
     let content = async move { F::OUTPUT.record(&body.await.map_err(Error::recorded)?) };
+    let inputs = F::definition().redacted(&inputs);
     let (output_content, metadata) = live(place, &inputs, content.boxed()).await?;
     Ok(FlowResult {
         run_id,

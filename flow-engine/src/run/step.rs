@@ -46,6 +46,7 @@ pub fn step_as_run<S: Step>(
         let inputs = inputs_of(&call, &run)?;
         let place = Place::root(Arc::clone(&run));
         let content = recorded(place.clone(), call, inputs.clone()).boxed();
+        let inputs = S::definition().redacted(&inputs);
         let (result, _) = live(place, &inputs, content).await?;
         Ok(result)
     }
@@ -88,7 +89,8 @@ async fn recorded<S: Step>(
     {
         return end;
     }
-    let entry = Entry::new(definition, &inputs, &work);
+    let shown = definition.redacted(&inputs);
+    let entry = Entry::new(definition, &inputs, &shown, &work);
     journaled(&place, entry, S::OUTPUT, work).await
 }
 
@@ -118,7 +120,8 @@ async fn shared<T>(
         }
     }
     let prepared = last?;
-    let entry = Entry::asking(definition, inputs, &prepared);
+    let shown = definition.redacted(inputs);
+    let entry = Entry::asking(definition, &shown, &prepared);
     pass_gate(entry.identity).await;
     let Recalled { end, turn } = find(place, &entry, Some(&prepared), output).await.ok()?;
     turn.comes().await;
@@ -192,7 +195,7 @@ async fn recalled_or_run<T: Send + 'static>(
         None => None,
     };
     if let (Some((plan, order)), Counted::Step) = (plan, entry.counted) {
-        let request = prepared.map(Prepared::body);
+        let request = prepared.map(Prepared::shown);
         let over = plan
             .missed(order, entry.name, miss, entry.inputs, request)
             .await;

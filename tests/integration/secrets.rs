@@ -1,0 +1,150 @@
+//! Inputs that are marked `secret`: what they are is in no row, no cassette and no message.
+
+use flow_engine::ErrorKind;
+use flow_engine::llm::{Cassette, LlmError, LlmErrorKind, LlmResponse, MockBackend};
+use flow_engine::prelude::*;
+use serde_json::json;
+
+use crate::support::{TestEngine, engine_with};
+
+/// With characters that JSON escapes.
+const TOKEN: &str = "tok-\"qx9\\é";
+
+#[step(prompt = "./prompts/with_token.md")]
+async fn ask(question: String, #[input(secret)] token: String) -> String;
+
+#[step]
+async fn length(#[input(secret)] token: String, #[input(secret, default = 7)] pin: u32) -> usize {
+    token.len() + pin as usize
+}
+
+#[flow]
+async fn login(name: String, #[input(secret)] token: String) -> Result<usize> {
+    let length = length(token.clone()).await?;
+    if name == "nobody" {
+        return Err("there is no such user".into());
+    }
+    ask(name, token).await?;
+    Ok(length)
+}
+
+fn mock() -> MockBackend {
+    // It says what it was told.
+    MockBackend::new().on("ask", |request| {
+        Ok(LlmResponse::text(request.messages[0].content.clone()))
+    })
+}
+
+/// Everything that the database holds of a run, in one text. The output of a step is its own affair.
+async fn kept(engine: &TestEngine, run: flow_engine::Uuid) -> String {
+    let row = engine.row(run).await;
+    let mut kept = format!("{row:?}");
+    for step in engine.steps(run).await {
+        kept += &format!(
+            "{:?}{:?}{:?}",
+            step.inputs, step.step_metadata, step.error_message
+        );
+    }
+    for request in engine.requests_of(run).await.unwrap() {
+        kept += &format!("{request:?}");
+    }
+    kept
+}
+
+fn assert_hidden(text: &str) {
+    for part in [TOKEN, "tok-", "qx9"] {
+        assert!(!text.contains(part), "{text}");
+    }
+    assert!(text.contains("[secret]"), "{text}");
+}
+
+#[tokio::test]
+async fn a_secret_is_used_and_kept_nowhere() {
+    let mock = mock();
+    let engine = engine_with(mock.clone()).await;
+    let done = engine.execute(login("ada", TOKEN)).await.unwrap();
+    assert_eq!(done.output_content, TOKEN.len() + 7);
+    let sent = &mock.requests()[0].messages[0].content;
+    assert!(sent.contains(TOKEN), "the model gets it: {sent}");
+    assert_hidden(&kept(&engine, done.run_id).await);
+    assert_hidden(&format!("{:?}", login("ada", TOKEN)));
+}
+
+#[tokio::test]
+async fn a_failure_does_not_tell_it() {
+    let mock = MockBackend::new().on("ask", |request| {
+        let echo = format!("unknown: {}", request.messages[0].content);
+        Err(LlmError::new(LlmErrorKind::InvalidRequest, echo.clone()).with_answer(400, echo))
+    });
+    let engine = engine_with(mock).await;
+    let error = engine.execute(login("ada", TOKEN)).await.unwrap_err();
+    assert_hidden(&kept(&engine, error.run_id().unwrap()).await);
+    assert_hidden(&format!("{error:#}"));
+    assert_hidden(&format!("{error:?}"));
+}
+
+#[tokio::test]
+async fn another_secret_is_another_call_and_a_run_goes_on_with_the_call() {
+    let mock = mock();
+    let engine = engine_with(mock.clone()).await;
+    let failed = engine.execute(login("nobody", TOKEN)).await.unwrap_err();
+    let run = failed.run_id().unwrap();
+
+    let error = engine.resume(run).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert!(
+        error.to_string().contains(
+            "the input `token` of `login` is secret and was not recorded: resume the run by `Engine::resume_with`"
+        ),
+        "{error}"
+    );
+    // The same token is the same call: it is taken from the journal; another is not.
+    let again = engine.resume_with(run, login("ada", TOKEN)).await.unwrap();
+    assert_eq!(engine.steps(run).await.len(), 2, "{again:?}");
+    let key = async |token: &str| {
+        let done = engine.execute(length(token)).await.unwrap();
+        engine.steps(done.run_id).await.remove(0).call_key
+    };
+    assert_eq!(key(TOKEN).await, key(TOKEN).await);
+    assert_ne!(key(TOKEN).await, key("another").await);
+    assert_hidden(&kept(&engine, run).await);
+}
+
+#[tokio::test]
+async fn a_cassette_holds_none_and_answers_without() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ask.json");
+    let run = async |backend: Cassette, token: &str| {
+        let url = format!("sqlite://{}", folder.path().join("test.db").display());
+        let engine = Engine::builder()
+            .backend(backend)
+            .model("test-model")
+            .state(crate::support::Greeting("hello"))
+            .database_url(url)
+            .build()
+            .await
+            .unwrap();
+        engine
+            .execute(ask("who?", token))
+            .await
+            .unwrap()
+            .output_content
+    };
+    run(Cassette::record(&path, mock()).unwrap(), TOKEN).await;
+    assert_hidden(&std::fs::read_to_string(&path).unwrap());
+    let answer = run(Cassette::replay(&path).unwrap(), "another token").await;
+    assert_eq!(answer, "who? [secret]");
+}
+
+#[test]
+fn the_schema_says_that_it_is_written_only_and_an_error_does_not_quote_it() {
+    let schema = Length::input_schema();
+    assert_eq!(schema["properties"]["token"]["writeOnly"], json!(true));
+    assert_eq!(schema["properties"]["pin"].get("default"), None);
+    let inputs = json!({ "token": "x", "pin": "tok-qx9" });
+    let error = Length::from_inputs(inputs.as_object().unwrap().clone()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the input `pin` does not fit; it is secret, so its value is not shown"
+    );
+}
