@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use crate::call::{Call, Executed};
 use crate::error::{Error, ErrorKind};
 use crate::inputs::InputsSchema;
-use crate::output::Output;
+use crate::output::{Output, OutputOf};
 use crate::prompt::Prompt;
 use crate::run::{FlowResult, Run};
 use crate::secret::{redacted, unrecorded};
@@ -185,33 +185,51 @@ pub const fn registration<C: Call>() -> Registration {
     }
 }
 
-fn launch<C: Call>(mut inputs: Map<String, Value>) -> Result<Start, Error> {
+fn launch<C: Call>(inputs: Map<String, Value>) -> Result<Start, Error> {
+    let call = C::from_inputs(recorded_for(C::definition(), inputs)?)?;
+    Ok(Box::new(move |run| erased(call.start(run), C::OUTPUT)))
+}
+
+/// Recorded inputs, as far as they are still the call's.
+fn recorded_for(
+    definition: &Definition,
+    mut inputs: Map<String, Value>,
+) -> Result<Map<String, Value>, Error> {
     // An input that the fn has no more is no obstacle; one that it newly needs is.
-    let schema = C::input_schema();
+    let schema = definition.input_schema();
     let known = schema["properties"].as_object();
     inputs.retain(|name, _| known.is_some_and(|known| known.contains_key(name)));
-    if let Some(secret) = unrecorded(C::definition().secrets, &inputs) {
-        let message = format!(
-            "the input `{secret}` of `{}` is secret and was not recorded: resume the run by `Engine::resume_with`, which takes the \
-             call",
-            C::definition().name()
-        );
-        return Err(Error::new(ErrorKind::InvalidInput, message));
-    }
-    let call = C::from_inputs(inputs)?;
-    Ok(Box::new(move |run| {
-        let executed = call.start(run);
-        async move {
-            let done = executed.await?.into_run();
-            Ok(FlowResult {
-                run_id: done.run_id,
-                flow_name: done.flow_name,
-                output_content: C::OUTPUT.to_value(&done.output_content)?,
-                metadata: done.metadata,
-            })
+    match unrecorded(definition.secrets, &inputs) {
+        None => Ok(inputs),
+        Some(secret) => {
+            let message = format!(
+                "the input `{secret}` of `{}` is secret and was not recorded: resume the run by `Engine::resume_with`, which \
+                 takes the call",
+                definition.name()
+            );
+            Err(Error::new(ErrorKind::InvalidInput, message))
         }
-        .boxed()
-    }))
+    }
+}
+
+/// A run's end, with the output as JSON. By the type of the output: there are fewer of them than calls.
+fn erased<E: Executed + Send + 'static>(
+    executed: BoxFuture<'static, Result<E, Error>>,
+    output: OutputOf<E::Output>,
+) -> BoxFuture<'static, Result<FlowResult<Value>, Error>>
+where
+    E::Output: Send + 'static,
+{
+    async move {
+        let done = executed.await?.into_run();
+        Ok(FlowResult {
+            run_id: done.run_id,
+            flow_name: done.flow_name,
+            output_content: output.to_value(&done.output_content)?,
+            metadata: done.metadata,
+        })
+    }
+    .boxed()
 }
 
 inventory::collect!(Registration);

@@ -142,12 +142,17 @@ impl Current {
 #[track_caller]
 pub fn awaited<C: Call>(call: C) -> BoxFuture<'static, Result<C::Output, Error>> {
     match Place::here() {
-        Some(place) => call
-            .in_run(place)
-            .map(|executed| executed.map(Executed::into_output))
-            .boxed(),
+        Some(place) => output_of(call.in_run(place)),
         None => ready(Err(outside(C::definition().name(), Location::caller()))).boxed(),
     }
+}
+
+fn output_of<E: Executed + 'static>(
+    executed: BoxFuture<'static, Result<E, Error>>,
+) -> BoxFuture<'static, Result<E::Output, Error>> {
+    executed
+        .map(|executed| executed.map(Executed::into_output))
+        .boxed()
 }
 
 /// `.execute()` on a call: a part of the current run, or a run of its own on the installed engine.

@@ -6,9 +6,11 @@ use std::time::Duration;
 use futures::FutureExt;
 
 use super::Run;
-use crate::call::{Body, Step, Work};
-use crate::error::{BoxError, Error, ErrorKind};
+use crate::call::{Body, Work};
+use crate::definition::Definition;
+use crate::error::{Error, ErrorKind};
 use crate::llm::{LlmError, LlmErrorKind};
+use crate::state::States;
 
 /// Before the first repetition; it doubles with each.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
@@ -37,25 +39,33 @@ pub(super) async fn wait(failures: u32, asked: Option<Duration>) {
     tokio::time::sleep(wait).await;
 }
 
-/// A task that is called again when it fails, up to `retries` times.
-pub(super) fn retried<S: Step>(call: S, run: Arc<Run>, retries: u32) -> Body<S::Output> {
+/// Makes a task's code once more.
+pub(super) type Again<T> = Box<dyn Fn(&States) -> Result<Work<T>, Error> + Send + Sync>;
+
+/// A task that is called again when it fails, as often as it says.
+pub(super) fn retried<T: Send + 'static>(
+    first: Body<T>,
+    again: Again<T>,
+    run: Arc<Run>,
+    definition: &'static Definition,
+) -> Body<T> {
     async move {
-        let mut failures = 0;
+        let (mut body, mut failures) = (first, 0);
         loop {
-            let Work::Body(body) = call.clone().work(run.states())? else {
-                unreachable!("only a task is called again as a whole");
-            };
-            let error: BoxError = match body.await {
+            let error = match body.await {
                 Ok(output) => return Ok(output),
                 Err(error) => error,
             };
-            if failures == retries {
+            if failures == definition.retries {
                 return Err(error);
             }
             failures += 1;
-            let step = S::definition().name();
-            tracing::warn!(step, failures, %error, "a task failed and is tried again");
+            tracing::warn!(step = definition.name(), failures, %error, "a task failed and is tried again");
             wait(failures, None).await;
+            let Work::Body(next) = again(run.states())? else {
+                return Err(error);
+            };
+            body = next;
         }
     }
     .boxed()

@@ -17,24 +17,21 @@ use super::flow::{live, panicked};
 use super::progress::Counted;
 use super::recall::{Recalled, find, recall};
 use super::record::{Called, StepRecord};
-use super::retry::{retried, within};
+use super::retry::{Again, retried, within};
 use super::returns::Turn;
 use super::{Run, StepResult};
 use crate::call::{Step, Work};
 use crate::definition::Definition;
 use crate::error::Error;
 use crate::output::{OutputOf, Recorded};
+use crate::state::States;
 
 /// A step of a run.
 pub fn step_in_run<S: Step>(
     place: Place,
     call: S,
 ) -> BoxFuture<'static, Result<StepResult<S::Output>, Error>> {
-    async move {
-        let inputs = inputs_of(&call, &place.run)?;
-        Ok(recorded(place, call, inputs).await?.output)
-    }
-    .boxed()
+    in_run(place, Asked::by(call))
 }
 
 /// A step used alone: a run of one step.
@@ -42,56 +39,127 @@ pub fn step_as_run<S: Step>(
     run: Arc<Run>,
     call: S,
 ) -> BoxFuture<'static, Result<StepResult<S::Output>, Error>> {
+    as_run(run, Asked::by(call))
+}
+
+/// A call without its type: what follows is compiled once for each type of output, and not in the user's crate for each step.
+struct Asked<T> {
+    definition: &'static Definition,
+    output: OutputOf<T>,
+    /// The inputs, and what is to be done: found out when the call is polled first.
+    begin: Box<dyn FnOnce(&States) -> Begun<T> + Send>,
+}
+
+type Begun<T> = Result<(Map<String, Value>, Result<ToDo<T>, Error>), Error>;
+
+/// What a call does, and how it is made to do it again.
+struct ToDo<T> {
+    work: Work<T>,
+    again: Option<Again<T>>,
+}
+
+impl<T> Asked<T> {
+    fn by<S: Step<Output = T>>(call: S) -> Self {
+        let definition = S::definition();
+        Self {
+            definition,
+            output: S::OUTPUT,
+            begin: Box::new(move |states| {
+                call.check_inputs()?;
+                let inputs = call.to_inputs()?;
+                let again = (definition.retries > 0).then(|| {
+                    let call = call.clone();
+                    Box::new(move |states: &States| call.clone().work(states)) as Again<T>
+                });
+                let work = call.work(states);
+                Ok((inputs, work.map(|work| ToDo { work, again })))
+            }),
+        }
+    }
+}
+
+fn in_run<T: Send + 'static>(
+    place: Place,
+    asked: Asked<T>,
+) -> BoxFuture<'static, Result<StepResult<T>, Error>> {
     async move {
-        let inputs = inputs_of(&call, &run)?;
-        let place = Place::root(Arc::clone(&run));
-        let content = recorded(place.clone(), call, inputs.clone()).boxed();
-        let inputs = S::definition().redacted(&inputs);
-        let (result, _) = live(place, &inputs, content).await?;
+        let Asked {
+            definition,
+            output,
+            begin,
+        } = asked;
+        let (inputs, work) = begun(begin, definition, &place.run)?;
+        Ok(recorded(place, definition, inputs, work, output)
+            .await?
+            .output)
+    }
+    .boxed()
+}
+
+fn as_run<T: Send + 'static>(
+    run: Arc<Run>,
+    asked: Asked<T>,
+) -> BoxFuture<'static, Result<StepResult<T>, Error>> {
+    async move {
+        let Asked {
+            definition,
+            output,
+            begin,
+        } = asked;
+        let (inputs, work) = begun(begin, definition, &run)?;
+        let place = Place::root(run);
+        let content = recorded(place.clone(), definition, inputs.clone(), work, output).boxed();
+        let (result, _) = live(place, &definition.redacted(&inputs), content).await?;
         Ok(result)
     }
     .boxed()
 }
 
-fn inputs_of<S: Step>(call: &S, run: &Run) -> Result<Map<String, Value>, Error> {
-    let inputs = call.check_inputs().and_then(|()| call.to_inputs());
-    inputs.map_err(|error| {
+fn begun<T>(
+    begin: Box<dyn FnOnce(&States) -> Begun<T> + Send>,
+    definition: &'static Definition,
+    run: &Run,
+) -> Begun<T> {
+    begin(run.states()).map_err(|error| {
         error
-            .in_step(S::definition().name())
+            .in_step(definition.name())
             .in_flow(run.definition.name(), run.id)
     })
 }
 
 /// Runs a step, or recalls it; the output comes with the form in which it is recorded.
-async fn recorded<S: Step>(
+async fn recorded<T: Send + 'static>(
     place: Place,
-    call: S,
+    definition: &'static Definition,
     inputs: Map<String, Value>,
-) -> Result<Recorded<StepResult<S::Output>>, Error> {
-    let definition = S::definition();
+    to_do: Result<ToDo<T>, Error>,
+    output: OutputOf<T>,
+) -> Result<Recorded<StepResult<T>>, Error> {
     let run = &place.run;
     let model = run.tree.variation.model.as_deref();
     let prepare = |asked| Prepared::new(run, definition, &inputs, asked).map(Task::Ask);
     // Nothing is sent and no code runs yet: what the step reads is known here, before anything of it is recorded.
-    let again = (definition.retries > 0).then(|| call.clone());
-    let work = match (call.work(run.states()), again) {
-        (Ok(Work::Model), _) => prepare(model),
-        (Ok(Work::Body(_)), Some(call)) => Ok(Task::Run(retried(
-            call,
-            Arc::clone(run),
-            definition.retries,
-        ))),
-        (Ok(Work::Body(body)), None) => Ok(Task::Run(body)),
-        (Err(error), _) => Err(error),
+    let work = match to_do {
+        Ok(ToDo {
+            work: Work::Model, ..
+        }) => prepare(model),
+        Ok(ToDo {
+            work: Work::Body(body),
+            again,
+        }) => Ok(Task::Run(match again {
+            Some(again) => retried(body, again, Arc::clone(run), definition),
+            None => body,
+        })),
+        Err(error) => Err(error),
     };
     if let (Ok(Task::Ask(_)), Some(_)) = (&work, model)
-        && let Some(end) = shared(&place, definition, &inputs, &S::OUTPUT).await
+        && let Some(end) = shared(&place, definition, &inputs, &output).await
     {
         return end;
     }
     let shown = definition.redacted(&inputs);
     let entry = Entry::new(definition, &inputs, &shown, &work);
-    journaled(&place, entry, S::OUTPUT, work).await
+    journaled(&place, entry, output, work).await
 }
 
 /// Recalls a step of a fork that asks another model: what it shares was asked of the models of then.
