@@ -204,6 +204,7 @@ fn input(
 }
 
 #[derive(std::default::Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a word of its own")]
 struct Marks {
     state: bool,
     default: Option<Default>,

@@ -37,18 +37,15 @@ fn mock() -> MockBackend {
 
 /// Everything that the database holds of a run, in one text. The output of a step is its own affair.
 async fn kept(engine: &TestEngine, run: flow_engine::Uuid) -> String {
-    let row = engine.row(run).await;
-    let mut kept = format!("{row:?}");
+    let mut kept = vec![format!("{:?}", engine.row(run).await)];
     for step in engine.steps(run).await {
-        kept += &format!(
-            "{:?}{:?}{:?}",
-            step.inputs, step.step_metadata, step.error_message
-        );
+        let parts = (&step.inputs, &step.step_metadata, &step.error_message);
+        kept.push(format!("{parts:?}"));
     }
     for request in engine.requests_of(run).await.unwrap() {
-        kept += &format!("{request:?}");
+        kept.push(format!("{request:?}"));
     }
-    kept
+    kept.concat()
 }
 
 fn assert_hidden(text: &str) {

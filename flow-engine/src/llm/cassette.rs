@@ -288,6 +288,7 @@ mod tests {
 
     use super::*;
     use crate::llm::{Message, MockBackend, OutputFormat, Parameters, Role};
+    use crate::secret::Secrets;
 
     fn request(content: &str) -> LlmRequest {
         LlmRequest {
@@ -296,7 +297,7 @@ mod tests {
             messages: vec![Message::new(Role::User, content)],
             parameters: Parameters::default(),
             format: OutputFormat::Text,
-            secrets: Default::default(),
+            secrets: Secrets::default(),
         }
     }
 
