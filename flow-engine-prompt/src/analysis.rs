@@ -23,12 +23,11 @@ use crate::includes::Include;
 use crate::nesting;
 use crate::prompt_file::PromptFile;
 use crate::requirement::{Need, Requirement};
-use crate::slots::{self, Slot};
 use crate::suggest::{list, nearest};
 use crate::text::Text;
 use files::Block;
 use scopes::Scopes;
-use unit::{Files, Unit};
+use unit::{Files, Slot, Unit};
 use value::{Origin, Value};
 
 /// What [`PromptFile::check`](crate::PromptFile::check) found.
@@ -53,9 +52,9 @@ pub(crate) fn check(file: &PromptFile, inputs: &[&str]) -> Analysis {
     let files: Vec<Unit<'_>> = includes.iter().map(Include::text).map(whole).collect();
     let known = Known::new();
     let mut found = Analysis::default();
-    for (unit, section) in sections.iter().zip(file.sections()) {
+    for unit in &sections {
         let mut walker = Walker {
-            slots: slots::find(text, *section),
+            slots: unit.slots(),
             unit,
             files: Files::new(includes, &files),
             faults: &file.faults,
@@ -77,6 +76,11 @@ pub(crate) fn check(file: &PromptFile, inputs: &[&str]) -> Analysis {
     found.diagnostics.extend_from_slice(&file.faults);
     in_order(&mut found.diagnostics, text.name, includes);
     found
+}
+
+/// The lines of the template at `range` that are nothing but a name, such as `{{ history }}`: where messages can be.
+pub(crate) fn slots(text: Text<'_>, range: Range<usize>) -> Vec<Slot> {
+    Unit::parse(text, range).slots()
 }
 
 /// The names of the files that the template at `range` includes, and where they stand in the text.

@@ -40,7 +40,6 @@
 //! [minijinja]: https://docs.rs/minijinja
 
 mod analysis;
-mod attachments;
 mod diagnostic;
 mod environment;
 mod fences;
@@ -49,6 +48,7 @@ mod front_matter;
 mod id;
 mod includes;
 mod locate;
+mod marks;
 mod nesting;
 mod parameters;
 mod printing;
@@ -56,7 +56,6 @@ mod prompt_file;
 mod render_error;
 mod requirement;
 mod roles;
-mod slots;
 pub mod suggest;
 mod template;
 #[cfg(test)]
@@ -64,11 +63,11 @@ mod testing;
 mod text;
 
 pub use analysis::Analysis;
-pub use attachments::Attached;
 pub use diagnostic::{Diagnostic, Location};
 pub use id::{prompt_id, text_id};
 pub use includes::Include;
 pub use locate::{Located, NotFound, ReadError, locate};
+pub use marks::Attached;
 pub use parameters::{Parameters, ReasoningEffort, WrongParameter};
 pub use prompt_file::{PromptFile, parse};
 pub use render_error::RenderError;

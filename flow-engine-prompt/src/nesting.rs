@@ -107,10 +107,10 @@ impl Scan<'_> {
             .map(|at| (at, bytes[at + 1]))
     }
 
-    /// Reports the innermost open block at each stop up to `to`, and forgets what is open: one forgotten end tag
+    /// Reports the innermost open block at each stop before `to`, and forgets what is open: one forgotten end tag
     /// is one mistake, not one for every role line after it.
     fn pass_stops(&mut self, to: usize) {
-        while let Some((stop, rest)) = self.stops.split_first().filter(|(stop, _)| **stop <= to) {
+        while let Some((stop, rest)) = self.stops.split_first().filter(|(stop, _)| **stop < to) {
             self.stops = rest;
             if let Some(block) = self.open.pop() {
                 let closer = block.closer();

@@ -5,7 +5,7 @@ use minijinja::{Error, ErrorKind, Output, State, Value};
 use serde::Serialize;
 use serde_json::ser::PrettyFormatter;
 
-use crate::attachments::Mark;
+use crate::marks::Mark;
 
 /// The detail of the error for a bare `{{ note }}` whose value is none; the renderer adds the name.
 pub(crate) const NONE_PRINTED: &str = "none cannot be printed";

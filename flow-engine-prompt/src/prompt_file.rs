@@ -7,7 +7,6 @@ use crate::id::prompt_id;
 use crate::includes::{self, Include};
 use crate::parameters::Parameters;
 use crate::roles::{self, Role, Section};
-use crate::slots;
 use crate::text::Text;
 
 /// A parsed prompt file.
@@ -15,12 +14,12 @@ use crate::text::Text;
 pub struct PromptFile {
     /// What the front matter sets.
     pub parameters: Parameters,
-    /// The messages in file order; there is at least one, before [`place_histories`](Self::place_histories).
+    /// The messages in file order; there is at least one.
     pub(crate) sections: Vec<Section>,
     /// What it includes, see [`PromptFile::include`].
     pub(crate) includes: Vec<Include>,
-    /// The inputs that stand for messages, with the number of sections before each.
-    pub(crate) histories: Vec<(String, usize)>,
+    /// The inputs that stand for messages.
+    pub(crate) histories: Vec<String>,
     /// What is wrong with what it includes.
     pub(crate) faults: Vec<Diagnostic>,
     name: String,
@@ -104,22 +103,7 @@ impl PromptFile {
     /// Makes a place for the messages of these inputs, each where it stands alone on a line of a message's top level. What is
     /// above and below the line are messages of their own.
     pub fn place_histories(&mut self, inputs: &[&str]) {
-        let mut sections = Vec::new();
-        let mut histories = Vec::new();
-        for section in &self.sections {
-            let mut slots = slots::find(self.text(), *section);
-            slots.retain(|slot| inputs.contains(&&*slot.name));
-            if slots.is_empty() {
-                sections.push(*section);
-                continue;
-            }
-            let (parts, places) = slots::cut(self.text(), *section, &slots);
-            let before = sections.len();
-            let places = places.into_iter().map(|place| before + place);
-            histories.extend(slots.into_iter().map(|slot| slot.name).zip(places));
-            sections.extend(parts);
-        }
-        (self.sections, self.histories) = (sections, histories);
+        self.histories = inputs.iter().map(|input| (*input).to_owned()).collect();
     }
 
     /// The assistant's messages that are written out: each with its place, such as `prompts/x.md:12`, and its text. Those that

@@ -305,7 +305,7 @@ fn without_colon(text: Text<'_>, line: Range<usize>, role: Role) -> Diagnostic {
 }
 
 /// `range` without the blank lines around it, and without the blanks at its end.
-pub(crate) fn trim(text: Text<'_>, range: Range<usize>) -> Range<usize> {
+fn trim(text: Text<'_>, range: Range<usize>) -> Range<usize> {
     let end = range.start + text.source[range.clone()].trim_end().len();
     let content = &text.source[range.start..end];
     let blank = content.len() - content.trim_start().len();

@@ -6,8 +6,9 @@ use std::ops::Range;
 
 use minijinja::{Environment, ErrorKind, Value};
 
-use crate::attachments::{Attached, Attachments};
+use crate::analysis;
 use crate::environment::environment;
+use crate::marks::{Attached, Marks, Piece};
 use crate::printing::{NONE_PRINTED, to_value};
 use crate::prompt_file::PromptFile;
 use crate::render_error::RenderError;
@@ -39,8 +40,8 @@ pub struct RenderedMessage {
 pub struct Template {
     name: String,
     roles: Vec<Role>,
-    /// The inputs that stand for messages, with the number of messages before each.
-    histories: Vec<(String, usize)>,
+    /// The inputs that stand for messages.
+    histories: Vec<String>,
     /// The texts of the templates, messages and included files, by the names that the environment has for them.
     sources: BTreeMap<String, Source>,
     environment: Environment<'static>,
@@ -75,21 +76,31 @@ impl Template {
             template.add(&include.shown, text, text.start()..text.source.len())?;
         }
         for (index, section) in file.sections.iter().enumerate() {
-            template.add(
-                &message_name(index),
-                file.text(),
-                section.start..section.end,
-            )?;
+            let range = section.start..section.end;
+            let text = with_slots(file, range.clone());
+            template.add_text(&message_name(index), file.text(), range.start, text)?;
         }
         Ok(template)
     }
 
     fn add(&mut self, name: &str, text: Text<'_>, range: Range<usize>) -> Result<(), RenderError> {
+        let template = text.source[range.clone()].to_owned();
+        self.add_text(name, text, range.start, template)
+    }
+
+    /// Adds a template that begins at `start` of a file.
+    fn add_text(
+        &mut self,
+        name: &str,
+        file: Text<'_>,
+        start: usize,
+        template: String,
+    ) -> Result<(), RenderError> {
         let source = Source {
-            file: text.name.to_owned(),
-            first_line: text.line_number(range.start),
+            file: file.name.to_owned(),
+            first_line: file.line_number(start),
             // The model reads the same prompt wherever the file was checked out.
-            text: text.source[range].replace("\r\n", "\n"),
+            text: template.replace("\r\n", "\n"),
         };
         let added = self
             .environment
@@ -117,23 +128,31 @@ impl Template {
         inputs: &serde_json::Map<String, serde_json::Value>,
         attachments: &[&str],
     ) -> Result<Vec<Rendered>, RenderError> {
-        let mut attached = Attachments::new();
-        let values = Value::from_pairs(inputs.iter().map(|(name, input)| {
+        let mut marks = Marks::new();
+        let mut values: BTreeMap<String, Value> = BTreeMap::new();
+        for (name, input) in inputs {
             let value = if attachments.contains(&name.as_str()) {
-                attached.value(input)
+                marks.attachment(input)
             } else {
                 to_value(input)
             };
-            (name.as_str(), value)
-        }));
+            values.insert(name.clone(), value);
+        }
+        for name in &self.histories {
+            values.insert(slot_name(name), marks.history(name));
+        }
+        let values = Value::from_pairs(values);
         let mut rendered = Vec::with_capacity(self.roles.len());
-        for index in 0..=self.roles.len() {
-            let here = self.histories.iter().filter(|(_, place)| *place == index);
-            rendered.extend(here.map(|(name, _)| Rendered::History(name.clone())));
-            if let Some(role) = self.roles.get(index) {
-                let message = self.message(index, *role, &values, &attached)?;
-                rendered.extend(message.map(Rendered::Message));
-            }
+        for (index, role) in self.roles.iter().enumerate() {
+            let pieces = self.pieces(index, &values, &marks)?;
+            rendered.extend(pieces.into_iter().map(|piece| match piece {
+                Piece::History(name) => Rendered::History(name),
+                Piece::Text(content, attachments) => Rendered::Message(RenderedMessage {
+                    role: *role,
+                    content,
+                    attachments,
+                }),
+            }));
         }
         if rendered.is_empty() {
             let message = "all messages are empty with these inputs".to_owned();
@@ -142,30 +161,23 @@ impl Template {
         Ok(rendered)
     }
 
-    /// One message, if it is not blank.
-    fn message(
+    /// What one section becomes.
+    fn pieces(
         &self,
         index: usize,
-        role: Role,
         values: &Value,
-        attachments: &Attachments,
-    ) -> Result<Option<RenderedMessage>, RenderError> {
+        marks: &Marks,
+    ) -> Result<Vec<Piece>, RenderError> {
         let name = message_name(index);
         let text = self
             .environment
             .get_template(&name)
             .and_then(|template| template.render(values.clone()))
             .map_err(|error| self.error(&name, &error))?;
-        let Some((content, attachments)) = attachments.taken_from(text.trim()) else {
+        marks.taken_from(&text).ok_or_else(|| {
             let message = "an attachment can only be printed as it is: leave the filter out";
-            return Err(RenderError::new(&self.name, None, message.to_owned()));
-        };
-        let is_blank = content.is_empty() && attachments.is_empty();
-        Ok((!is_blank).then_some(RenderedMessage {
-            role,
-            content,
-            attachments,
-        }))
+            RenderError::new(&self.name, None, message.to_owned())
+        })
     }
 
     /// Places an error of the template `name` in its file and words it for a reader of the prompt.
@@ -208,6 +220,26 @@ impl Template {
 /// The environment's name of a message; no file is named so.
 fn message_name(index: usize) -> String {
     format!("\0{index}")
+}
+
+/// The section's text, in which what stands for messages is called by names of its own: elsewhere the input is a list.
+fn with_slots(file: &PromptFile, range: Range<usize>) -> String {
+    let mut text = file.source()[range.clone()].to_owned();
+    if file.histories.is_empty() {
+        return text;
+    }
+    let slots = analysis::slots(file.text(), range);
+    for slot in slots.into_iter().rev() {
+        if file.histories.contains(&slot.name) {
+            text.replace_range(slot.at, &slot_name(&slot.name));
+        }
+    }
+    text
+}
+
+/// The template's name of an input where it stands for messages.
+fn slot_name(input: &str) -> String {
+    format!("flow_engine_messages_{input}")
 }
 
 /// Which file a template means by a name.

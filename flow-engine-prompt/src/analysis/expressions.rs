@@ -4,10 +4,10 @@ use minijinja::machinery::{Span, ast};
 
 use super::Walker;
 use super::facts::{Facts, Seen};
+use super::unit::Slot;
 use super::value::{INPUTS, Origin, Place, Value};
 use crate::environment::{FILTERS, TESTS};
 use crate::requirement::{Need, Segment};
-use crate::slots::Slot;
 
 /// What becomes of a value that is not there.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -42,8 +42,7 @@ impl<'w> Walker<'w> {
             return false;
         };
         let start = expression.span().start_offset as usize;
-        let at = self.unit.place(start..start).start;
-        let is_here = |slot: &Slot| slot.name == variable.id && slot.line.contains(&at);
+        let is_here = |slot: &Slot| slot.at.start == start;
         self.open.len() == 1 && !self.scopes.has(variable.id) && self.slots.iter().any(is_here)
     }
 

@@ -6,6 +6,7 @@ use minijinja::machinery::{Span, ast, parse};
 
 use crate::diagnostic::Diagnostic;
 use crate::environment::syntax;
+use crate::fences::Fences;
 use crate::includes::Include;
 use crate::nesting::{self, Problem};
 use crate::suggest::nearest;
@@ -18,6 +19,22 @@ pub(super) struct Unit<'w> {
     range: Range<usize>,
     tree: Option<ast::Stmt<'w>>,
     pub(super) diagnostics: Vec<Diagnostic>,
+}
+
+/// A line that is nothing but a name: `{{ name }}`.
+pub(crate) struct Slot {
+    pub(crate) name: String,
+    /// The name's place in the template.
+    pub(crate) at: Range<usize>,
+}
+
+/// Whether nothing but the braces of its tag is on the line of the name at `at`.
+fn is_alone(source: &str, at: &Range<usize>) -> bool {
+    let before = source[..at.start].rsplit('\n').next().unwrap_or_default();
+    let after = source[at.end..].split('\n').next().unwrap_or_default();
+    let opens = before.trim().trim_end_matches(['-', '+']);
+    let closes = after.trim().trim_start_matches(['-', '+']);
+    opens == "{{" && closes == "}}"
 }
 
 /// The included files, by who includes them under which name.
@@ -87,6 +104,40 @@ impl<'w> Unit<'w> {
             ast::Stmt::Template(template) => Some(&template.children),
             other => Some(std::slice::from_ref(other)),
         }
+    }
+
+    /// The lines of its top level that are nothing but `{{ name }}`.
+    pub(super) fn slots(&self) -> Vec<Slot> {
+        let mut found = Vec::new();
+        for statement in self.template().unwrap_or_default() {
+            let ast::Stmt::EmitExpr(emit) = statement else {
+                continue;
+            };
+            let ast::Expr::Var(variable) = &emit.expr else {
+                continue;
+            };
+            let start = variable.span().start_offset as usize;
+            let at = start..start + variable.id.len();
+            if is_alone(self.source(), &at) && !self.in_code(start) {
+                let name = variable.id.to_owned();
+                found.push(Slot { name, at });
+            }
+        }
+        found
+    }
+
+    /// Whether the line at `offset` of the template is inside of a code fence.
+    fn in_code(&self, offset: usize) -> bool {
+        let mut fences = Fences::default();
+        let until = self.range.start + offset;
+        let mut is_code = false;
+        for (at, line) in self.text.lines(self.range.start) {
+            if at > until {
+                break;
+            }
+            is_code = fences.feed(at, line);
+        }
+        is_code
     }
 
     /// The names of the files that it includes and extends, and where they stand.
