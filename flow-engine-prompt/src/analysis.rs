@@ -165,7 +165,7 @@ impl<'w> Walker<'w> {
             }
             _ => start..expression.span().end_offset as usize,
         };
-        for origin in &value.0 {
+        for origin in &value.origins {
             self.asked(origin, origin.path.len(), need, &text, range.clone());
         }
     }

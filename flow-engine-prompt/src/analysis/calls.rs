@@ -30,7 +30,7 @@ impl<'w> Walker<'w> {
                 if let Some(input) = self.input_below(&method.expr) {
                     self.expression(&method.expr);
                     self.method(input, method.name, method.span());
-                } else if !self.is_loop(&method.expr) {
+                } else if !self.is_loop(&method.expr) && !self.is_self(&method.expr) {
                     self.expression(&method.expr);
                 }
             }
@@ -39,6 +39,13 @@ impl<'w> Walker<'w> {
             }
         }
         self.arguments(&call.args);
+    }
+
+    /// `self.title()`: the block of this name.
+    fn is_self(&self, expression: &ast::Expr<'_>) -> bool {
+        matches!(expression, ast::Expr::Var(variable) if variable.id == "self")
+            && !self.scopes.has("self")
+            && !self.inputs.contains(&"self")
     }
 
     pub(super) fn arguments(&mut self, arguments: &'w [ast::CallArg<'w>]) {
@@ -56,7 +63,7 @@ impl<'w> Walker<'w> {
 
     fn function(&mut self, name: &'w str, span: Span) {
         let start = span.start_offset as usize;
-        if self.scopes.has(name) || self.repeats(name) {
+        if self.scopes.has(name) || self.repeats(name, start) {
             return;
         }
         if self.inputs.contains(&name) {

@@ -4,8 +4,9 @@ use minijinja::machinery::{Span, ast};
 
 use super::Walker;
 use super::facts::{Facts, Seen};
+use super::filters::defaults_to_false;
 use super::unit::Slot;
-use super::value::{INPUTS, Origin, Place, Value};
+use super::value::{Place, Value};
 use crate::environment::{FILTERS, TESTS};
 use crate::requirement::{Need, Segment};
 
@@ -28,6 +29,7 @@ impl<'w> Walker<'w> {
     /// What is printed.
     pub(super) fn printed(&mut self, expression: &'w ast::Expr<'w>) {
         let value = self.expression(expression);
+        self.bare_function(expression);
         let need = if self.stands_alone(expression) {
             Need::Stand
         } else {
@@ -57,10 +59,10 @@ impl<'w> Walker<'w> {
 
     pub(super) fn look(&mut self, expression: &'w ast::Expr<'w>, absence: Absence) -> Seen<'w> {
         match expression {
-            ast::Expr::Var(variable) => self.variable(variable.id, variable.span()).seen(),
+            ast::Expr::Var(variable) => self.variable(variable.id, variable.span(), absence).seen(),
             ast::Expr::GetAttr(attribute) => self.attribute(attribute, absence).seen(),
             ast::Expr::GetItem(item) => self.item(item, absence).seen(),
-            ast::Expr::Filter(filter) => self.filter(filter, absence).computed(),
+            ast::Expr::Filter(filter) => self.filter(filter, absence),
             ast::Expr::IfExpr(condition) => self.either(condition).computed(),
             ast::Expr::UnaryOp(operation) => {
                 let facts = self.condition(&operation.expr);
@@ -144,39 +146,55 @@ impl<'w> Walker<'w> {
                     },
                 }
             }
-            ast::BinOpKind::Eq => self.comparison(left, ast::CompareOpKind::Eq, right).seen(),
-            ast::BinOpKind::Ne => self.comparison(left, ast::CompareOpKind::Ne, right).seen(),
-            _ => {
-                self.expression(left);
-                self.expression(right);
-                Seen::default()
-            }
+            other => match as_comparison(other) {
+                Some(operator) => self.comparison(left, operator, right).seen(),
+                None => {
+                    self.expression(left);
+                    self.expression(right);
+                    Seen::default()
+                }
+            },
         }
     }
 
-    /// `x == none` says what `x` is not where it does not hold, `x == 1` where it does.
+    /// `x == none` says what `x` is not where it does not hold, `x == 1` where it does. None is less than everything.
     fn comparison(
         &mut self,
         left: &'w ast::Expr<'w>,
         operator: ast::CompareOpKind,
         right: &'w ast::Expr<'w>,
     ) -> Facts {
+        use ast::CompareOpKind::{Eq, Gt, Gte, In, Lt, Lte, Ne, NotIn};
         let (one, other) = (self.expression(left), self.expression(right));
-        let (constant, value) = match (left, right) {
-            (_, ast::Expr::Const(constant)) => (constant, one),
-            (ast::Expr::Const(constant), _) => (constant, other),
+        let (constant, value, operator) = match (left.as_const(), right.as_const()) {
+            (_, Some(constant)) => (constant, one, operator),
+            (Some(constant), _) => {
+                let turned = match operator {
+                    Lt => Gt,
+                    Lte => Gte,
+                    Gt => Lt,
+                    Gte => Lte,
+                    In | NotIn => return Facts::default(),
+                    same => same,
+                };
+                (constant, other, turned)
+            }
             _ => return Facts::default(),
         };
-        let equal = Facts::when_true(value.places());
-        let equal = if constant.value.is_none() {
-            equal.negated()
-        } else {
-            equal
+        let present = Facts::when_true(value.known_place());
+        let holds_none = || {
+            let mut items = constant.try_iter().into_iter().flatten();
+            items.any(|item| item.is_none())
         };
         match operator {
-            ast::CompareOpKind::Eq => equal,
-            ast::CompareOpKind::Ne => equal.negated(),
-            _ => Facts::default(),
+            Eq if constant.is_none() => present.negated(),
+            Ne if constant.is_none() => present,
+            _ if constant.is_none() => Facts::default(),
+            Eq | Gt | Gte => present,
+            Ne | Lt | Lte => present.negated(),
+            In if !holds_none() => present,
+            NotIn if !holds_none() => present.negated(),
+            In | NotIn => Facts::default(),
         }
     }
 
@@ -191,11 +209,11 @@ impl<'w> Walker<'w> {
         }
         self.arguments(&test.args);
         match test.name {
-            "none" => Facts::when_true(value.places()).negated(),
+            "none" => Facts::when_true(value.known_place()).negated(),
             "defined" => Facts::when_true(value.places_above()),
             "undefined" => Facts::when_true(value.places_above()).negated(),
             "string" | "number" | "integer" | "int" | "float" | "boolean" | "true" | "mapping"
-            | "sequence" => Facts::when_true(value.places()),
+            | "sequence" => Facts::when_true(value.known_place()),
             _ => Facts::default(),
         }
     }
@@ -219,7 +237,8 @@ impl<'w> Walker<'w> {
             self.field_of_loop(attribute.name, name);
             return Value::default();
         }
-        let object = self.look(&attribute.expr, absence).value;
+        // What is not there has no fields: only the last step may miss.
+        let object = self.look(&attribute.expr, Absence::Fails).value;
         let owner = self.text_of(&attribute.expr);
         let field = Segment::Field(attribute.name.to_owned());
         self.step(object, &field, absence, &owner, name)
@@ -232,7 +251,7 @@ impl<'w> Walker<'w> {
     }
 
     fn item(&mut self, item: &'w ast::GetItem<'w>, absence: Absence) -> Value<'w> {
-        let object = self.look(&item.expr, absence).value;
+        let object = self.look(&item.expr, Absence::Fails).value;
         let segment = match &item.subscript_expr {
             ast::Expr::Const(key) => key.value.as_str().map(ToOwned::to_owned),
             key => {
@@ -256,28 +275,24 @@ impl<'w> Walker<'w> {
         owner: &str,
         range: std::ops::Range<usize>,
     ) -> Value<'w> {
-        for origin in &mut object.0 {
+        for origin in &mut object.origins {
             if absence == Absence::Expected {
                 origin.present();
             }
             let known = origin.path.len();
             origin.step(segment.clone());
             self.asked(origin, known, Need::Exists, owner, range.clone());
-            if origin
-                .place
-                .as_ref()
-                .is_some_and(|place| self.scopes.is_present(place))
-            {
-                origin.present();
-            }
         }
+        self.narrow(&mut object);
         object
     }
 
-    fn filter(&mut self, filter: &'w ast::Spanned<ast::Filter<'w>>, absence: Absence) -> Value<'w> {
-        let absence = match filter.name {
-            "default" | "d" => Absence::Expected,
-            _ => absence,
+    fn filter(&mut self, filter: &'w ast::Spanned<ast::Filter<'w>>, absence: Absence) -> Seen<'w> {
+        let is_default = matches!(filter.name, "default" | "d");
+        let absence = if is_default {
+            Absence::Expected
+        } else {
+            absence
         };
         let value = match &filter.expr {
             Some(expression) => self.look(expression, absence).value,
@@ -286,38 +301,73 @@ impl<'w> Walker<'w> {
         if !self.known.has_filter(filter.name) {
             self.unknown("filter", filter.name, filter.span(), FILTERS);
         }
-        self.filtered(filter, value)
+        let facts = if is_default && defaults_to_false(&filter.args) {
+            Facts::when_true(value.known_place())
+        } else {
+            Facts::default()
+        };
+        Seen {
+            value: self.filtered(filter, value),
+            facts,
+        }
     }
 
-    fn variable(&mut self, name: &'w str, span: Span) -> Value<'w> {
-        let mut value = if let Some(value) = self.scopes.value(name) {
-            value.clone()
-        } else if self.inputs.contains(&name) {
-            self.found.used.insert(name.to_owned());
-            Value(vec![Origin {
-                input: name,
-                path: Vec::new(),
-                place: Some(Place {
-                    binding: INPUTS,
-                    fields: vec![name.to_owned()],
-                }),
-            }])
-        } else {
-            if !self.known.has_function(name) {
-                self.unknown_variable(name, span.start_offset as usize);
-            }
-            return Value::default();
+    /// Reports `{{ range }}`: a function is not printed.
+    fn bare_function(&mut self, expression: &'w ast::Expr<'w>) {
+        let ast::Expr::Var(variable) = expression else {
+            return;
         };
-        for origin in &mut value.0 {
-            if origin
-                .place
-                .as_ref()
-                .is_some_and(|place| self.scopes.is_present(place))
-            {
+        let name = variable.id;
+        let is_function =
+            self.known.has_function(name) && !self.scopes.has(name) && !self.inputs.contains(&name);
+        if is_function {
+            let start = variable.span().start_offset as usize;
+            let message = format!("`{name}` is a function, which is called: `{name}(…)`");
+            self.error(start, start + name.len(), message);
+        }
+    }
+
+    fn variable(&mut self, name: &'w str, span: Span, absence: Absence) -> Value<'w> {
+        let start = span.start_offset as usize;
+        if self.scopes.is_unsure(name) && absence == Absence::Fails {
+            let message = format!(
+                "`{name}` may be undefined: only one branch of a condition sets it; set it before the condition, too"
+            );
+            self.error(start, start + name.len(), message);
+        }
+        match self.value_of(name) {
+            Some(value) => value,
+            None => {
+                if !self.known.has_function(name) {
+                    self.unknown_variable(name, start);
+                }
+                Value::default()
+            }
+        }
+    }
+
+    /// What a variable or an input stands for here.
+    pub(super) fn value_of(&mut self, name: &'w str) -> Option<Value<'w>> {
+        let mut value = match self.scopes.value(name) {
+            Some(value) => value.clone(),
+            None if self.inputs.contains(&name) => {
+                self.found.used.insert(name.to_owned());
+                Value::of_input(name)
+            }
+            None => return None,
+        };
+        self.narrow(&mut value);
+        Some(value)
+    }
+
+    /// Takes in what conditions said of the value.
+    fn narrow(&self, value: &mut Value<'w>) {
+        for origin in &mut value.origins {
+            let is_present = |place: &Place| self.scopes.is_present(place);
+            if origin.place.as_ref().is_some_and(is_present) {
                 origin.present();
             }
         }
-        value
     }
 
     /// Whether it is the variable of a loop's state.
@@ -325,4 +375,18 @@ impl<'w> Walker<'w> {
         matches!(expression, ast::Expr::Var(variable) if variable.id == "loop")
             && self.scopes.has("loop")
     }
+}
+
+/// A comparison that stands alone is an operation to the parser.
+fn as_comparison(operator: ast::BinOpKind) -> Option<ast::CompareOpKind> {
+    Some(match operator {
+        ast::BinOpKind::Eq => ast::CompareOpKind::Eq,
+        ast::BinOpKind::Ne => ast::CompareOpKind::Ne,
+        ast::BinOpKind::Lt => ast::CompareOpKind::Lt,
+        ast::BinOpKind::Lte => ast::CompareOpKind::Lte,
+        ast::BinOpKind::Gt => ast::CompareOpKind::Gt,
+        ast::BinOpKind::Gte => ast::CompareOpKind::Gte,
+        ast::BinOpKind::In => ast::CompareOpKind::In,
+        _ => return None,
+    })
 }

@@ -44,7 +44,7 @@ impl<'w> Value<'w> {
     /// Of a value that is read: if it is true, it is not none.
     pub(super) fn seen(self) -> Seen<'w> {
         Seen {
-            facts: Facts::when_true(self.places()),
+            facts: Facts::when_true(self.known_place()),
             value: self,
         }
     }
@@ -57,16 +57,20 @@ impl<'w> Value<'w> {
         }
     }
 
-    /// By which names it is reached.
-    pub(super) fn places(&self) -> Vec<Place> {
-        let places = self.0.iter().filter_map(|origin| origin.place.clone());
-        places.collect()
+    /// By which name it is reached. Of one that may be reached by several, nothing can be said of any.
+    pub(super) fn known_place(&self) -> Vec<Place> {
+        let mut places = self.origins.iter().map(|origin| origin.place.as_ref());
+        let Some(Some(first)) = places.next() else {
+            return Vec::new();
+        };
+        let is_same = places.all(|place| place == Some(first));
+        is_same.then(|| first.clone()).into_iter().collect()
     }
 
     /// What has it as a field, directly or not.
     pub(super) fn places_above(&self) -> Vec<Place> {
         let mut above = Vec::new();
-        for Place { binding, fields } in self.places() {
+        for Place { binding, fields } in self.known_place() {
             let least = usize::from(binding == super::value::INPUTS);
             above.extend((least..fields.len()).map(|length| Place {
                 binding,

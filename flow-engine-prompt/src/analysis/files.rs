@@ -5,6 +5,7 @@ use minijinja::machinery::{Span, ast};
 use super::Walker;
 use super::unit::Unit;
 use crate::diagnostic::Location;
+use crate::suggest::{did_you_mean, list};
 
 /// One definition of a block, in the unit that has it.
 #[derive(Clone, Copy)]
@@ -36,7 +37,12 @@ impl<'w> Walker<'w> {
             self.error(start, end, message.to_owned());
         }
         if let Some(file) = self.file(&tag.name) {
+            // It has its own blocks, and fills none of those around it.
+            let blocks = std::mem::take(&mut self.blocks);
+            let repeated = self.repeated.take();
             self.unit(file);
+            self.repeated = repeated;
+            self.blocks = blocks;
         }
     }
 
@@ -66,11 +72,43 @@ impl<'w> Walker<'w> {
 
     /// A template that fills the blocks of another: its own text is none of the message.
     fn extending(&mut self, template: &'w [ast::Stmt<'w>], name: &ast::Expr<'_>) {
+        self.no_text(template);
         for statement in template {
             match statement {
-                ast::Stmt::Extends(_) | ast::Stmt::Block(_) => {}
-                ast::Stmt::EmitRaw(raw) if raw.raw.trim().is_empty() => {}
-                ast::Stmt::EmitRaw(raw) => {
+                ast::Stmt::Extends(_)
+                | ast::Stmt::Block(_)
+                | ast::Stmt::EmitRaw(_)
+                | ast::Stmt::EmitExpr(_) => {}
+                other => self.statement(other),
+            }
+        }
+        let depth = self.blocks.len();
+        let unit = self.unit;
+        let mut own = Vec::new();
+        blocks_in(template, &mut own);
+        self.blocks.extend(own.iter().map(|block| Block {
+            unit,
+            name: block.name,
+            body: &block.body,
+        }));
+        if let Some(file) = self.file(name) {
+            let mut known = Vec::new();
+            self.blocks_above(file, &mut known);
+            for block in own {
+                if !known.contains(&block.name) {
+                    self.no_such_block(block, &known);
+                }
+            }
+            self.unit(file);
+        }
+        self.blocks.truncate(depth);
+    }
+
+    /// Reports what would be printed outside of the blocks.
+    fn no_text(&mut self, statements: &'w [ast::Stmt<'w>]) {
+        for statement in statements {
+            match statement {
+                ast::Stmt::EmitRaw(raw) if !raw.raw.trim().is_empty() => {
                     let blank = raw.raw.len() - raw.raw.trim_start().len();
                     let start = raw.span().start_offset as usize + blank;
                     let first = raw.raw.trim().lines().next().unwrap_or_default();
@@ -80,21 +118,50 @@ impl<'w> Walker<'w> {
                     let span = emit.expr.span();
                     self.outside_of_blocks(span.start_offset as usize, span.end_offset as usize);
                 }
-                other => self.statement(other),
+                ast::Stmt::IfCond(_) | ast::Stmt::ForLoop(_) | ast::Stmt::WithBlock(_) => {
+                    for body in super::unit::bodies(statement) {
+                        self.no_text(body);
+                    }
+                }
+                _ => {}
             }
         }
-        let depth = self.blocks.len();
-        let unit = self.unit;
-        let mut own = Vec::new();
-        blocks_in(template, &mut own);
-        self.blocks.extend(
-            own.into_iter()
-                .map(|(name, body)| Block { unit, name, body }),
-        );
-        if let Some(file) = self.file(name) {
-            self.unit(file);
+    }
+
+    /// The names of the blocks that a file has, and those that it extends.
+    fn blocks_above(&self, file: &'w Unit<'w>, names: &mut Vec<&'w str>) {
+        let Some(template) = file.template() else {
+            return;
+        };
+        let mut blocks = Vec::new();
+        blocks_in(template, &mut blocks);
+        // A chain that comes back to itself is reported where it is walked.
+        let before = names.len();
+        names.extend(blocks.iter().map(|block| block.name));
+        let above = extended(template)
+            .and_then(text)
+            .and_then(|name| self.files.find(file.name(), name));
+        if let Some(above) = above
+            && before < MOST_BLOCKS
+            && above.name() != file.name()
+        {
+            self.blocks_above(above, names);
         }
-        self.blocks.truncate(depth);
+    }
+
+    fn no_such_block(&mut self, block: &ast::Spanned<ast::Block<'w>>, known: &[&str]) {
+        let near = did_you_mean(block.name, known.iter().copied());
+        let near = if near.is_empty() {
+            format!("; it has {}", list(known.iter().copied()))
+        } else {
+            near
+        };
+        let start = block.span().start_offset as usize;
+        let message = format!(
+            "the file that is extended has no block `{}`{near}",
+            block.name
+        );
+        self.error(start, start + "block".len(), message);
     }
 
     fn outside_of_blocks(&mut self, start: usize, end: usize) {
@@ -133,14 +200,21 @@ impl<'w> Walker<'w> {
     }
 
     /// `super()`: true if it is one.
-    pub(super) fn repeats(&mut self, function: &str) -> bool {
+    pub(super) fn repeats(&mut self, function: &str, start: usize) -> bool {
         let Some(rest) = self.repeated.clone().filter(|_| function == "super") else {
             return false;
         };
+        if rest.is_empty() {
+            let message = "there is no block above this one that `super()` could stand for";
+            self.error(start, start + function.len(), message.to_owned());
+        }
         self.filled(&rest);
         true
     }
 }
+
+/// Of a chain of files that extend each other, more are not looked at.
+const MOST_BLOCKS: usize = 1000;
 
 /// What the template extends.
 fn extended<'w>(template: &'w [ast::Stmt<'w>]) -> Option<&'w ast::Expr<'w>> {
@@ -161,10 +235,13 @@ fn text<'a>(name: &'a ast::Expr<'_>) -> Option<&'a str> {
 }
 
 /// The blocks among the statements, also inside of others.
-fn blocks_in<'w>(statements: &'w [ast::Stmt<'w>], found: &mut Vec<(&'w str, &'w [ast::Stmt<'w>])>) {
+fn blocks_in<'w>(
+    statements: &'w [ast::Stmt<'w>],
+    found: &mut Vec<&'w ast::Spanned<ast::Block<'w>>>,
+) {
     for statement in statements {
         if let ast::Stmt::Block(block) = statement {
-            found.push((block.name, &block.body));
+            found.push(block);
         }
         for body in super::unit::bodies(statement) {
             blocks_in(body, found);

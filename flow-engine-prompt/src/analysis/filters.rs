@@ -5,12 +5,15 @@ use minijinja::machinery::ast;
 use super::Walker;
 use super::expressions::Absence;
 use super::value::Value;
+use crate::environment::{FILTERS, TESTS};
 use crate::requirement::Segment;
+use crate::suggest::did_you_mean;
 
 impl<'w> Walker<'w> {
     /// What a filter makes of `value`.
     pub(super) fn filtered(&mut self, filter: &'w ast::Filter<'w>, value: Value<'w>) -> Value<'w> {
         self.named_attribute(filter, &value);
+        self.named_by_text(filter);
         let mut arguments = filter.args.iter().map(|argument| self.argument(argument));
         match filter.name {
             "default" | "d" => {
@@ -23,10 +26,13 @@ impl<'w> Walker<'w> {
                     value.or(other)
                 }
             }
-            "list" | "sort" | "reverse" | "unique" | "select" | "reject" | "selectattr"
-            | "rejectattr" => {
+            "list" | "sort" | "reverse" | "unique" => {
                 arguments.for_each(drop);
                 value.present()
+            }
+            "select" | "reject" | "selectattr" | "rejectattr" => {
+                arguments.for_each(drop);
+                self.chosen(filter, value.present())
             }
             "first" | "last" | "min" | "max" => {
                 arguments.for_each(drop);
@@ -67,13 +73,73 @@ impl<'w> Walker<'w> {
         };
         owner.push_str("[…]");
         let mut item = value.clone().item();
+        let mut absence = Absence::Expected;
         for name in path.split('.') {
             let segment = match name.parse::<usize>() {
                 Ok(_) => Segment::Index,
                 Err(_) => Segment::Field(name.to_owned()),
             };
-            item = self.step(item, &segment, Absence::Expected, &owner, range.clone());
+            item = self.step(item, &segment, absence, &owner, range.clone());
+            absence = Absence::Fails;
             owner = format!("{owner}.{name}");
+        }
+    }
+
+    /// The items that a filter leaves: what it chose them by, they have.
+    fn chosen(&mut self, filter: &'w ast::Filter<'w>, mut list: Value<'w>) -> Value<'w> {
+        let takes_field = filter.name.ends_with("attr");
+        let mut arguments = filter.args.iter().map(constant_text);
+        let field = if takes_field {
+            match arguments.next() {
+                Some(Some(field)) => field.split('.').map(str::to_owned).collect(),
+                _ => return Value::default(),
+            }
+        } else {
+            Vec::new()
+        };
+        let test = match arguments.next() {
+            None => None,
+            Some(Some(test)) => Some(test),
+            Some(None) => return Value::default(),
+        };
+        let is_present = match (filter.name.starts_with("select"), test) {
+            (true, None) => true,
+            (false, None) => false,
+            (true, Some(test)) => !matches!(test, "none" | "undefined" | "false"),
+            (false, Some(test)) => test == "none",
+        };
+        if is_present {
+            list.sure_of_items.push(field);
+        }
+        list
+    }
+
+    /// Filters and tests that are named by a text: `xs | map("upper")`, `xs | select("odd")`.
+    fn named_by_text(&mut self, filter: &'w ast::Filter<'w>) {
+        let (what, at) = match filter.name {
+            "map" => ("filter", 0),
+            "select" | "reject" => ("test", 0),
+            "selectattr" | "rejectattr" => ("test", 1),
+            _ => return,
+        };
+        let Some(ast::CallArg::Pos(ast::Expr::Const(constant))) = filter.args.get(at) else {
+            return;
+        };
+        let Some(name) = constant.value.as_str() else {
+            return;
+        };
+        let (is_known, suggestions) = if what == "filter" {
+            (self.known.has_filter(name), FILTERS)
+        } else {
+            (self.known.has_test(name), TESTS)
+        };
+        if !is_known {
+            let near = did_you_mean(name, suggestions.iter().copied());
+            let (start, end) = (
+                constant.span().start_offset as usize,
+                constant.span().end_offset as usize,
+            );
+            self.error(start, end, format!("unknown {what} `{name}`{near}"));
         }
     }
 
@@ -93,5 +159,22 @@ fn replaces_none(arguments: &[ast::CallArg<'_>]) -> bool {
         // What is not known here is no mistake.
         Some(_) => true,
         None => false,
+    }
+}
+
+/// Whether a default is one that is not true, so that what is true is the value itself.
+pub(super) fn defaults_to_false(arguments: &[ast::CallArg<'_>]) -> bool {
+    match arguments.first() {
+        None => true,
+        Some(ast::CallArg::Pos(value)) => value.as_const().is_some_and(|value| !value.is_true()),
+        Some(_) => false,
+    }
+}
+
+/// An argument that is written out as a text.
+fn constant_text<'a>(argument: &'a ast::CallArg<'_>) -> Option<&'a str> {
+    match argument {
+        ast::CallArg::Pos(ast::Expr::Const(constant)) => constant.value.as_str(),
+        _ => None,
     }
 }

@@ -16,6 +16,8 @@ pub(super) struct Scopes<'w> {
 struct Variable<'w> {
     name: &'w str,
     value: Value<'w>,
+    /// It may be undefined: one branch of a condition defines it, and the other does not.
+    unsure: bool,
 }
 
 impl<'w> Scopes<'w> {
@@ -32,7 +34,41 @@ impl<'w> Scopes<'w> {
         let value = value.bound(self.bindings);
         let scope = self.inner.last_mut().unwrap_or(&mut self.outermost);
         scope.retain(|variable| variable.name != name);
-        scope.push(Variable { name, value });
+        scope.push(Variable {
+            name,
+            value,
+            unsure: false,
+        });
+    }
+
+    /// Defines a name of which the other branch of a condition knows nothing.
+    pub(super) fn define_unsure(&mut self, name: &'w str) {
+        self.define(name, Value::default());
+        let scope = self.inner.last_mut().unwrap_or(&mut self.outermost);
+        if let Some(variable) = scope.last_mut() {
+            variable.unsure = true;
+        }
+    }
+
+    pub(super) fn is_unsure(&self, name: &str) -> bool {
+        let named = self.variables().filter(|variable| variable.name == name);
+        named.last().is_some_and(|variable| variable.unsure)
+    }
+
+    /// The names that the innermost scope has and that of `other` has not.
+    pub(super) fn names_not_in(&self, other: &Self) -> Vec<&'w str> {
+        let own = self.inner.last().unwrap_or(&self.outermost);
+        let others = other.inner.last().unwrap_or(&other.outermost);
+        let is_new = |name: &&str| others.iter().all(|variable| variable.name != *name);
+        own.iter()
+            .map(|variable| variable.name)
+            .filter(is_new)
+            .collect()
+    }
+
+    /// The number of the last definition.
+    pub(super) fn last_binding(&self) -> usize {
+        self.bindings
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
@@ -87,12 +123,13 @@ impl<'w> Scopes<'w> {
         for (scope, others) in pairs {
             for variable in others {
                 match scope.iter_mut().find(|own| own.name == variable.name) {
-                    Some(own) if own.value == variable.value => {}
+                    Some(own) if own.value == variable.value => own.unsure |= variable.unsure,
                     Some(own) => {
                         self.bindings += 1;
+                        own.unsure |= variable.unsure;
                         // Of what is not known, nothing can be asked.
                         let (one, two) = (std::mem::take(&mut own.value), variable.value);
-                        if !one.0.is_empty() && !two.0.is_empty() {
+                        if !one.origins.is_empty() && !two.origins.is_empty() {
                             own.value = one.or(two).bound(self.bindings);
                         }
                     }

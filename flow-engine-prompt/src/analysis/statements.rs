@@ -3,14 +3,22 @@
 use minijinja::machinery::{Span, ast};
 
 use super::Walker;
-use super::value::Value;
+use super::value::{Place, Value};
 use crate::requirement::Need;
 
 impl<'w> Walker<'w> {
     pub(super) fn statements(&mut self, statements: &'w [ast::Stmt<'w>]) {
+        let before = self.scopes.learn(&[]);
         for statement in statements {
-            self.statement(statement);
+            match statement {
+                ast::Stmt::IfCond(condition) => {
+                    let after = self.if_condition(condition);
+                    self.scopes.learn(&after);
+                }
+                other => self.statement(other),
+            }
         }
+        self.scopes.forget(before);
     }
 
     /// The scopes are those of the renderer: `for`, `with`, blocks and macros have their own, `if` and included files
@@ -20,7 +28,9 @@ impl<'w> Walker<'w> {
             ast::Stmt::Template(template) => self.statements(&template.children),
             ast::Stmt::EmitExpr(emit) => self.printed(&emit.expr),
             ast::Stmt::ForLoop(for_loop) => self.for_loop(for_loop),
-            ast::Stmt::IfCond(condition) => self.if_condition(condition),
+            ast::Stmt::IfCond(condition) => {
+                self.if_condition(condition);
+            }
             ast::Stmt::WithBlock(with) => {
                 self.scopes.push();
                 for (target, value) in &with.assignments {
@@ -81,30 +91,62 @@ impl<'w> Walker<'w> {
         }
     }
 
-    fn if_condition(&mut self, condition: &'w ast::IfCond<'w>) {
+    /// Gives what is known behind it: where its body leaves the loop, its condition does not hold.
+    fn if_condition(&mut self, condition: &'w ast::IfCond<'w>) -> Vec<Place> {
         let facts = self.condition(&condition.expr);
         let before = self.scopes.clone();
         self.knowing(&facts.when_true, |walker| {
             walker.statements(&condition.true_body);
         });
-        let after = self.scopes.replaced_by(before);
+        let mut after = self.scopes.replaced_by(before.clone());
         self.knowing(&facts.when_false, |walker| {
             walker.statements(&condition.false_body);
         });
+        // What one branch defines is in the other what it was before.
+        let of_false = self.scopes.names_not_in(&before);
+        let of_true = after.names_not_in(&before);
+        self.knowing(&facts.when_false, |walker| {
+            for name in of_true.iter().filter(|name| !of_false.contains(name)) {
+                walker.keep(name);
+            }
+        });
+        std::mem::swap(&mut self.scopes, &mut after);
+        self.knowing(&facts.when_true, |walker| {
+            for name in of_false.iter().filter(|name| !of_true.contains(name)) {
+                walker.keep(name);
+            }
+        });
         self.scopes.join(after);
+        if leaves(&condition.true_body) {
+            facts.when_false
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// Defines a name as what it is already.
+    fn keep(&mut self, name: &'w str) {
+        match self.value_of(name) {
+            Some(value) => self.scopes.define(name, value),
+            None => self.scopes.define_unsure(name),
+        }
     }
 
     fn for_loop(&mut self, for_loop: &'w ast::ForLoop<'w>) {
         let items = self.expression(&for_loop.iter);
         self.require(&items, Need::Loop, &for_loop.iter);
         // What a recursive loop is called with may be of another type.
-        let item = if for_loop.recursive {
-            Value::default()
+        let (item, sure) = if for_loop.recursive {
+            (Value::default(), Vec::new())
         } else {
-            items.item()
+            let sure = items.sure_of_items.clone();
+            (items.item(), sure)
         };
         self.scopes.push();
         self.assign(&for_loop.target, item);
+        let binding = self.scopes.last_binding();
+        let sure = sure.into_iter().map(|fields| Place { binding, fields });
+        let before = self.scopes.learn(&sure.collect::<Vec<_>>());
         self.scopes.define("loop", Value::default());
         let facts = for_loop
             .filter_expr
@@ -114,10 +156,16 @@ impl<'w> Walker<'w> {
         self.knowing(&facts.when_true, |walker| {
             walker.statements(&for_loop.body);
         });
+        self.scopes.forget(before);
         self.scopes.pop();
-        self.scopes.push();
+        // Outside of the loop's scope, and run or not.
+        let before = self.scopes.clone();
         self.statements(&for_loop.else_body);
-        self.scopes.pop();
+        let after = self.scopes.replaced_by(before.clone());
+        for name in after.names_not_in(&before) {
+            self.keep(name);
+        }
+        self.scopes.join(after);
     }
 
     fn macro_body(&mut self, declaration: &'w ast::Macro<'w>) {
@@ -168,4 +216,11 @@ impl<'w> Walker<'w> {
             .unwrap_or(keyword);
         self.error(start, keyword + tag.len(), reason.to_owned());
     }
+}
+
+/// Whether nothing behind these statements is reached in this turn of a loop.
+fn leaves(statements: &[ast::Stmt<'_>]) -> bool {
+    statements
+        .iter()
+        .any(|statement| matches!(statement, ast::Stmt::Continue(_) | ast::Stmt::Break(_)))
 }

@@ -194,7 +194,8 @@ fn names_are_resolved_as_the_renderer_does() {
         "{% for x in xs recursive %}{{ loop(x.xs) }}{% endfor %}",
         "{% set y = xs %}{{ y }}",
         "{% set y %}{{ xs }}{% endset %}{{ y }}",
-        "{% if xs %}{% set y = 1 %}{% endif %}{{ y }}",
+        "{% if xs %}{% set y = 1 %}{% else %}{% set y = 2 %}{% endif %}{{ y }}",
+        "{% if xs %}{% set y = 1 %}{% endif %}{% if y is defined %}x{% endif %}{{ y | default(2) }}",
         "{% with y = xs, z = y %}{{ z }}{% endwith %}",
         "{% set ns = namespace(n=0) %}{% set ns.n = xs | length %}{{ ns.n }}",
         "{% macro m(x, y=x) %}{{ x }}{{ y }}{{ caller() }}{{ m(1) }}{% endmacro %}{% call m(xs) %}{% endcall %}",
@@ -237,4 +238,36 @@ fn a_name_is_unknown_outside_of_its_scope_and_before_its_definition() {
             "{template}: {found:#?}"
         );
     }
+}
+
+#[test]
+fn what_only_one_branch_sets_may_be_undefined() {
+    assert_eq!(
+        mistake("{% if a %}{% set y = 1 %}{% endif %}{{ y }}", &["a"]),
+        "1:40^1 `y` may be undefined: only one branch of a condition sets it; set it before the condition, too"
+    );
+    assert_eq!(
+        mistakes(
+            "{% for x in a %}{% else %}{% set y = 1 %}{% endfor %}{{ y }}",
+            &["a"]
+        )
+        .len(),
+        1
+    );
+}
+
+#[test]
+fn filters_and_tests_that_a_text_names_must_be_there() {
+    assert_eq!(
+        mistakes(
+            "{{ a | map('uper') }}{{ a | select('od') | list }}{{ a | rejectattr('b', 'eqq', 1) | list }}{{ range }}",
+            &["a"]
+        ),
+        [
+            "1:12^6 unknown filter `uper`; did you mean `upper`?",
+            "1:36^4 unknown test `od`; did you mean `odd`?",
+            "1:74^5 unknown test `eqq`; did you mean `eq`?",
+            "1:96^5 `range` is a function, which is called: `range(…)`",
+        ]
+    );
 }

@@ -5,7 +5,11 @@ use crate::requirement::Segment;
 /// What an expression gives: each place in the inputs that it may come from. None are known of what is computed, and
 /// nothing is asked of it.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Value<'w>(pub(super) Vec<Origin<'w>>);
+pub(super) struct Value<'w> {
+    pub(super) origins: Vec<Origin<'w>>,
+    /// Of a list, the fields of its items that are not none; no field is the item itself.
+    pub(super) sure_of_items: Vec<Vec<String>>,
+}
 
 /// A place in an input.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,10 +31,25 @@ pub(super) struct Place {
     pub(super) fields: Vec<String>,
 }
 
-impl Value<'_> {
+impl<'w> Value<'w> {
+    pub(super) fn of_input(name: &'w str) -> Self {
+        let origin = Origin {
+            input: name,
+            path: Vec::new(),
+            place: Some(Place {
+                binding: INPUTS,
+                fields: vec![name.to_owned()],
+            }),
+        };
+        Self {
+            origins: vec![origin],
+            sure_of_items: Vec::new(),
+        }
+    }
+
     /// The same value, known not to be none.
     pub(super) fn present(mut self) -> Self {
-        for origin in &mut self.0 {
+        for origin in &mut self.origins {
             origin.present();
         }
         self
@@ -38,9 +57,11 @@ impl Value<'_> {
 
     /// One of both.
     pub(super) fn or(mut self, other: Self) -> Self {
-        for origin in other.0 {
-            if !self.0.contains(&origin) {
-                self.0.push(origin);
+        self.sure_of_items
+            .retain(|sure| other.sure_of_items.contains(sure));
+        for origin in other.origins {
+            if !self.origins.contains(&origin) {
+                self.origins.push(origin);
             }
         }
         self
@@ -49,7 +70,8 @@ impl Value<'_> {
     /// What a loop over it gives, or a filter such as `first`. A loop over none has no items.
     pub(super) fn item(self) -> Self {
         let mut items = self.present();
-        for origin in &mut items.0 {
+        items.sure_of_items.clear();
+        for origin in &mut items.origins {
             origin.path.push(Segment::Item);
             origin.place = None;
         }
@@ -58,7 +80,7 @@ impl Value<'_> {
 
     /// The value under a name of its own.
     pub(super) fn bound(mut self, binding: usize) -> Self {
-        for origin in &mut self.0 {
+        for origin in &mut self.origins {
             origin.place = Some(Place {
                 binding,
                 fields: Vec::new(),

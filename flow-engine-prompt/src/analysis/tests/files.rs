@@ -192,3 +192,61 @@ fn the_id_covers_what_is_included() {
     assert_eq!(id(&[("x", "1\r\n")]), id(&[("x", "1\n")]));
     assert_ne!(id(&[("x", "1")]), id(&[]));
 }
+
+#[test]
+fn an_included_file_has_blocks_of_its_own() {
+    let files = [
+        ("root.md", "<{% block body %}root{% endblock %}>"),
+        ("frame.md", "[{% block body %}frame{% endblock %}]"),
+        (
+            "card.md",
+            "{% extends 'frame.md' %}{% block body %}card{% endblock %}",
+        ),
+    ];
+    let source = "{% extends 'root.md' %}{% block body %}{% include 'card.md' %}{% endblock %}";
+    assert_eq!(rendered(source, &files), "<[card]>");
+    assert_eq!(
+        mistakes(
+            "{% block body %}{% include 'super.md' %}{% endblock %}",
+            &[("super.md", "{{ super() }}")]
+        ),
+        [
+            "parts/super.md:1:4^5 unknown function `super`; the functions are `dict`, `namespace`, `range`"
+        ]
+    );
+}
+
+#[test]
+fn a_block_that_nothing_above_has_is_a_mistake() {
+    let files = [
+        ("base.md", "{% extends 'root.md' %}"),
+        (
+            "root.md",
+            "{% block rules %}{% endblock %}{% block tone %}{{ self.rules() }}{% endblock %}",
+        ),
+    ];
+    assert_eq!(
+        mistakes(
+            "{% extends 'base.md' %}{% block ruels %}x{% endblock %}{% block other %}x{% endblock %}",
+            &files
+        ),
+        [
+            "p.md:1:27^5 the file that is extended has no block `ruels`; did you mean `rules`?",
+            "p.md:1:59^5 the file that is extended has no block `other`; it has `rules`, `tone`",
+        ]
+    );
+    assert_eq!(
+        mistakes(
+            "{% extends 'base.md' %}{% if a %}lost {{ a }}{% endif %}{% block rules %}x{% endblock %}",
+            &files
+        ),
+        [
+            "p.md:1:34^4 this is outside of the blocks, and so not a part of the message",
+            "p.md:1:42^1 this is outside of the blocks, and so not a part of the message",
+        ]
+    );
+    assert_eq!(
+        mistakes("{% block a %}{{ super() }}{% endblock %}", &[]),
+        ["p.md:1:17^5 there is no block above this one that `super()` could stand for"]
+    );
+}

@@ -102,10 +102,10 @@ fn names_of_the_template_stand_for_what_they_were_set_to() {
         [
             "a.x exists",
             "a.y exists",
-            "a.y.z exists",
             "a.x.z exists",
-            "a.y.z prints",
+            "a.y.z exists",
             "a.x.z prints",
+            "a.y.z prints",
         ]
     );
     assert_eq!(
@@ -148,6 +148,45 @@ fn a_condition_says_what_is_not_none() {
         ("{{ note if note }}", "note! prints"),
         ("{{ 'no' if not note else note }}", "note! prints"),
         ("{{ note or 'none' }}", "note! prints"),
+        ("{% if note > 3 %}{{ note }}{% endif %}", "note! prints"),
+        ("{% if 3 <= note %}{{ note }}{% endif %}", "note! prints"),
+        (
+            "{% if note < 3 %}{% else %}{{ note }}{% endif %}",
+            "note! prints",
+        ),
+        (
+            "{% if note in ['a', 'b'] %}{{ note }}{% endif %}",
+            "note! prints",
+        ),
+        (
+            "{% if note not in ['a'] %}{% else %}{{ note }}{% endif %}",
+            "note! prints",
+        ),
+        (
+            "{% if note | default('', true) %}{{ note }}{% endif %}",
+            "note! prints",
+        ),
+        (
+            "{% if not note %}{% set note = 'x' %}{% endif %}{{ note }}",
+            "",
+        ),
+        (
+            "{% if note %}{% else %}{% set note = note or '' %}{% endif %}{{ note }}",
+            "note! prints",
+        ),
+        (
+            "{% if b %}{% set note = a or '' %}{% endif %}{{ note }}",
+            "a! prints, note prints",
+        ),
+        ("{% if note < 3 %}{{ note }}{% endif %}", "note prints"),
+        (
+            "{% if note in ['a', none] %}{{ note }}{% endif %}",
+            "note prints",
+        ),
+        (
+            "{% if note | default('x', true) %}{{ note }}{% endif %}",
+            "note prints",
+        ),
         ("{{ note | default('none', true) }}", "note! prints"),
         ("{% set note = note or '' %}{{ note }}", "note! prints"),
         (
@@ -166,7 +205,7 @@ fn a_condition_says_what_is_not_none() {
         ("{{ note }}.", "note prints"),
         ("{% if b %}\n{{ note }}\n{% endif %}", "note prints"),
     ] {
-        assert_eq!(paths(template), [expected], "{template}");
+        assert_eq!(paths(template).join(", "), expected, "{template}");
     }
 }
 
@@ -195,8 +234,14 @@ fn a_condition_on_a_field_holds_for_that_field_of_that_variable() {
     // Another variable of the same name.
     let shadowed = "{% if note %}{% with note = b %}{{ note }}{% endwith %}{% endif %}";
     assert_eq!(last(shadowed), "b prints");
-    let branches = "{% if b %}{% set x = a.x %}{% else %}{% set y = a.y %}{% endif %}{% if x %}{{ y }}{% endif %}";
+    let branches = "{% set y = b %}{% if b %}{% set x = a.x %}{% else %}{% set x = 1 %}{% set y = a.y %}{% endif %}\
+                    {% if x %}{{ y }}{% endif %}";
     assert_eq!(last(branches), "a.y prints");
+    // Either of two places.
+    assert_eq!(
+        last("{% if (a or b) == 'x' %}{{ a }}{% endif %}"),
+        "a prints"
+    );
 }
 
 #[test]
@@ -205,7 +250,7 @@ fn filters_keep_items_and_name_their_fields() {
         asks("{{ xs | map(attribute='author.nam') | join }}"),
         [
             "xs![*]!.author exists 1:23^12 of xs[…]",
-            "xs![*]!.author!.nam exists 1:23^12 of xs[…].author",
+            "xs![*]!.author.nam exists 1:23^12 of xs[…].author",
         ]
     );
     assert_eq!(
@@ -240,11 +285,17 @@ fn filters_keep_items_and_name_their_fields() {
 fn what_may_be_absent_is_passed_through_where_that_is_expected() {
     assert_eq!(
         paths("{{ a.b.c | default('x') }}"),
-        ["a!.b exists", "a!.b!.c exists", "a!.b!.c prints"]
+        ["a.b exists", "a.b!.c exists", "a.b!.c prints"]
     );
     assert_eq!(
         paths("{% if a.b.c is defined %}{{ a.b.c }}{% endif %}"),
-        ["a!.b exists", "a!.b!.c exists", "a!.b!.c prints",]
+        [
+            "a.b exists",
+            "a.b!.c exists",
+            "a!.b exists",
+            "a!.b!.c exists",
+            "a!.b!.c prints",
+        ]
     );
 }
 
@@ -273,4 +324,54 @@ fn a_long_chain_of_conditions_is_looked_at_once() {
     assert_eq!(paths(&format!("{{{{ {chain} }}}}")).len(), 2 + 1);
     let nested = "{% if a.b %}".repeat(60) + "{{ a.b }}" + &"{% endif %}".repeat(60);
     assert_eq!(paths(&nested).last().unwrap(), "a.b! prints");
+}
+
+#[test]
+fn what_a_filter_chose_items_by_they_have() {
+    let printed = |list: &str, item: &str| {
+        let template = format!("{{% for x in {list} %}}{{{{ {item} }}}}{{% endfor %}}");
+        paths(&template).pop().unwrap()
+    };
+    assert_eq!(
+        printed("xs | selectattr('note')", "x.note"),
+        "xs![*].note! prints"
+    );
+    assert_eq!(
+        printed("xs | selectattr('note', 'string') | list", "x.note"),
+        "xs![*].note! prints"
+    );
+    assert_eq!(
+        printed("xs | rejectattr('note', 'none')", "x.note"),
+        "xs![*].note! prints"
+    );
+    assert_eq!(printed("xs | select", "x"), "xs![*]! prints");
+    assert_eq!(printed("xs | reject('none')", "x"), "xs![*]! prints");
+    assert_eq!(
+        printed("xs | selectattr('note')", "x.other"),
+        "xs![*].other prints"
+    );
+    assert_eq!(
+        printed("xs | rejectattr('note')", "x.note"),
+        "xs![*].note prints"
+    );
+    assert_eq!(
+        printed("xs | selectattr('note', 'none')", "x.note"),
+        "xs![*].note prints"
+    );
+}
+
+#[test]
+fn what_leaves_a_loop_says_what_is_behind_it() {
+    let template =
+        "{% for x in xs %}{% if not x.note %}{% continue %}{% endif %}{{ x.note }}{% endfor %}";
+    assert_eq!(paths(template).pop().unwrap(), "xs![*].note! prints");
+    let template = "{% for x in xs %}{% if not x.note %}no{% endif %}{{ x.note }}{% endfor %}";
+    assert_eq!(paths(template).pop().unwrap(), "xs![*].note prints");
+}
+
+#[test]
+fn what_is_set_where_a_loop_found_nothing_is_set_behind_it() {
+    let template =
+        "{% set y = 1 %}{% for x in xs %}{% else %}{% set y = note or '' %}{% endfor %}{{ y }}";
+    assert_eq!(paths(template), ["xs loops"]);
 }

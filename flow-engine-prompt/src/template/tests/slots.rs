@@ -47,6 +47,10 @@ fn a_history_stands_where_its_line_is() {
             &["system: x", "<history>"],
         ),
         ("{{ history }}", &["<history>"]),
+        (
+            "{% set tone = a %}{% macro m() %}M{% endmacro %}x\n{{ history }}\n{{ tone }}{{ m() }}{{ history | length }}",
+            &["user: x", "<history>", "user: xM1"],
+        ),
         // Not alone, or not at the top level.
         ("now {{ history }}", &["user: now [1]"]),
         (
