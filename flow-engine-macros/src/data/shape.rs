@@ -21,61 +21,63 @@ pub(super) fn of(item: &DeriveInput, flow_engine: &Path) -> Option<TokenStream> 
         return None;
     }
     let ty = &item.ident;
-    let (shape, record) = match form(item)? {
-        Form::Shape(shape) => (shape, None),
+    // In full, and with names that no type of the user's has: those stand in the same code.
+    let shape = &quote!(#flow_engine::__private::shape);
+    let (form, record) = match form(item, shape)? {
+        Form::Shape(form) => (form, None),
         Form::Record(fields) => {
-            let shape = quote!(<D::Of<#ty> as shape::HasShape>::SHAPE);
-            (shape, Some(record(ty, &fields)))
+            let form = quote!(<__FlowEngineDepth::Of<#ty> as #shape::HasShape>::SHAPE);
+            (form, Some(record(ty, &fields, shape)))
         }
     };
     Some(quote! {
         const _: () = {
             #[allow(unused_imports)]
-            use #flow_engine::__private::shape::{self, Undescribed as _};
-            impl<D: shape::Depth> shape::Described<D> for #ty {
-                const SHAPE: shape::Shape = #shape;
+            use #shape::Undescribed as _;
+            impl<__FlowEngineDepth: #shape::Depth> #shape::Described<__FlowEngineDepth> for #ty {
+                const SHAPE: #shape::Shape = #form;
             }
             #record
         };
     })
 }
 
-fn record(ty: &Ident, fields: &[TokenStream]) -> TokenStream {
+fn record(ty: &Ident, fields: &[TokenStream], shape: &TokenStream) -> TokenStream {
     let name = plain(ty);
     quote! {
-        impl<D: shape::Depth> shape::Record<D> for #ty {
+        impl<__FlowEngineDepth: #shape::Depth> #shape::Record<__FlowEngineDepth> for #ty {
             const NAME: &'static ::core::primitive::str = #name;
-            const FIELDS: &'static [shape::Field] = &[#(#fields),*];
+            const FIELDS: &'static [#shape::Field] = &[#(#fields),*];
         }
     }
 }
 
-fn form(item: &DeriveInput) -> Option<Form> {
+fn form(item: &DeriveInput, shape: &TokenStream) -> Option<Form> {
     let attributes = of_type(&item.attrs)?;
     let fields = match &item.data {
         Data::Struct(data) => &data.fields,
-        Data::Enum(data) => return of_enum(data, &attributes),
+        Data::Enum(data) => return of_enum(data, &attributes, shape),
         Data::Union(_) => return None,
     };
-    let shape = match fields {
+    let form = match fields {
         Fields::Named(fields) if !attributes.transparent => {
-            return of_fields(fields, &attributes).map(Form::Record);
+            return of_fields(fields, &attributes, shape).map(Form::Record);
         }
         _ if attributes.tag.is_some() => return None,
-        Fields::Unit => quote!(shape::Shape::Nothing),
-        fields if attributes.transparent || fields.len() == 1 => only(fields)?,
-        _ => quote!(shape::Shape::List(&shape::Shape::Any)),
+        Fields::Unit => quote!(#shape::Shape::Nothing),
+        fields if attributes.transparent || fields.len() == 1 => only(fields, shape)?,
+        _ => quote!(#shape::Shape::List(&#shape::Shape::Any)),
     };
-    Some(Form::Shape(shape))
+    Some(Form::Shape(form))
 }
 
 /// An enum without data is the name of its variant.
-fn of_enum(data: &DataEnum, attributes: &OfType) -> Option<Form> {
+fn of_enum(data: &DataEnum, attributes: &OfType, shape: &TokenStream) -> Option<Form> {
     let is_name = |variant: &Variant| {
         matches!(variant.fields, Fields::Unit) && !variant.attrs.iter().any(is_untagged)
     };
     let are_names = attributes.tag.is_none() && data.variants.iter().all(is_name);
-    are_names.then(|| Form::Shape(quote!(shape::Shape::Text)))
+    are_names.then(|| Form::Shape(quote!(#shape::Shape::Text)))
 }
 
 fn is_untagged(attribute: &syn::Attribute) -> bool {
@@ -83,10 +85,18 @@ fn is_untagged(attribute: &syn::Attribute) -> bool {
     attribute.path().is_ident("serde") && attribute.meta.require_list().is_ok_and(says_so)
 }
 
-fn of_fields(fields: &FieldsNamed, attributes: &OfType) -> Option<Vec<TokenStream>> {
+fn of_fields(
+    fields: &FieldsNamed,
+    attributes: &OfType,
+    shape: &TokenStream,
+) -> Option<Vec<TokenStream>> {
     let mut described = Vec::new();
     if let Some(tag) = &attributes.tag {
-        described.push(described_field(Some(tag), &quote!(shape::Shape::Text)));
+        described.push(described_field(
+            Some(tag),
+            &quote!(#shape::Shape::Text),
+            shape,
+        ));
     }
     for field in &fields.named {
         let own = plain(field.ident.as_ref()?);
@@ -99,25 +109,25 @@ fn of_fields(fields: &FieldsNamed, attributes: &OfType) -> Option<Vec<TokenStrea
         if skipped {
             continue;
         }
-        let shape = if unknown {
-            quote!(shape::Shape::Any)
+        let form = if unknown {
+            quote!(#shape::Shape::Any)
         } else {
-            shape_of(field)
+            shape_of(field, shape)
         };
         let renamed = attributes.rename_all.map(|rule| rule.of_field(&own));
         let name = rename.or(renamed).unwrap_or(own);
-        described.push(described_field((!flatten).then_some(&name), &shape));
+        described.push(described_field((!flatten).then_some(&name), &form, shape));
     }
     Some(described)
 }
 
-fn described_field(name: Option<&String>, shape: &TokenStream) -> TokenStream {
+fn described_field(name: Option<&String>, form: &TokenStream, shape: &TokenStream) -> TokenStream {
     let name = crate::expand::option(name);
-    quote!(shape::Field { name: #name, shape: #shape })
+    quote!(#shape::Field { name: #name, shape: #form })
 }
 
 /// The shape of a type that is in JSON what its only field is.
-fn only(fields: &Fields) -> Option<TokenStream> {
+fn only(fields: &Fields, shape: &TokenStream) -> Option<TokenStream> {
     let mut found = None;
     for field in fields {
         let attributes = of_field(&field.attrs)?;
@@ -125,15 +135,15 @@ fn only(fields: &Fields) -> Option<TokenStream> {
             continue;
         }
         let is_plain = !attributes.unknown && !attributes.flatten;
-        let shape = is_plain.then(|| shape_of(field))?;
-        if found.replace(shape).is_some() {
+        let form = is_plain.then(|| shape_of(field, shape))?;
+        if found.replace(form).is_some() {
             return None;
         }
     }
     found
 }
 
-fn shape_of(field: &Field) -> TokenStream {
+fn shape_of(field: &Field, shape: &TokenStream) -> TokenStream {
     let ty = &field.ty;
-    quote!(shape::ShapeOf::<#ty, D>::SHAPE)
+    quote!(#shape::ShapeOf::<#ty, __FlowEngineDepth>::SHAPE)
 }

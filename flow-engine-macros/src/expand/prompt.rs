@@ -22,12 +22,13 @@ pub(super) fn value(model: &Model, prompt: Option<&Prompt>) -> TokenStream {
         None => ("", "", quote!(""), "", Vec::new()),
     };
     let parameters = &model.parameters;
+    let shape = &quote!(#flow_engine::__private::shape);
     let inputs = model.inputs().map(|input| {
         let (name, ty) = (plain(&input.name), &input.ty);
         let kind = if is_scalar(ty) {
-            quote!(shape::Kind::Value)
+            quote!(#shape::Kind::Value)
         } else {
-            quote!(shape::kind(&shape::ShapeOf::<#ty, shape::Deeper<shape::End>>::SHAPE))
+            quote!(#shape::kind(&#shape::ShapeOf::<#ty, #shape::Deeper<#shape::End>>::SHAPE))
         };
         quote!((#name, #kind))
     });
@@ -35,7 +36,7 @@ pub(super) fn value(model: &Model, prompt: Option<&Prompt>) -> TokenStream {
     let params = params.map(|input| plain(&input.name));
     quote! {{
         #[allow(unused_imports)]
-        use #flow_engine::__private::shape::{self, Undescribed as _};
+        use #shape::Undescribed as _;
         #flow_engine::__private::Prompt::new(#flow_engine::__private::PromptSource {
             name: #shown,
             id: #id,
@@ -79,11 +80,12 @@ fn check(model: &Model, prompt: &Prompt, requirement: &Requirement) -> Option<To
     }
     let span = prompt.span;
     let flow_engine = at(&model.flow_engine, span);
+    let shape = &quote_spanned!(span=> #flow_engine::__private::shape);
     let segments = requirement.path.iter().map(|segment| match segment {
-        Segment::Field(name) => quote_spanned!(span=> shape::Segment::Field(#name)),
-        Segment::Item => quote_spanned!(span=> shape::Segment::Item),
-        Segment::Index => quote_spanned!(span=> shape::Segment::Index),
-        Segment::Present => quote_spanned!(span=> shape::Segment::Present),
+        Segment::Field(name) => quote_spanned!(span=> #shape::Segment::Field(#name)),
+        Segment::Item => quote_spanned!(span=> #shape::Segment::Item),
+        Segment::Index => quote_spanned!(span=> #shape::Segment::Index),
+        Segment::Present => quote_spanned!(span=> #shape::Segment::Present),
     });
     let need = match requirement.need {
         Need::Exists => quote_spanned!(span=> Exists),
@@ -94,8 +96,8 @@ fn check(model: &Model, prompt: &Prompt, requirement: &Requirement) -> Option<To
     let is_field = |segment: &&Segment| matches!(segment, Segment::Field(_));
     let objects = requirement.path.iter().filter(is_field).count() + 1;
     let depth = (0..objects).fold(
-        quote_spanned!(span=> shape::End),
-        |below, _| quote_spanned!(span=> shape::Deeper<#below>),
+        quote_spanned!(span=> #shape::End),
+        |below, _| quote_spanned!(span=> #shape::Deeper<#below>),
     );
     let (known, expression) = (requirement.known, &requirement.expression);
     let location = requirement.location.to_string();
@@ -105,11 +107,11 @@ fn check(model: &Model, prompt: &Prompt, requirement: &Requirement) -> Option<To
         #[allow(clippy::all, clippy::pedantic)]
         const _: () = {
             #[allow(unused_imports)]
-            use #flow_engine::__private::shape::{self, Undescribed as _};
-            shape::require(&shape::ShapeOf::<#ty, #depth>::SHAPE, &shape::Requirement {
+            use #shape::Undescribed as _;
+            #shape::require(&#shape::ShapeOf::<#ty, #depth>::SHAPE, &#shape::Requirement {
                 path: &[#(#segments),*],
                 known: #known,
-                need: shape::Need::#need,
+                need: #shape::Need::#need,
                 expression: #expression,
                 at: #location,
             });

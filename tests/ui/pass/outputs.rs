@@ -92,3 +92,21 @@ fn data_keeps_the_attributes_of_serde() {
     );
     assert_eq!(Kind::Essay { pages: 1 }, Kind::Essay { pages: 1 });
 }
+
+/// Names that the generated code has, too.
+mod shape {
+    use flow_engine::prelude::*;
+
+    #[data]
+    pub(super) struct Circle {
+        pub(super) radius: u32,
+    }
+}
+
+#[data]
+struct D {
+    circle: shape::Circle,
+}
+
+#[step(prompt = "circle.md")]
+async fn describe_circle(circle: shape::Circle, d: D) -> String;
