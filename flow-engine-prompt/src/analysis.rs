@@ -155,18 +155,14 @@ impl<'w> Walker<'w> {
 
     /// Asks something of all that a value may be.
     fn require(&mut self, value: &Value<'w>, need: Need, expression: &'w ast::Expr<'w>) {
-        let text = self.text_of(expression);
-        let start = expression.span().start_offset as usize;
-        let range = match expression {
-            // Their spans are those of the last part.
-            ast::Expr::GetAttr(_) | ast::Expr::GetItem(_) => {
-                let end = expression.span().end_offset as usize;
-                start_of(expression).unwrap_or(start)..end
-            }
-            _ => start..expression.span().end_offset as usize,
-        };
         for origin in &value.origins {
-            self.asked(origin, origin.path.len(), need, &text, range.clone());
+            self.asked(
+                origin,
+                origin.path.len(),
+                need,
+                &origin.text,
+                extent(expression),
+            );
         }
     }
 
@@ -197,22 +193,35 @@ impl<'w> Walker<'w> {
 
     /// An expression as the template has it, cut if it is long.
     fn text_of(&self, expression: &ast::Expr<'_>) -> String {
-        let span = expression.span();
-        let start = start_of(expression).unwrap_or(span.start_offset as usize);
-        let end = (span.end_offset as usize).max(start);
-        nesting::shown(self.unit.source(), start..end)
+        nesting::shown(self.unit.source(), extent(expression))
     }
 }
 
-/// Where an expression begins whose span may be that of its last part.
-fn start_of(expression: &ast::Expr<'_>) -> Option<usize> {
-    let inner = match expression {
-        ast::Expr::GetAttr(attribute) => &attribute.expr,
-        ast::Expr::GetItem(item) => &item.expr,
-        ast::Expr::Filter(filter) => filter.expr.as_ref()?,
-        other => return Some(other.span().start_offset as usize),
+/// Where an expression stands: the spans of some are those of their last part.
+fn extent(expression: &ast::Expr<'_>) -> Range<usize> {
+    let span = expression.span();
+    let own = span.start_offset as usize..span.end_offset as usize;
+    let between = |first: &ast::Expr<'_>, last: &ast::Expr<'_>| {
+        let first = extent(first);
+        first.start..extent(last).end.max(first.end)
     };
-    start_of(inner)
+    let (first, last) = match expression {
+        ast::Expr::GetAttr(attribute) => (&attribute.expr, own.end),
+        ast::Expr::GetItem(item) => (&item.expr, own.end),
+        ast::Expr::Test(test) => (&test.expr, own.end),
+        ast::Expr::Filter(filter) => match &filter.expr {
+            Some(inner) => (inner, own.end),
+            None => return own,
+        },
+        ast::Expr::BinOp(operation) => return between(&operation.left, &operation.right),
+        ast::Expr::IfExpr(choice) => {
+            let last = choice.false_expr.as_ref().unwrap_or(&choice.test_expr);
+            return between(&choice.true_expr, last);
+        }
+        _ => return own,
+    };
+    let start = extent(first).start;
+    start..last.max(start)
 }
 
 #[cfg(test)]

@@ -24,7 +24,8 @@ pub(crate) fn syntax() -> SyntaxConfig {
 fn build() -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_syntax(syntax());
-    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    // What is not there is false in a condition, so that it can be guarded against; printed, it is an error.
+    environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
     environment.set_auto_escape_callback(|_| AutoEscape::None);
     // Debug information puts the values of inputs, secret ones too, into the errors' `Debug` output.
     environment.set_debug(false);

@@ -43,6 +43,8 @@ pub enum Need {
     Loop,
     /// To be printed.
     Print,
+    /// To be a text, a number or a boolean: a filter makes another text of it.
+    Text,
     /// To be printed, or to be messages: it stands alone on a line of a message's top level.
     Stand,
 }

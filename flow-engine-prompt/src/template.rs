@@ -188,9 +188,13 @@ impl Template {
             .filter(|name| self.sources.contains_key(*name))
             .unwrap_or(name);
         let source = &self.sources[name];
-        let range = error
-            .range()
-            .map(|range| floor(&source.text, range.start)..floor(&source.text, range.end));
+        let range = error.range().map(|range| {
+            let (start, end) = (range.start, range.end);
+            whole_name(
+                &source.text,
+                floor(&source.text, start)..floor(&source.text, end),
+            )
+        });
         let position = range.clone().map(|range| {
             let before = &source.text[..range.start];
             let column = before
@@ -277,6 +281,18 @@ fn innermost(error: &minijinja::Error) -> &minijinja::Error {
         }
     }
     error
+}
+
+/// The range with what a field or an index at its start is taken of.
+fn whole_name(text: &str, range: Range<usize>) -> Range<usize> {
+    if !text[range.clone()].starts_with(['.', '[']) {
+        return range;
+    }
+    let is_part = |letter: char| {
+        letter.is_alphanumeric() || matches!(letter, '_' | '.' | '[' | ']' | '"' | '\'')
+    };
+    let before = &text[..range.start];
+    before.trim_end_matches(is_part).len()..range.end
 }
 
 fn none_printed(expression: &str) -> String {

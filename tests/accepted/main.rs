@@ -89,6 +89,7 @@ fn is_met(requirement: &flow_engine_prompt::Requirement) -> bool {
             flow_engine_prompt::Need::Loop => shape::Need::Loop,
             flow_engine_prompt::Need::Print => shape::Need::Print,
             flow_engine_prompt::Need::Stand => shape::Need::Stand,
+            flow_engine_prompt::Need::Text => shape::Need::Text,
         },
         expression: requirement.expression.clone().leak(),
         at: "",

@@ -92,6 +92,7 @@ fn check(model: &Model, prompt: &Prompt, requirement: &Requirement) -> Option<To
         Need::Loop => quote_spanned!(span=> Loop),
         Need::Print => quote_spanned!(span=> Print),
         Need::Stand => quote_spanned!(span=> Stand),
+        Need::Text => quote_spanned!(span=> Text),
     };
     let is_field = |segment: &&Segment| matches!(segment, Segment::Field(_));
     let objects = requirement.path.iter().filter(is_field).count() + 1;

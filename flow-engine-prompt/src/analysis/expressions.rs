@@ -4,7 +4,7 @@ use minijinja::machinery::{Span, ast};
 
 use super::Walker;
 use super::facts::{Facts, Seen};
-use super::filters::defaults_to_false;
+use super::filters::{TAKE_TEXT, defaults_to_false};
 use super::unit::Slot;
 use super::value::{Place, Value};
 use crate::environment::{FILTERS, TESTS};
@@ -146,6 +146,14 @@ impl<'w> Walker<'w> {
                     },
                 }
             }
+            // Joined, a value is text.
+            ast::BinOpKind::Concat => {
+                for operand in [left, right] {
+                    let value = self.expression(operand);
+                    self.require(&value, Need::Text, operand);
+                }
+                Seen::default()
+            }
             other => match as_comparison(other) {
                 Some(operator) => self.comparison(left, operator, right).seen(),
                 None => {
@@ -280,7 +288,11 @@ impl<'w> Walker<'w> {
                 origin.present();
             }
             let known = origin.path.len();
-            origin.step(segment.clone());
+            let text = match segment {
+                Segment::Field(name) => format!("{owner}.{name}"),
+                _ => format!("{owner}[…]"),
+            };
+            origin.step(segment.clone(), text);
             self.asked(origin, known, Need::Exists, owner, range.clone());
         }
         self.narrow(&mut object);
@@ -300,6 +312,11 @@ impl<'w> Walker<'w> {
         };
         if !self.known.has_filter(filter.name) {
             self.unknown("filter", filter.name, filter.span(), FILTERS);
+        }
+        if let Some(expression) = &filter.expr
+            && TAKE_TEXT.contains(&filter.name)
+        {
+            self.require(&value, Need::Text, expression);
         }
         let facts = if is_default && defaults_to_false(&filter.args) {
             Facts::when_true(value.known_place())

@@ -9,6 +9,22 @@ use crate::environment::{FILTERS, TESTS};
 use crate::requirement::Segment;
 use crate::suggest::did_you_mean;
 
+/// The filters that make a text of whatever they get: of none, `None`.
+pub(super) const TAKE_TEXT: [&str; 12] = [
+    "upper",
+    "lower",
+    "title",
+    "capitalize",
+    "trim",
+    "replace",
+    "escape",
+    "e",
+    "indent",
+    "split",
+    "lines",
+    "format",
+];
+
 impl<'w> Walker<'w> {
     /// What a filter makes of `value`.
     pub(super) fn filtered(&mut self, filter: &'w ast::Filter<'w>, value: Value<'w>) -> Value<'w> {

@@ -31,7 +31,7 @@ impl<'w> Scopes<'w> {
 
     pub(super) fn define(&mut self, name: &'w str, value: Value<'w>) {
         self.bindings += 1;
-        let value = value.bound(self.bindings);
+        let value = value.bound(self.bindings, name);
         let scope = self.inner.last_mut().unwrap_or(&mut self.outermost);
         scope.retain(|variable| variable.name != name);
         scope.push(Variable {
@@ -130,7 +130,7 @@ impl<'w> Scopes<'w> {
                         // Of what is not known, nothing can be asked.
                         let (one, two) = (std::mem::take(&mut own.value), variable.value);
                         if !one.origins.is_empty() && !two.origins.is_empty() {
-                            own.value = one.or(two).bound(self.bindings);
+                            own.value = one.or(two).bound(self.bindings, own.name);
                         }
                     }
                     None => scope.push(variable),

@@ -271,3 +271,11 @@ fn filters_and_tests_that_a_text_names_must_be_there() {
         ]
     );
 }
+
+#[test]
+fn a_misspelt_tag_is_the_mistake_and_not_its_end() {
+    assert_eq!(
+        mistake("{% fro x in a %}{{ x }}{% endfor %}", &["a"]),
+        "1:4^3 unknown tag `fro`; did you mean `for`?"
+    );
+}

@@ -70,10 +70,19 @@ impl<'w> Unit<'w> {
             let diagnostic = nesting_diagnostic(text, problem);
             unit.diagnostics.push(diagnostic);
         }
+        let parsed = parse(unit.source(), text.name, syntax());
         if !unit.diagnostics.is_empty() {
-            return unit;
+            // `{% fro x in xs %}` opens nothing that its end tag could close.
+            let is_unknown_tag = |error: &minijinja::Error| {
+                let tag = error.detail().unwrap_or_default().strip_prefix(UNKNOWN_TAG);
+                tag.is_some_and(|tag| !TAGS.contains(&tag) && !tag.starts_with("end"))
+            };
+            if !parsed.as_ref().is_err_and(is_unknown_tag) {
+                return unit;
+            }
+            unit.diagnostics.clear();
         }
-        match parse(unit.source(), text.name, syntax()) {
+        match parsed {
             Ok(tree) => unit.tree = Some(tree),
             Err(error) => {
                 let range = error.range().unwrap_or(0..0);
@@ -225,8 +234,11 @@ const TAGS: [&str; 18] = [
     "raw", "break", "continue", "include", "extends", "block",
 ];
 
+/// How the parser reports a tag that is none.
+const UNKNOWN_TAG: &str = "unknown statement ";
+
 fn syntax_message(detail: &str) -> String {
-    let Some(tag) = detail.strip_prefix("unknown statement ") else {
+    let Some(tag) = detail.strip_prefix(UNKNOWN_TAG) else {
         return format!("template syntax: {detail}");
     };
     match nearest(tag, TAGS) {

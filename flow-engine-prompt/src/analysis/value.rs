@@ -16,6 +16,8 @@ pub(super) struct Value<'w> {
 pub(super) struct Origin<'w> {
     pub(super) input: &'w str,
     pub(super) path: Vec<Segment>,
+    /// What the template says for it.
+    pub(super) text: String,
     /// By which name the template reaches it; without one, nothing can be learnt of it from a condition.
     pub(super) place: Option<Place>,
 }
@@ -36,6 +38,7 @@ impl<'w> Value<'w> {
         let origin = Origin {
             input: name,
             path: Vec::new(),
+            text: name.to_owned(),
             place: Some(Place {
                 binding: INPUTS,
                 fields: vec![name.to_owned()],
@@ -79,8 +82,9 @@ impl<'w> Value<'w> {
     }
 
     /// The value under a name of its own.
-    pub(super) fn bound(mut self, binding: usize) -> Self {
+    pub(super) fn bound(mut self, binding: usize, name: &str) -> Self {
         for origin in &mut self.origins {
+            name.clone_into(&mut origin.text);
             origin.place = Some(Place {
                 binding,
                 fields: Vec::new(),
@@ -98,7 +102,8 @@ impl Origin<'_> {
     }
 
     /// Steps into a field or an item.
-    pub(super) fn step(&mut self, segment: Segment) {
+    pub(super) fn step(&mut self, segment: Segment, text: String) {
+        self.text = text;
         match (&mut self.place, &segment) {
             (Some(place), Segment::Field(name)) => place.fields.push(name.clone()),
             _ => self.place = None,

@@ -83,7 +83,7 @@ fn what_may_be_none_has_no_fields_and_is_not_printed() {
     assert_eq!(wrong(ARTICLE, note, Need::Loop), None);
     assert_eq!(
         wrong(ARTICLE, note, Need::Print).unwrap(),
-        "`x` may be none; guard it with `{% if x %}` or give `| default(…, true)`"
+        "`x` may be none; guard it with `{% if x %}`, or say what else: `{{ x or \"…\" }}`"
     );
     assert_eq!(
         wrong(
@@ -125,7 +125,7 @@ fn only_lists_texts_and_objects_are_looped_over() {
     }
     assert_eq!(
         wrong(Shape::Number, &[], Need::Loop).unwrap(),
-        "cannot loop over `x`, a number"
+        "`x` is a number, and cannot be looped over"
     );
     assert!(wrong(Shape::Bool, &[], Need::Loop).is_some());
     // What the loop gives is not one more mistake.
@@ -194,4 +194,56 @@ fn typos_are_counted_in_letters() {
         assert_eq!(message::distance(other, one), typos, "{one} {other}");
     }
     assert_eq!(message::distance(&"a".repeat(65), "a"), usize::MAX);
+}
+
+#[test]
+fn an_attachment_is_an_input_that_is_printed_as_it_is() {
+    const LIST: Shape = Shape::List(&Shape::Attachment);
+    const INSIDE: Shape = Shape::Record {
+        name: "Article",
+        fields: &[Field {
+            name: Some("photos"),
+            shape: LIST,
+        }],
+    };
+    const OPTIONAL: Shape = Shape::List(&Shape::Optional(&Shape::Attachment));
+    for need in [Need::Print, Need::Stand] {
+        assert_eq!(wrong(Shape::Attachment, &[], need), None);
+        assert_eq!(wrong(LIST, &[Segment::Item], need), None);
+        assert!(wrong(LIST, &[], need).is_some());
+        assert!(
+            wrong(INSIDE, &[], need)
+                .unwrap()
+                .contains("holds an attachment")
+        );
+        let photo: &[Segment] = &[Segment::Field("photos"), Segment::Item];
+        assert!(
+            wrong(INSIDE, photo, need)
+                .unwrap()
+                .contains("inside of other data")
+        );
+        let photo: &[Segment] = &[Segment::Item, Segment::Present];
+        assert!(
+            wrong(OPTIONAL, photo, need)
+                .unwrap()
+                .contains("inside of other data")
+        );
+    }
+    assert!(wrong(Shape::Attachment, &[], Need::Text).is_some());
+    assert!(wrong(Shape::Attachment, &[], Need::Loop).is_some());
+}
+
+#[test]
+fn only_scalars_become_another_text() {
+    for shape in [Shape::Text, Shape::Number, Shape::Bool, Shape::Any] {
+        assert_eq!(wrong(shape, &[], Need::Text), None);
+    }
+    for shape in [
+        Shape::Optional(&Shape::Text),
+        Shape::List(&Shape::Text),
+        ARTICLE,
+        Shape::Nothing,
+    ] {
+        assert!(wrong(shape, &[], Need::Text).is_some(), "{shape:?}");
+    }
 }

@@ -38,6 +38,8 @@ pub enum Need {
     Print,
     /// To be printed, or to be messages: it stands alone on a line.
     Stand,
+    /// To be a text, a number or a boolean: another text is made of it.
+    Text,
 }
 
 /// Stops the compiler if the shape cannot give what is asked of it.
@@ -45,8 +47,8 @@ pub enum Need {
 /// # Panics
 /// With the mistake and its position, which is an error of the compiler, at the caller.
 #[track_caller]
-pub const fn require(shape: &Shape, requirement: &Requirement) {
-    let mut shape = *shape;
+pub const fn require(root: &Shape, requirement: &Requirement) {
+    let mut shape = *root;
     let mut at = 0;
     while at < requirement.path.len() {
         match step(&shape, &requirement.path[at]) {
@@ -61,62 +63,79 @@ pub const fn require(shape: &Shape, requirement: &Requirement) {
         }
         at += 1;
     }
-    match (requirement.need, &shape) {
-        (Need::Loop, Shape::Number | Shape::Bool) => {
-            let message = Message::new()
-                .with("cannot loop over `")
-                .with(requirement.expression)
-                .with("`, ")
-                .with(described(&shape));
-            fail(message, requirement);
-        }
-        (Need::Stand, Shape::Optional(inner)) if matches!(super::kind(inner), Kind::History) => {}
-        (Need::Print | Need::Stand, Shape::Optional(_)) => {
-            let owner = Message::new().with("`").with(requirement.expression);
-            let message = guard(owner.with("` may be none"), requirement);
-            fail(message.with(" or give `| default(…, true)`"), requirement);
-        }
-        (Need::Print, Shape::List(Shape::Message)) => {
-            let message = Message::new()
-                .with("`")
-                .with(requirement.expression)
-                .with("` is a list of messages; for its messages, it stands alone on a line outside of all tags and code fences");
-            fail(message, requirement);
-        }
-        (Need::Print | Need::Stand, Shape::List(Shape::Attachment)) => {
-            let message = Message::new()
-                .with("`")
-                .with(requirement.expression)
-                .with("` is a list of attachments; print each of them in a loop");
-            fail(message, requirement);
-        }
-        (Need::Print | Need::Stand, Shape::Attachment) if has_field(requirement.path) => {
-            let message = Message::new()
-                .with("`")
-                .with(requirement.expression)
-                .with("` is an attachment inside of other data; make it an input of its own");
-            fail(message, requirement);
-        }
-        (Need::Print | Need::Stand, Shape::Nothing) => {
-            let message = Message::new()
-                .with("`")
-                .with(requirement.expression)
-                .with("` is always none, which cannot be printed");
-            fail(message, requirement);
-        }
-        _ => {}
+    if let Some(wrong) = wrong(root, &shape, requirement.need) {
+        let message = Message::new()
+            .with("`")
+            .with(requirement.expression)
+            .with("` ")
+            .with(wrong);
+        let message = match shape {
+            Shape::Optional(_) => guarded(message, requirement),
+            _ => message,
+        };
+        fail(message, requirement);
     }
 }
 
-const fn has_field(path: &[Segment]) -> bool {
-    let mut at = 0;
-    while at < path.len() {
-        if let Segment::Field(_) = path[at] {
-            return true;
+/// Why a value cannot be used as it is, if so.
+const fn wrong(root: &Shape, shape: &Shape, need: Need) -> Option<&'static str> {
+    match (need, shape) {
+        (Need::Exists, _) | (_, Shape::Any) => None,
+        (Need::Loop, Shape::Number) => Some("is a number, and cannot be looped over"),
+        (Need::Loop, Shape::Bool) => Some("is a boolean, and cannot be looped over"),
+        (Need::Loop, Shape::Attachment) => Some("is an attachment, and cannot be looped over"),
+        (Need::Loop, _) => None,
+        (Need::Stand, Shape::Optional(inner)) if is_history(inner) => None,
+        (_, Shape::Optional(_)) => Some("may be none"),
+        (_, Shape::Nothing) => Some("is always none, which cannot be printed"),
+        (Need::Stand, shape) if is_history(shape) => None,
+        (_, shape) if is_history(shape) => Some(
+            "is a list of messages; for its messages, it stands alone on a line outside of all tags and code fences",
+        ),
+        (_, Shape::List(Shape::Attachment)) => {
+            Some("is a list of attachments; print each of them in a loop")
         }
-        at += 1;
+        (Need::Text, Shape::Attachment) => Some("is an attachment, which is printed as it is"),
+        (_, Shape::Attachment) if !matches!(super::kind(root), Kind::Attachment) => {
+            Some("is an attachment inside of other data; make it an input of its own")
+        }
+        (_, shape) if holds_attachment(shape) => Some(
+            "holds an attachment, which would be printed as data; make that an input of its own",
+        ),
+        (Need::Text, Shape::List(_)) => Some(
+            "is a list, and not a text; print it as it is, or join its items: `… | join(\", \")`",
+        ),
+        (Need::Text, Shape::Map(_) | Shape::Record { .. }) => {
+            Some("is an object, and not a text; print it as it is, or one of its fields")
+        }
+        _ => None,
     }
-    false
+}
+
+const fn is_history(shape: &Shape) -> bool {
+    matches!(super::kind(shape), Kind::History)
+}
+
+/// Whether there is an attachment in what would be printed as JSON, as far as it is described.
+const fn holds_attachment(shape: &Shape) -> bool {
+    match shape {
+        Shape::Optional(inner) | Shape::List(inner) | Shape::Map(inner) => {
+            matches!(inner, Shape::Attachment) || holds_attachment(inner)
+        }
+        Shape::Record { fields, .. } => {
+            let mut at = 0;
+            while at < fields.len() {
+                if matches!(fields[at].shape, Shape::Attachment)
+                    || holds_attachment(&fields[at].shape)
+                {
+                    return true;
+                }
+                at += 1;
+            }
+            false
+        }
+        _ => false,
+    }
 }
 
 enum Step {
@@ -213,6 +232,16 @@ const fn no_such(shape: &Shape, segment: &Segment, requirement: &Requirement) {
             .with(" and has no items"),
     };
     fail(message, requirement);
+}
+
+/// Says how to make sure of what may be none.
+const fn guarded(message: Message, requirement: &Requirement) -> Message {
+    message
+        .with("; guard it with `{% if ")
+        .with(requirement.expression)
+        .with(" %}`, or say what else: `{{ ")
+        .with(requirement.expression)
+        .with(" or \"…\" }}`")
 }
 
 const fn guard(message: Message, requirement: &Requirement) -> Message {

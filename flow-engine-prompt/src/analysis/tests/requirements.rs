@@ -34,6 +34,7 @@ fn short(requirement: &Requirement) -> String {
         Need::Loop => "loops",
         Need::Print => "prints",
         Need::Stand => "stands",
+        Need::Text => "becomes",
     };
     let location = &requirement.location;
     let (line, column) = (location.line, location.column);
@@ -277,6 +278,7 @@ fn filters_keep_items_and_name_their_fields() {
             "xs.k.v exists",
             "xs.k.v prints",
             "xs[_].w exists",
+            "xs[_].w becomes",
         ]
     );
 }
@@ -302,7 +304,7 @@ fn what_may_be_absent_is_passed_through_where_that_is_expected() {
 #[test]
 fn nothing_is_asked_of_what_is_computed() {
     for template in [
-        "{{ a | length }}{{ b ~ 'x' }}{{ xs | map('upper') | first }}",
+        "{{ a | length }}{{ b | tojson }}{{ xs | map('upper') | first }}",
         "{% macro m(x) %}{{ x.y.z }}{% endmacro %}{{ m(1) }}",
         "{% for x in xs recursive %}{{ x.y }}{{ loop(x.z) }}{{ loop.index }}{% endfor %}",
         "{% for k, v in a | items %}{{ k }}{{ v.x }}{% endfor %}",
@@ -374,4 +376,17 @@ fn what_is_set_where_a_loop_found_nothing_is_set_behind_it() {
     let template =
         "{% set y = 1 %}{% for x in xs %}{% else %}{% set y = note or '' %}{% endfor %}{{ y }}";
     assert_eq!(paths(template), ["xs loops"]);
+}
+
+#[test]
+fn what_becomes_another_text_must_be_one() {
+    assert_eq!(
+        asks("{{ a | upper | trim }} {{ b ~ ' x' }} {{ 'x' if b else a.note }}"),
+        [
+            "a becomes 1:4^1 of a",
+            "b becomes 1:27^1 of b",
+            "a.note exists 1:58^4 of a",
+            "a.note prints 1:42^20 of a.note",
+        ]
+    );
 }
