@@ -5,7 +5,7 @@
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens as _, quote, quote_spanned};
 use syn::spanned::Spanned as _;
-use syn::{Expr, ExprLit, ExprUnary, Lit, LitStr, Path, Type};
+use syn::{Expr, ExprLit, ExprUnary, Lit, LitStr, Path, Type, UnOp};
 
 use crate::arguments::{self, Argument};
 use crate::mistakes::Mistakes;
@@ -167,7 +167,11 @@ fn number(value: &Expr) -> Option<f64> {
             Lit::Float(number) => number.base10_parse().ok(),
             _ => None,
         },
-        Expr::Unary(ExprUnary { expr, .. }) => number(expr).map(|number| -number),
+        Expr::Unary(ExprUnary {
+            op: UnOp::Neg(_),
+            expr,
+            ..
+        }) => number(expr).map(|number| -number),
         _ => None,
     }
 }

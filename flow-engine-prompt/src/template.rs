@@ -78,14 +78,13 @@ impl Template {
         for (index, section) in file.sections.iter().enumerate() {
             let range = section.start..section.end;
             let text = with_slots(file, range.clone());
-            template.add_text(&message_name(index), file.text(), range.start, text)?;
+            template.add_text(&message_name(index), file.text(), range.start, &text)?;
         }
         Ok(template)
     }
 
     fn add(&mut self, name: &str, text: Text<'_>, range: Range<usize>) -> Result<(), RenderError> {
-        let template = text.source[range.clone()].to_owned();
-        self.add_text(name, text, range.start, template)
+        self.add_text(name, text, range.start, &text.source[range.clone()])
     }
 
     /// Adds a template that begins at `start` of a file.
@@ -94,7 +93,7 @@ impl Template {
         name: &str,
         file: Text<'_>,
         start: usize,
-        template: String,
+        template: &str,
     ) -> Result<(), RenderError> {
         let source = Source {
             file: file.name.to_owned(),

@@ -11,6 +11,7 @@ use crate::definition::Definition;
 use crate::error::{BoxError, Error};
 use crate::output::OutputOf;
 use crate::run::{FlowResult, Place, Run, StepResult};
+use crate::secret::Secrets;
 use crate::state::States;
 
 /// A call of a step or a flow: its inputs, ready to run.
@@ -104,6 +105,18 @@ pub trait Executed {
 
     /// As the result of a run: a step used alone is one.
     fn into_run(self) -> FlowResult<Self::Output>;
+}
+
+/// The inputs of a call that keeps its constraints.
+pub(crate) fn checked_inputs<C: Call>(call: &C) -> Result<Map<String, Value>, Error> {
+    match call.check_inputs() {
+        Ok(()) => call.to_inputs(),
+        // A constraint of the user's may quote the value.
+        Err(error) => {
+            let inputs = call.to_inputs().unwrap_or_default();
+            Err(error.hiding(&Secrets::of(C::definition().secrets, &inputs)))
+        }
+    }
 }
 
 /// What a call shows of itself: its name and its inputs.

@@ -14,7 +14,7 @@ use crate::inputs::InputsSchema;
 use crate::output::{Output, OutputOf};
 use crate::prompt::Prompt;
 use crate::run::{FlowResult, Run};
-use crate::secret::{redacted, unrecorded};
+use crate::secret::{Secrets, redacted, unrecorded};
 use crate::state::StateType;
 use crate::step::StepKind;
 
@@ -134,7 +134,7 @@ impl Definition {
         &self,
         inputs: &'a Map<String, Value>,
     ) -> Cow<'a, Map<String, Value>> {
-        redacted(self.secrets, inputs)
+        redacted(self.secrets, &Secrets::of(self.secrets, inputs), inputs)
     }
 
     pub(crate) fn is_flow(&self) -> bool {
@@ -203,8 +203,8 @@ fn recorded_for(
         None => Ok(inputs),
         Some(secret) => {
             let message = format!(
-                "the input `{secret}` of `{}` is secret and was not recorded: resume the run by `Engine::resume_with`, which \
-                 takes the call",
+                "the input `{secret}` of `{}` is secret and was not recorded; `Engine::resume_with` takes the call, with which a run \
+                 goes on",
                 definition.name()
             );
             Err(Error::new(ErrorKind::InvalidInput, message))

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::llm::LlmError;
+use crate::secret::Secrets;
 
 /// Any error: what flows and tasks may return, so that `?` works on everything.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync + 'static>;
@@ -182,6 +183,20 @@ impl Error {
             source = inner.source();
         }
         new
+    }
+
+    /// Takes secrets out of its words.
+    pub(crate) fn hiding(mut self, secrets: &Secrets) -> Self {
+        if secrets.is_empty() {
+            return self;
+        }
+        let mut cause = Some(&mut self.0.cause);
+        while let Some(said) = cause {
+            said.message = secrets.hidden_in(&said.message).into_owned();
+            cause = said.source.as_deref_mut();
+        }
+        self.0.llm = self.0.llm.map(|error| error.hiding(secrets));
+        self
     }
 
     pub(crate) fn in_step(mut self, step: &str) -> Self {

@@ -75,10 +75,14 @@ impl Prompt {
         self.source.id
     }
 
+    /// The inputs that are sent as parameters.
+    pub(crate) fn params(&self) -> &'static [&'static str] {
+        self.source.params
+    }
+
     /// The prompt as it is now: as it was compiled in, or read again.
     pub(crate) fn current(&self) -> Result<Arc<ParsedPrompt>, Error> {
-        let is_live = !self.source.path.is_empty() && is_live(variable(LIVE)?.as_deref())?;
-        let parsed = if is_live {
+        let parsed = if self.is_live()? {
             self.read_again()
         } else {
             let compiled = self.compiled.get_or_init(|| self.compiled());
@@ -108,15 +112,31 @@ impl Prompt {
 
     /// The assistant's messages that are no templates, each with its place in the file.
     pub(crate) fn example_answers(&self) -> Result<Vec<(String, String)>, String> {
-        Ok(self.file()?.example_answers())
+        let is_live = self.is_live().map_err(|error| error.to_string())?;
+        let file = if is_live {
+            self.file_of_now()?
+        } else {
+            self.file()?
+        };
+        Ok(file.example_answers())
     }
 
     fn compiled(&self) -> Result<Arc<ParsedPrompt>, String> {
         self.parsed(self.file()?, self.source.id.to_owned())
     }
 
-    /// The file as it is on the disk, checked as the compiler would, as far as names go.
+    fn is_live(&self) -> Result<bool, Error> {
+        Ok(!self.source.path.is_empty() && is_live(variable(LIVE)?.as_deref())?)
+    }
+
     fn read_again(&self) -> Result<Arc<ParsedPrompt>, String> {
+        let file = self.file_of_now()?;
+        let id = file.id();
+        self.parsed(file, id)
+    }
+
+    /// The file as it is on the disk, checked as the compiler would, as far as names go.
+    fn file_of_now(&self) -> Result<PromptFile, String> {
         let path = Path::new(self.source.path);
         let folder = path.parent().unwrap_or(path);
         let name = self.source.name;
@@ -138,8 +158,15 @@ impl Prompt {
         if !mistakes.is_empty() {
             return Err(all(&mistakes));
         }
-        let id = file.id();
-        self.parsed(file, id)
+        Ok(file)
+    }
+
+    fn inputs_of(&self, kind: Kind) -> Vec<&'static str> {
+        let inputs = self.source.inputs.iter();
+        inputs
+            .filter(|(_, other)| *other == kind)
+            .map(|(name, _)| *name)
+            .collect()
     }
 
     fn parsed(&self, mut file: PromptFile, id: String) -> Result<Arc<ParsedPrompt>, String> {
@@ -157,22 +184,13 @@ impl Prompt {
     }
 }
 
-impl Prompt {
-    fn inputs_of(&self, kind: Kind) -> Vec<&'static str> {
-        let inputs = self.source.inputs.iter();
-        inputs
-            .filter(|(_, other)| *other == kind)
-            .map(|(name, _)| *name)
-            .collect()
-    }
-}
-
 impl ParsedPrompt {
     /// The model parameters of a call.
     pub(crate) fn parameters(&self, inputs: &Map<String, Value>) -> Result<Parameters, Error> {
         let mut parameters = self.parameters.clone();
         for name in self.params {
-            let value = inputs.get(*name).filter(|value| !value.is_null());
+            let is_nothing = |value: &Value| value.is_null() || *value == Value::Array(Vec::new());
+            let value = inputs.get(*name).filter(|value| !is_nothing(value));
             let Some(value) = value else { continue };
             parameters.set(name, value).map_err(|wrong| {
                 let wanted = match wrong {

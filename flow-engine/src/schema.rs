@@ -113,7 +113,7 @@ pub(crate) fn sent_as(output: &Output, example: Value) -> Result<Value, String> 
     Ok(unwrapped(output, example))
 }
 
-/// The output inside an answer to [`strict`]'s schema.
+/// The output inside an answer to [`strict`]'s or [`plain`]'s schema.
 pub(crate) fn unwrapped(output: &Output, answer: Value) -> Value {
     match answer {
         Value::Object(mut fields)

@@ -38,6 +38,18 @@ struct World {
 struct Author {
     name: String,
     mail: Option<String>,
+    home: Option<Home>,
+}
+
+#[data]
+struct Home {
+    city: Option<City>,
+}
+
+#[data]
+struct City {
+    name: String,
+    size: Option<u32>,
 }
 
 #[data]

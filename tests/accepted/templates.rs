@@ -49,7 +49,7 @@ impl Choices {
     }
 
     fn statement(&mut self, scope: &mut Vec<Known>, depth: usize) -> String {
-        let deepest = if depth > 3 { 6 } else { 10 };
+        let deepest = if depth > 3 { 8 } else { 14 };
         match self.below(deepest) {
             0..=2 => format!("{{{{ {} }}}} ", self.path(scope).text),
             3 => format!("{{{{ {} or 'none' }}}} ", self.path(scope).text),
@@ -67,7 +67,17 @@ impl Choices {
                 });
                 set
             }
-            6 | 7 => self.condition_with(scope, depth),
+            6 => format!(
+                "{{{{ {} | default('x') | upper ~ {} }}}} ",
+                self.path(scope).text,
+                self.path(scope).text
+            ),
+            7 => format!(
+                "{{{{ {} if {} else 'x' }}}} ",
+                self.path(scope).text,
+                self.condition(scope)
+            ),
+            8..=10 => self.condition_with(scope, depth),
             _ => self.for_loop(scope, depth),
         }
     }
@@ -92,7 +102,11 @@ impl Choices {
 
     fn condition(&mut self, scope: &[Known]) -> String {
         let path = self.path(scope).text;
-        match self.below(8) {
+        match self.below(12) {
+            8 => format!("{path} > 3"),
+            9 => format!("{path} in ['a', 'b']"),
+            10 => format!("{path} | default('', true)"),
+            11 => format!("{path} is string"),
             0 => format!("not {path}"),
             1 => format!("{path} is none"),
             2 => format!("{path} is not none"),

@@ -28,11 +28,47 @@ async fn login(name: String, #[input(secret)] token: String) -> Result<usize> {
     Ok(length)
 }
 
+#[step]
+async fn repeat(text: String) -> Result<usize> {
+    match text.as_str() {
+        "panic" => panic!("{TOKEN}"),
+        "fail" => Err(TOKEN.into()),
+        _ => Ok(text.len()),
+    }
+}
+
+#[step(prompt = "./prompts/any.md")]
+async fn ask_openly(text: String) -> String;
+
+/// What it is told as a secret, it tells those below in other words.
+#[flow]
+async fn tell(what: String, #[input(secret)] token: String) -> Result<usize> {
+    ask_openly(format!("the token is {}", token.trim())).await?;
+    Ok(repeat(format!(
+        "{what}{}",
+        if what.is_empty() { &token } else { "" }
+    ))
+    .await?)
+}
+
+fn is_token(token: &str) -> Result<(), String> {
+    if token.starts_with("tok-") {
+        return Err(format!("{token} is old"));
+    }
+    Ok(())
+}
+
+#[step]
+async fn refuse(#[input(secret, custom = is_token)] token: String) -> usize {
+    token.len()
+}
+
 fn mock() -> MockBackend {
     // It says what it was told.
-    MockBackend::new().on("ask", |request| {
+    let echo = |request: &flow_engine::llm::LlmRequest| {
         Ok(LlmResponse::text(request.messages[0].content.clone()))
-    })
+    };
+    MockBackend::new().on("ask", echo).on("ask_openly", echo)
 }
 
 /// Everything that the database holds of a run, in one text. The output of a step is its own affair.
@@ -68,6 +104,25 @@ async fn a_secret_is_used_and_kept_nowhere() {
 }
 
 #[tokio::test]
+async fn what_a_flow_keeps_secret_is_told_by_nothing_below_it() {
+    let mock = mock();
+    let engine = engine_with(mock.clone()).await;
+    // As it is read from a file.
+    let token = format!("{TOKEN}\n");
+    let done = engine.execute(tell("", token.clone())).await.unwrap();
+    assert!(mock.requests()[0].messages[0].content.contains(TOKEN));
+    assert_hidden(&kept(&engine, done.run_id).await);
+    assert_hidden(&format!("{:?}", mock.requests()));
+    for what in ["panic", "fail"] {
+        let error = engine.execute(tell(what, token.clone())).await.unwrap_err();
+        assert_hidden(&kept(&engine, error.run_id().unwrap()).await);
+        assert_hidden(&format!("{error:?}"));
+    }
+    let error = engine.execute(refuse(TOKEN)).await.unwrap_err();
+    assert_hidden(&format!("{error:#}"));
+}
+
+#[tokio::test]
 async fn a_failure_does_not_tell_it() {
     let mock = MockBackend::new().on("ask", |request| {
         let echo = format!("unknown: {}", request.messages[0].content);
@@ -91,7 +146,7 @@ async fn another_secret_is_another_call_and_a_run_goes_on_with_the_call() {
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
     assert!(
         error.to_string().contains(
-            "the input `token` of `login` is secret and was not recorded: resume the run by `Engine::resume_with`"
+            "the input `token` of `login` is secret and was not recorded; `Engine::resume_with` takes the call"
         ),
         "{error}"
     );

@@ -203,6 +203,11 @@ impl Part {
 /// The constraints among a field's attributes, which are taken off.
 fn constraints(attributes: &mut Vec<Attribute>, mistakes: &mut Mistakes) -> Constraints {
     let mut constraints = Constraints::default();
+    let inputs = attributes.extract_if(.., |attribute| attribute.path().is_ident("input"));
+    for attribute in inputs {
+        let message = "`#[input(…)]` goes on a parameter; on a field it is `#[check(…)]`";
+        mistakes.add(attribute.path(), message);
+    }
     for attribute in taken(attributes) {
         let Meta::List(list) = &attribute.meta else {
             mistakes.add(&attribute, "write `#[check(…)]`, with one or more of `length(…)`, `range(…)`, `pattern = …`, `custom = …`");

@@ -154,14 +154,14 @@ impl<'w> Walker<'w> {
                 }
                 Seen::default()
             }
-            other => match as_comparison(other) {
-                Some(operator) => self.comparison(left, operator, right).seen(),
-                None => {
-                    self.expression(left);
-                    self.expression(right);
-                    Seen::default()
+            other => {
+                if let Some(operator) = as_comparison(other) {
+                    return self.comparison(left, operator, right).seen();
                 }
-            },
+                self.expression(left);
+                self.expression(right);
+                Seen::default()
+            }
         }
     }
 
@@ -352,15 +352,13 @@ impl<'w> Walker<'w> {
             );
             self.error(start, start + name.len(), message);
         }
-        match self.value_of(name) {
-            Some(value) => value,
-            None => {
-                if !self.known.has_function(name) {
-                    self.unknown_variable(name, start);
-                }
-                Value::default()
-            }
+        if let Some(value) = self.value_of(name) {
+            return value;
         }
+        if !self.known.has_function(name) {
+            self.unknown_variable(name, start);
+        }
+        Value::default()
     }
 
     /// What a variable or an input stands for here.

@@ -48,7 +48,7 @@ impl<'w> Walker<'w> {
             }
             "select" | "reject" | "selectattr" | "rejectattr" => {
                 arguments.for_each(drop);
-                self.chosen(filter, value.present())
+                chosen(filter, value.present())
             }
             "first" | "last" | "min" | "max" => {
                 arguments.for_each(drop);
@@ -99,35 +99,6 @@ impl<'w> Walker<'w> {
             absence = Absence::Fails;
             owner = format!("{owner}.{name}");
         }
-    }
-
-    /// The items that a filter leaves: what it chose them by, they have.
-    fn chosen(&mut self, filter: &'w ast::Filter<'w>, mut list: Value<'w>) -> Value<'w> {
-        let takes_field = filter.name.ends_with("attr");
-        let mut arguments = filter.args.iter().map(constant_text);
-        let field = if takes_field {
-            match arguments.next() {
-                Some(Some(field)) => field.split('.').map(str::to_owned).collect(),
-                _ => return Value::default(),
-            }
-        } else {
-            Vec::new()
-        };
-        let test = match arguments.next() {
-            None => None,
-            Some(Some(test)) => Some(test),
-            Some(None) => return Value::default(),
-        };
-        let is_present = match (filter.name.starts_with("select"), test) {
-            (true, None) => true,
-            (false, None) => false,
-            (true, Some(test)) => !matches!(test, "none" | "undefined" | "false"),
-            (false, Some(test)) => test == "none",
-        };
-        if is_present {
-            list.sure_of_items.push(field);
-        }
-        list
     }
 
     /// Filters and tests that are named by a text: `xs | map("upper")`, `xs | select("odd")`.
@@ -193,4 +164,33 @@ fn constant_text<'a>(argument: &'a ast::CallArg<'_>) -> Option<&'a str> {
         ast::CallArg::Pos(ast::Expr::Const(constant)) => constant.value.as_str(),
         _ => None,
     }
+}
+
+/// The items that a filter leaves: what it chose them by, they have.
+fn chosen<'w>(filter: &ast::Filter<'w>, mut list: Value<'w>) -> Value<'w> {
+    let takes_field = filter.name.ends_with("attr");
+    let mut arguments = filter.args.iter().map(constant_text);
+    let field = if takes_field {
+        match arguments.next() {
+            Some(Some(field)) => field.split('.').map(str::to_owned).collect(),
+            _ => return Value::default(),
+        }
+    } else {
+        Vec::new()
+    };
+    let test = match arguments.next() {
+        None => None,
+        Some(Some(test)) => Some(test),
+        Some(None) => return Value::default(),
+    };
+    let is_present = match (filter.name.starts_with("select"), test) {
+        (true, None) => true,
+        (false, None) => false,
+        (true, Some(test)) => !matches!(test, "none" | "undefined" | "false"),
+        (false, Some(test)) => test == "none",
+    };
+    if is_present {
+        list.sure_of_items.push(field);
+    }
+    list
 }

@@ -1,5 +1,7 @@
 //! What every step and flow of a program is held to before anything runs.
 
+use serde_json::Value;
+
 use crate::definition::{Definition, WorkKind, registered};
 use crate::error::{Error, ErrorKind};
 use crate::state::{StateType, States, missing};
@@ -82,11 +84,38 @@ pub(super) fn mistakes(
         let is_absent = |state: &StateType| states.is_some_and(|states| !states.holds(*state));
         let absent = definition.state.iter().filter(|state| is_absent(state));
         found.extend(absent.map(|state| at(&missing((state.name)()))));
-        if let WorkKind::Model { kind, .. } = definition.work
-            && let Err(reason) = kind.check(definition)
-        {
-            found.push(at(&reason));
+        if let WorkKind::Model { kind, prompt } = definition.work {
+            found.extend(kind.check(definition).err().map(|reason| at(&reason)));
+            let schema = definition.input_schema();
+            let params = prompt.params().iter();
+            let wrong =
+                params.filter_map(|name| wrong_parameter(name, &schema["properties"][*name]));
+            found.extend(wrong.map(|reason| at(&reason)));
         }
     }
     found
+}
+
+/// Why an input can never be the model parameter of its name.
+fn wrong_parameter(name: &str, schema: &Value) -> Option<String> {
+    let wanted: &[&str] = match name {
+        "temperature" | "top_p" => &["number", "integer"],
+        "max_output_tokens" | "seed" => &["integer"],
+        "stop" => &["string", "array"],
+        _ => &["string"],
+    };
+    let types = match &schema["type"] {
+        Value::String(one) => vec![one.as_str()],
+        Value::Array(several) => several.iter().filter_map(Value::as_str).collect(),
+        // Of another form, such as a reference to an enum.
+        _ => return None,
+    };
+    let fits = types.iter().any(|ty| wanted.contains(ty));
+    (!fits).then(|| {
+        format!(
+            "the input `{name}` is sent as the parameter of its name, which is a {} and not a {}",
+            wanted.join(" or a "),
+            types.join(" or a ")
+        )
+    })
 }

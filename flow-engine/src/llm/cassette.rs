@@ -284,11 +284,12 @@ impl LlmBackend for Cassette {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use serde_json::json;
 
     use super::*;
     use crate::llm::{Message, MockBackend, OutputFormat, Parameters, Role};
-    use crate::secret::Secrets;
 
     fn request(content: &str) -> LlmRequest {
         LlmRequest {
@@ -297,7 +298,7 @@ mod tests {
             messages: vec![Message::new(Role::User, content)],
             parameters: Parameters::default(),
             format: OutputFormat::Text,
-            secrets: Secrets::default(),
+            secrets: Arc::default(),
         }
     }
 

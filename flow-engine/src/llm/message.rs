@@ -4,7 +4,9 @@ use flow_engine_prompt::Role;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
+use super::{LlmError, LlmErrorKind};
 use crate::attachment::Attachment;
+use crate::secret::Secrets;
 
 /// One message of a request. An input of type `Vec<Message>` is a history: it stands in a prompt where `{{ history }}` is alone
 /// on a line.
@@ -52,6 +54,21 @@ impl Message {
     /// What a model answered.
     pub fn assistant(content: impl Into<String>) -> Self {
         Self::new(Role::Assistant, content)
+    }
+
+    /// Takes secrets out of its text and its attachments.
+    pub(super) fn hide(&mut self, secrets: &Secrets) -> Result<(), LlmError> {
+        self.content = secrets.hidden_in(&self.content).into_owned();
+        for attached in &mut self.attachments {
+            let unreadable = |error: serde_json::Error| {
+                let message = format!("an attachment without its secrets does not read: {error}");
+                LlmError::new(LlmErrorKind::InvalidRequest, message)
+            };
+            let mut json = serde_json::to_value(&attached.attachment).map_err(unreadable)?;
+            secrets.hide_in(&mut json);
+            attached.attachment = serde_json::from_value(json).map_err(unreadable)?;
+        }
+        Ok(())
     }
 
     /// The text, taken apart where its attachments stand: each piece with the attachment that follows it.

@@ -11,6 +11,7 @@ mod mock;
 mod openai;
 
 use std::fmt;
+use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
@@ -75,7 +76,7 @@ pub trait LlmBackend: fmt::Debug + Send + Sync + 'static {
 }
 
 /// One request, before a provider's form is given to it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct LlmRequest {
     /// The step that asks: a label for mocks and logs, not part of what is sent.
@@ -91,24 +92,33 @@ pub struct LlmRequest {
     pub format: OutputFormat,
     /// What is in it and must be kept nowhere.
     #[serde(skip)]
-    pub(crate) secrets: Secrets,
+    pub(crate) secrets: Arc<Secrets>,
+}
+
+/// Without its secrets.
+impl fmt::Debug for LlmRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = self.shown().map_err(|_| fmt::Error)?;
+        f.debug_struct("LlmRequest")
+            .field("step", &shown.step)
+            .field("model", &shown.model)
+            .field("messages", &shown.messages)
+            .field("parameters", &shown.parameters)
+            .field("format", &shown.format)
+            .finish_non_exhaustive()
+    }
 }
 
 impl LlmRequest {
     /// The request as it is kept and shown.
     pub(crate) fn shown(&self) -> Result<Self, LlmError> {
-        let mut json = self.to_json()?;
-        self.secrets.hide_in(&mut json);
-        let shown: Self = serde_json::from_value(json).map_err(|error| {
-            LlmError::new(
-                LlmErrorKind::InvalidRequest,
-                format!("the request without its secrets does not read: {error}"),
-            )
-        })?;
-        Ok(Self {
-            step: self.step.clone(),
-            ..shown
-        })
+        let mut shown = self.clone();
+        if !self.secrets.is_empty() {
+            for message in &mut shown.messages {
+                message.hide(&self.secrets)?;
+            }
+        }
+        Ok(shown)
     }
 
     /// The request as neutral JSON, the step's label left out.

@@ -51,7 +51,8 @@ impl<'a> Prepared<'a> {
             inputs,
             model,
         };
-        let request = kind.request(&call)?;
+        let mut request = kind.request(&call)?;
+        request.secrets = run.tree.secrets();
         let body = run.services.backend.body(&request)?;
         let mut shown = body.clone();
         request.secrets.hide_in(&mut shown);

@@ -19,7 +19,7 @@ use super::context::{PLACE, Place};
 use super::returns::Turn;
 use super::scope::Inside;
 use super::{Claim, FlowResult, Metadata, Run};
-use crate::call::Flow;
+use crate::call::{Flow, checked_inputs};
 use crate::error::{Error, ErrorKind};
 use crate::identity::Hash;
 use crate::inputs;
@@ -62,8 +62,7 @@ pub fn flow_in_run<F: Flow>(
 }
 
 fn inputs_of<F: Flow>(call: &F, run: &Run) -> Result<Map<String, Value>, Error> {
-    let inputs = call.check_inputs().and_then(|()| call.to_inputs());
-    inputs.map_err(|error| error.in_flow(F::definition().name(), run.id))
+    checked_inputs(call).map_err(|error| error.in_flow(F::definition().name(), run.id))
 }
 
 async fn flow_at<F: Flow>(
@@ -76,7 +75,8 @@ async fn flow_at<F: Flow>(
         .body(place.run.states())
         .map_err(|error| error.in_flow(flow_name, run_id))?;
     let content = async move { F::OUTPUT.record(&body.await.map_err(Error::recorded)?) };
-    let inputs = F::definition().redacted(&inputs);
+    let run = Arc::clone(&place.run);
+    let inputs = run.shown(F::definition(), &inputs);
     let (output_content, metadata) = live(place, &inputs, content.boxed()).await?;
     Ok(FlowResult {
         run_id,
@@ -109,7 +109,7 @@ pub(super) async fn live<T: 'static>(
     }
     .await
     .unwrap_or_else(|panic| Err(panicked(panic.as_ref())))
-    .map_err(|error| error.in_flow(run.definition.name(), run.id));
+    .map_err(|error| run.told(error.in_flow(run.definition.name(), run.id)));
     match outcome {
         Ok(Recorded { json, output }) => {
             let (commit, metadata, turn) = record.finish(RunStatus::Completed, Some(json), None);

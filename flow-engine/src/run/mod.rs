@@ -22,12 +22,13 @@ mod step;
 mod tree;
 mod values;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use flow_engine_db::{FlowRun, Store};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 pub use choice::{race, timeout};
@@ -49,7 +50,9 @@ pub(crate) use tree::{Claim, Shared, Tree, Variation};
 pub use values::{now, random, uuid};
 
 use crate::definition::Definition;
+use crate::error::Error;
 use crate::llm::LlmBackend;
+use crate::secret::{Secrets, redacted};
 use crate::state::States;
 pub(crate) use cache::Flights;
 pub(crate) use journal::Journal;
@@ -148,6 +151,21 @@ impl Run {
             executes: AtomicBool::new(false),
             dropping: AtomicBool::new(false),
         }
+    }
+
+    /// The inputs of a flow or a step in this run, as they are recorded. From now on, nothing in it tells what is secret in them.
+    fn shown<'a>(
+        &self,
+        definition: &Definition,
+        inputs: &'a Map<String, Value>,
+    ) -> Cow<'a, Map<String, Value>> {
+        self.tree.learn(&Secrets::of(definition.secrets, inputs));
+        redacted(definition.secrets, &self.tree.secrets(), inputs)
+    }
+
+    /// An error as it is recorded and told.
+    fn told(&self, error: Error) -> Error {
+        error.hiding(&self.tree.secrets())
     }
 
     pub(crate) fn states(&self) -> &States {

@@ -20,7 +20,7 @@ use super::record::{Called, StepRecord};
 use super::retry::{Again, retried, within};
 use super::returns::Turn;
 use super::{Run, StepResult};
-use crate::call::{Step, Work};
+use crate::call::{Step, Work, checked_inputs};
 use crate::definition::Definition;
 use crate::error::Error;
 use crate::output::{OutputOf, Recorded};
@@ -47,8 +47,10 @@ struct Asked<T> {
     definition: &'static Definition,
     output: OutputOf<T>,
     /// The inputs, and what is to be done: found out when the call is polled first.
-    begin: Box<dyn FnOnce(&States) -> Begun<T> + Send>,
+    begin: Begin<T>,
 }
+
+type Begin<T> = Box<dyn FnOnce(&States) -> Begun<T> + Send>;
 
 type Begun<T> = Result<(Map<String, Value>, Result<ToDo<T>, Error>), Error>;
 
@@ -65,8 +67,7 @@ impl<T> Asked<T> {
             definition,
             output: S::OUTPUT,
             begin: Box::new(move |states| {
-                call.check_inputs()?;
-                let inputs = call.to_inputs()?;
+                let inputs = checked_inputs(&call)?;
                 let again = (definition.retries > 0).then(|| {
                     let call = call.clone();
                     Box::new(move |states: &States| call.clone().work(states)) as Again<T>
@@ -107,19 +108,15 @@ fn as_run<T: Send + 'static>(
             begin,
         } = asked;
         let (inputs, work) = begun(begin, definition, &run)?;
-        let place = Place::root(run);
+        let place = Place::root(Arc::clone(&run));
         let content = recorded(place.clone(), definition, inputs.clone(), work, output).boxed();
-        let (result, _) = live(place, &definition.redacted(&inputs), content).await?;
+        let (result, _) = live(place, &run.shown(definition, &inputs), content).await?;
         Ok(result)
     }
     .boxed()
 }
 
-fn begun<T>(
-    begin: Box<dyn FnOnce(&States) -> Begun<T> + Send>,
-    definition: &'static Definition,
-    run: &Run,
-) -> Begun<T> {
+fn begun<T>(begin: Begin<T>, definition: &'static Definition, run: &Run) -> Begun<T> {
     begin(run.states()).map_err(|error| {
         error
             .in_step(definition.name())
@@ -136,6 +133,7 @@ async fn recorded<T: Send + 'static>(
     output: OutputOf<T>,
 ) -> Result<Recorded<StepResult<T>>, Error> {
     let run = &place.run;
+    let shown = run.shown(definition, &inputs);
     let model = run.tree.variation.model.as_deref();
     let prepare = |asked| Prepared::new(run, definition, &inputs, asked).map(Task::Ask);
     // Nothing is sent and no code runs yet: what the step reads is known here, before anything of it is recorded.
@@ -157,7 +155,6 @@ async fn recorded<T: Send + 'static>(
     {
         return end;
     }
-    let shown = definition.redacted(&inputs);
     let entry = Entry::new(definition, &inputs, &shown, &work);
     journaled(&place, entry, output, work).await
 }
@@ -188,7 +185,7 @@ async fn shared<T>(
         }
     }
     let prepared = last?;
-    let shown = definition.redacted(inputs);
+    let shown = run.shown(definition, inputs);
     let entry = Entry::asking(definition, &shown, &prepared);
     pass_gate(entry.identity).await;
     let Recalled { end, turn } = find(place, &entry, Some(&prepared), output).await.ok()?;
@@ -226,9 +223,8 @@ async fn recalled_or_run<T: Send + 'static>(
 ) -> Result<Recorded<StepResult<T>>, Error> {
     let run = &place.run;
     let located = |error: Error| {
-        error
-            .in_step(entry.name)
-            .in_flow(run.definition.name(), run.id)
+        let error = error.in_step(entry.name);
+        run.told(error.in_flow(run.definition.name(), run.id))
     };
     let prepared = match &task {
         Ok(Task::Ask(prepared)) => Some(prepared),

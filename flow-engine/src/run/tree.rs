@@ -16,6 +16,7 @@ use super::recall::model_asked;
 use super::returns::Returns;
 use crate::error::{Error, ErrorKind};
 use crate::lock::lock;
+use crate::secret::Secrets;
 
 /// Shared by a root run and all below it.
 #[derive(Debug, Default)]
@@ -27,6 +28,8 @@ pub(crate) struct Tree {
     pub(crate) plan: Option<Arc<Plan>>,
     pub(crate) variation: Variation,
     claim: Mutex<Option<Claim>>,
+    /// What the inputs of its flows and steps say must be left nowhere.
+    secrets: Mutex<Arc<Secrets>>,
 }
 
 /// What earlier executions of a root run left.
@@ -86,6 +89,18 @@ impl Drop for Claim {
 }
 
 impl Tree {
+    /// What must be left nowhere, as far as it is known.
+    pub(super) fn secrets(&self) -> Arc<Secrets> {
+        Arc::clone(&lock(&self.secrets))
+    }
+
+    pub(super) fn learn(&self, secrets: &Secrets) {
+        if !secrets.is_empty() {
+            let mut known = lock(&self.secrets);
+            *known = Arc::new(known.and(secrets));
+        }
+    }
+
     /// A root run that was executed before.
     pub(crate) fn resumed(
         recorded: flow_engine_db::Journal,

@@ -80,11 +80,10 @@ pub const fn require(root: &Shape, requirement: &Requirement) {
 /// Why a value cannot be used as it is, if so.
 const fn wrong(root: &Shape, shape: &Shape, need: Need) -> Option<&'static str> {
     match (need, shape) {
-        (Need::Exists, _) | (_, Shape::Any) => None,
         (Need::Loop, Shape::Number) => Some("is a number, and cannot be looped over"),
         (Need::Loop, Shape::Bool) => Some("is a boolean, and cannot be looped over"),
         (Need::Loop, Shape::Attachment) => Some("is an attachment, and cannot be looped over"),
-        (Need::Loop, _) => None,
+        (Need::Exists | Need::Loop, _) | (_, Shape::Any) => None,
         (Need::Stand, Shape::Optional(inner)) if is_history(inner) => None,
         (_, Shape::Optional(_)) => Some("may be none"),
         (_, Shape::Nothing) => Some("is always none, which cannot be printed"),

@@ -16,7 +16,6 @@ use crate::definition::Definition;
 use crate::error::Error;
 use crate::llm::{LlmError, LlmRequest, LlmResponse, Message, OutputFormat, Parameters};
 use crate::prompt::ParsedPrompt;
-use crate::secret::Secrets;
 
 /// A kind of model step: how its call becomes a request, and how the answer becomes its output.
 ///
@@ -140,7 +139,7 @@ impl StepCall<'_> {
             messages: self.messages()?,
             parameters: self.parameters(),
             format,
-            secrets: Secrets::of(self.definition.secrets, self.inputs),
+            secrets: Arc::default(),
         })
     }
 }

@@ -13,7 +13,6 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
 use crate::llm::{LlmErrorKind, Message, Parameters, Role};
-use crate::secret::Secrets;
 
 const KEY: &str = "sk-test-0123456789-abcdefghijklmnop";
 
@@ -109,7 +108,7 @@ fn request() -> LlmRequest {
         messages: vec![Message::new(Role::User, "Say it.")],
         parameters: Parameters::default(),
         format: OutputFormat::Text,
-        secrets: Secrets::default(),
+        secrets: Arc::default(),
     }
 }
 

@@ -1,0 +1,6 @@
+use flow_engine::prelude::*;
+
+#[step(prompt = "blocks.md")]
+async fn shorten() -> String;
+
+fn main() {}
