@@ -10,7 +10,9 @@ mod walk;
 
 use std::marker::PhantomData;
 
-pub use walk::{Need, Requirement, Segment, require};
+pub use walk::{
+    EXISTS, FIELD, INDEX, ITEM, LOOP, PRESENT, PRINT, Requirement, STAND, TEXT, require,
+};
 
 /// The JSON form of a type.
 #[derive(Debug, Clone, Copy)]

@@ -11,7 +11,7 @@ use std::panic::catch_unwind;
 use flow_engine::__private::schemars;
 use flow_engine::__private::shape::{self, Deeper, End, Shape, ShapeOf};
 use flow_engine::prelude::*;
-use flow_engine_prompt::{PromptFile, Template, parse};
+use flow_engine_prompt::{Need, PromptFile, Requirement, Segment, Template, parse};
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Map, Value};
@@ -86,35 +86,31 @@ fn accepts(file: &PromptFile) -> bool {
     found.diagnostics.is_empty() && found.requirements.iter().all(is_met)
 }
 
-fn is_met(requirement: &flow_engine_prompt::Requirement) -> bool {
+fn is_met(requirement: &Requirement) -> bool {
     let (_, shape) = INPUTS
         .into_iter()
         .find(|(name, _)| *name == requirement.input)
         .unwrap();
-    let path: Vec<_> = requirement.path.iter().map(segment).collect();
-    let required = shape::Requirement {
-        // As in a program, where it is a constant.
-        path: path.leak(),
-        known: requirement.known,
-        need: match requirement.need {
-            flow_engine_prompt::Need::Exists => shape::Need::Exists,
-            flow_engine_prompt::Need::Loop => shape::Need::Loop,
-            flow_engine_prompt::Need::Print => shape::Need::Print,
-            flow_engine_prompt::Need::Stand => shape::Need::Stand,
-            flow_engine_prompt::Need::Text => shape::Need::Text,
-        },
-        expression: requirement.expression.clone().leak(),
-        at: "",
+    // As in a program, where all of it is literals.
+    let path: String = requirement.path.iter().map(segment).collect();
+    let need = match requirement.need {
+        Need::Exists => shape::EXISTS,
+        Need::Loop => shape::LOOP,
+        Need::Print => shape::PRINT,
+        Need::Stand => shape::STAND,
+        Need::Text => shape::TEXT,
     };
-    catch_unwind(|| shape::require(&shape, &required)).is_ok()
+    let expression = requirement.expression.clone().leak();
+    let required: shape::Requirement = (path.leak(), requirement.known, need, expression, "");
+    catch_unwind(|| shape::require(&shape, &[required])).is_ok()
 }
 
-fn segment(segment: &flow_engine_prompt::Segment) -> shape::Segment {
+fn segment(segment: &Segment) -> String {
     match segment {
-        flow_engine_prompt::Segment::Field(name) => shape::Segment::Field(name.clone().leak()),
-        flow_engine_prompt::Segment::Item => shape::Segment::Item,
-        flow_engine_prompt::Segment::Index => shape::Segment::Index,
-        flow_engine_prompt::Segment::Present => shape::Segment::Present,
+        Segment::Field(name) => format!("{}{name}", shape::FIELD),
+        Segment::Item => shape::ITEM.to_string(),
+        Segment::Index => shape::INDEX.to_string(),
+        Segment::Present => shape::PRESENT.to_string(),
     }
 }
 

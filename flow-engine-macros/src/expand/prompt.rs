@@ -7,7 +7,7 @@ use quote::{ToTokens, quote, quote_spanned};
 use super::{at, respanned};
 use crate::model::Model;
 use crate::names::plain;
-use crate::params::is_scalar;
+use crate::params::{Input, is_scalar};
 use crate::prompt::Prompt;
 
 /// The prompt as a value of the runtime. `include_str!` makes a file a part of the build: a change of it rebuilds.
@@ -60,62 +60,86 @@ fn includes(prompt: &Prompt) -> Vec<TokenStream> {
     prompt.includes.iter().filter_map(value).collect()
 }
 
-/// A constant for each thing that the prompt asks of an input's type. If the type cannot give it, rustc evaluates a panic,
-/// with the position in the prompt file, and reports it where the code names the file.
+/// A constant for each input, of what the prompt asks of its type. If the type cannot give it, rustc evaluates a panic, with
+/// the positions in the prompt file, and reports it where the code names the file.
 pub(super) fn checks(model: &Model, prompt: Option<&Prompt>) -> TokenStream {
-    let checks = prompt.into_iter().flat_map(|prompt| {
-        let check = |requirement| check(model, prompt, requirement);
-        prompt.requirements.iter().filter_map(check)
-    });
+    let Some(prompt) = prompt else {
+        return TokenStream::new();
+    };
+    let checks = model.inputs().map(|input| check(model, prompt, input));
     quote!(#(#checks)*)
 }
 
-fn check(model: &Model, prompt: &Prompt, requirement: &Requirement) -> Option<TokenStream> {
-    let mut inputs = model.inputs();
-    let ty = &inputs
-        .find(|input| plain(&input.name) == requirement.input)?
-        .ty;
-    if requirement.path.is_empty() && requirement.need != Need::Loop && is_scalar(ty) {
-        return None;
-    }
+fn check(model: &Model, prompt: &Prompt, input: &Input) -> Option<TokenStream> {
+    let name = plain(&input.name);
+    let is_obvious = |requirement: &Requirement| {
+        requirement.path.is_empty() && requirement.need != Need::Loop && is_scalar(&input.ty)
+    };
+    let asked: Vec<&Requirement> = prompt
+        .requirements
+        .iter()
+        .filter(|requirement| requirement.input == name && !is_obvious(requirement))
+        .collect();
+    let objects = asked
+        .iter()
+        .map(|requirement| objects_in(requirement))
+        .max()?;
     let span = prompt.span;
     let flow_engine = at(&model.flow_engine, span);
     let shape = &quote_spanned!(span=> #flow_engine::__private::shape);
-    let segments = requirement.path.iter().map(|segment| match segment {
-        Segment::Field(name) => quote_spanned!(span=> #shape::Segment::Field(#name)),
-        Segment::Item => quote_spanned!(span=> #shape::Segment::Item),
-        Segment::Index => quote_spanned!(span=> #shape::Segment::Index),
-        Segment::Present => quote_spanned!(span=> #shape::Segment::Present),
-    });
-    let need = match requirement.need {
-        Need::Exists => quote_spanned!(span=> Exists),
-        Need::Loop => quote_spanned!(span=> Loop),
-        Need::Print => quote_spanned!(span=> Print),
-        Need::Stand => quote_spanned!(span=> Stand),
-        Need::Text => quote_spanned!(span=> Text),
-    };
-    let is_field = |segment: &&Segment| matches!(segment, Segment::Field(_));
-    let objects = requirement.path.iter().filter(is_field).count() + 1;
-    let depth = (0..objects).fold(
+    let depth = (0..=objects).fold(
         quote_spanned!(span=> #shape::End),
         |below, _| quote_spanned!(span=> #shape::Deeper<#below>),
     );
-    let (known, expression) = (requirement.known, &requirement.expression);
-    let location = requirement.location.to_string();
     // Without the spans of the type, so that rustc has one place to point at.
-    let ty = respanned(ty.to_token_stream(), span);
+    let ty = respanned(input.ty.to_token_stream(), span);
+    let asked = asked.into_iter().map(|requirement| {
+        let Requirement {
+            known, expression, ..
+        } = requirement;
+        let (path, need) = (path(requirement), need(requirement.need));
+        let location = requirement.location.to_string();
+        quote_spanned!(span=> (#path, #known, #need, #expression, #location))
+    });
     Some(quote_spanned! {span=>
         #[allow(clippy::all, clippy::pedantic)]
         const _: () = {
             #[allow(unused_imports)]
             use #shape::Undescribed as _;
-            #shape::require(&#shape::ShapeOf::<#ty, #depth>::SHAPE, &#shape::Requirement {
-                path: &[#(#segments),*],
-                known: #known,
-                need: #shape::Need::#need,
-                expression: #expression,
-                at: #location,
-            });
+            #shape::require(&#shape::ShapeOf::<#ty, #depth>::SHAPE, &[#(#asked),*]);
         };
     })
+}
+
+/// Into how many objects a path steps.
+fn objects_in(requirement: &Requirement) -> usize {
+    let is_field = |segment: &&Segment| matches!(segment, Segment::Field(_));
+    requirement.path.iter().filter(is_field).count()
+}
+
+/// A path as `shape::Requirement` has it.
+fn path(requirement: &Requirement) -> String {
+    let mut path = String::new();
+    for segment in &requirement.path {
+        match segment {
+            Segment::Field(name) => {
+                path.push('\u{1}');
+                path.push_str(name);
+            }
+            Segment::Item => path.push('\u{2}'),
+            Segment::Index => path.push('\u{3}'),
+            Segment::Present => path.push('\u{4}'),
+        }
+    }
+    path
+}
+
+fn need(need: Need) -> char {
+    match need {
+        Need::Exists => 'e',
+        Need::Loop => 'l',
+        Need::Print => 'p',
+        Need::Stand => 's',
+        Need::Text => 't',
+    }
 }

@@ -1,7 +1,7 @@
 //! Text that is put together in a constant, where there is no `String`.
 
-/// In bytes: a mistake, and a line of a prompt file with its position.
-const ROOM: usize = 2048;
+/// In bytes: some mistakes, each with a line of a prompt file and its position.
+const ROOM: usize = 4096;
 
 /// A text of limited length; what does not fit is cut.
 pub(super) struct Message {

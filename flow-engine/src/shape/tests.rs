@@ -4,23 +4,36 @@ use std::panic::catch_unwind;
 use super::*;
 
 /// What is wrong with a requirement, if anything.
-fn wrong(shape: Shape, path: &'static [Segment], need: Need) -> Option<String> {
+fn wrong(shape: Shape, path: &[Segment], need: char) -> Option<String> {
     wrong_after(0, shape, path, need)
 }
 
-fn wrong_after(known: usize, shape: Shape, path: &'static [Segment], need: Need) -> Option<String> {
-    let requirement = Requirement {
-        path,
-        known,
-        need,
-        expression: "x",
-        at: "--> p.md:1:1",
-    };
-    let panic = catch_unwind(|| require(&shape, &requirement)).err()?;
+fn wrong_after(known: usize, shape: Shape, path: &[Segment], need: char) -> Option<String> {
+    let path: String = path.iter().map(Segment::written).collect();
+    let requirement: Requirement = (path.leak(), known, need, "x", "--> p.md:1:1");
+    let panic = catch_unwind(|| require(&shape, &[requirement])).err()?;
     let message = panic.downcast_ref::<String>().unwrap();
     let (message, at) = message.split_once('\n').unwrap();
     assert_eq!(at, "--> p.md:1:1");
     Some(message.to_owned())
+}
+
+enum Segment {
+    Field(&'static str),
+    Item,
+    Index,
+    Present,
+}
+
+impl Segment {
+    fn written(&self) -> String {
+        match self {
+            Self::Field(name) => format!("{FIELD}{name}"),
+            Self::Item => ITEM.to_string(),
+            Self::Index => INDEX.to_string(),
+            Self::Present => PRESENT.to_string(),
+        }
+    }
 }
 
 struct Foreign;
@@ -55,7 +68,7 @@ const ARTICLE: Shape = Shape::Record {
 
 #[test]
 fn a_field_must_be_there() {
-    let exists = |name: &'static [Segment]| wrong(ARTICLE, name, Need::Exists);
+    let exists = |name: &[Segment]| wrong(ARTICLE, name, EXISTS);
     assert_eq!(exists(&[Segment::Field("title")]), None);
     assert_eq!(exists(&[Segment::Field("source")]), None);
     assert_eq!(
@@ -79,28 +92,23 @@ fn a_field_must_be_there() {
 #[test]
 fn what_may_be_none_has_no_fields_and_is_not_printed() {
     let note: &[Segment] = &[Segment::Field("note")];
-    assert_eq!(wrong(ARTICLE, note, Need::Exists), None);
-    assert_eq!(wrong(ARTICLE, note, Need::Loop), None);
+    assert_eq!(wrong(ARTICLE, note, EXISTS), None);
+    assert_eq!(wrong(ARTICLE, note, LOOP), None);
     assert_eq!(
-        wrong(ARTICLE, note, Need::Print).unwrap(),
+        wrong(ARTICLE, note, PRINT).unwrap(),
         "`x` may be none; guard it with `{% if x %}`, or say what else: `{{ x or \"…\" }}`"
     );
     assert_eq!(
         wrong(
             ARTICLE,
             &[Segment::Field("note"), Segment::Field("source")],
-            Need::Exists
+            EXISTS
         )
         .unwrap(),
         "`x` may be none, and then has no field `source`; guard it with `{% if x %}`"
     );
     assert_eq!(
-        wrong(
-            ARTICLE,
-            &[Segment::Field("note"), Segment::Index],
-            Need::Exists
-        )
-        .unwrap(),
+        wrong(ARTICLE, &[Segment::Field("note"), Segment::Index], EXISTS).unwrap(),
         "`x` may be none, and then has no items; guard it with `{% if x %}`"
     );
     let guarded: &[Segment] = &[
@@ -108,8 +116,8 @@ fn what_may_be_none_has_no_fields_and_is_not_printed() {
         Segment::Present,
         Segment::Field("source"),
     ];
-    assert_eq!(wrong(ARTICLE, guarded, Need::Print), None);
-    assert!(wrong(Shape::Nothing, &[], Need::Print).is_some());
+    assert_eq!(wrong(ARTICLE, guarded, PRINT), None);
+    assert!(wrong(Shape::Nothing, &[], PRINT).is_some());
 }
 
 #[test]
@@ -121,28 +129,28 @@ fn only_lists_texts_and_objects_are_looped_over() {
         ARTICLE,
         Shape::Any,
     ] {
-        assert_eq!(wrong(shape, &[], Need::Loop), None, "{shape:?}");
+        assert_eq!(wrong(shape, &[], LOOP), None, "{shape:?}");
     }
     assert_eq!(
-        wrong(Shape::Number, &[], Need::Loop).unwrap(),
+        wrong(Shape::Number, &[], LOOP).unwrap(),
         "`x` is a number, and cannot be looped over"
     );
-    assert!(wrong(Shape::Bool, &[], Need::Loop).is_some());
+    assert!(wrong(Shape::Bool, &[], LOOP).is_some());
     // What the loop gives is not one more mistake.
-    assert_eq!(wrong(Shape::Number, &[Segment::Item], Need::Print), None);
+    assert_eq!(wrong(Shape::Number, &[Segment::Item], PRINT), None);
 }
 
 #[test]
 fn a_mistake_that_is_reported_elsewhere_is_not_reported_again() {
     let path: &[Segment] = &[Segment::Field("titel"), Segment::Field("first")];
-    assert!(wrong_after(0, ARTICLE, path, Need::Exists).is_some());
-    assert_eq!(wrong_after(1, ARTICLE, path, Need::Exists), None);
+    assert!(wrong_after(0, ARTICLE, path, EXISTS).is_some());
+    assert_eq!(wrong_after(1, ARTICLE, path, EXISTS), None);
 }
 
 #[test]
 fn of_what_is_not_described_everything_may_be_asked() {
     let path: &[Segment] = &[Segment::Field("a"), Segment::Index, Segment::Item];
-    for need in [Need::Exists, Need::Loop, Need::Print] {
+    for need in [EXISTS, LOOP, PRINT] {
         assert_eq!(wrong(Shape::Any, path, need), None);
     }
     assert!(matches!(ShapeOf::<Foreign, Deep>::SHAPE, Shape::Any));
@@ -207,7 +215,7 @@ fn an_attachment_is_an_input_that_is_printed_as_it_is() {
         }],
     };
     const OPTIONAL: Shape = Shape::List(&Shape::Optional(&Shape::Attachment));
-    for need in [Need::Print, Need::Stand] {
+    for need in [PRINT, STAND] {
         assert_eq!(wrong(Shape::Attachment, &[], need), None);
         assert_eq!(wrong(LIST, &[Segment::Item], need), None);
         assert!(wrong(LIST, &[], need).is_some());
@@ -229,14 +237,14 @@ fn an_attachment_is_an_input_that_is_printed_as_it_is() {
                 .contains("inside of other data")
         );
     }
-    assert!(wrong(Shape::Attachment, &[], Need::Text).is_some());
-    assert!(wrong(Shape::Attachment, &[], Need::Loop).is_some());
+    assert!(wrong(Shape::Attachment, &[], TEXT).is_some());
+    assert!(wrong(Shape::Attachment, &[], LOOP).is_some());
 }
 
 #[test]
 fn only_scalars_become_another_text() {
     for shape in [Shape::Text, Shape::Number, Shape::Bool, Shape::Any] {
-        assert_eq!(wrong(shape, &[], Need::Text), None);
+        assert_eq!(wrong(shape, &[], TEXT), None);
     }
     for shape in [
         Shape::Optional(&Shape::Text),
@@ -244,6 +252,22 @@ fn only_scalars_become_another_text() {
         ARTICLE,
         Shape::Nothing,
     ] {
-        assert!(wrong(shape, &[], Need::Text).is_some(), "{shape:?}");
+        assert!(wrong(shape, &[], TEXT).is_some(), "{shape:?}");
     }
+}
+
+#[test]
+fn all_mistakes_of_an_input_are_told_together() {
+    let requirements: [Requirement; 3] = [
+        ("\u{1}titel", 0, EXISTS, "x", "--> p.md:1:1"),
+        ("\u{1}title", 0, PRINT, "x", "--> p.md:1:2"),
+        ("\u{1}note", 0, PRINT, "x.note", "--> p.md:1:3"),
+    ];
+    let panic = catch_unwind(|| require(&ARTICLE, &requirements)).unwrap_err();
+    let message = panic.downcast_ref::<String>().unwrap();
+    assert_eq!(
+        message,
+        "`Article` has no field `titel`; did you mean `title`?\n--> p.md:1:1\n\n`x.note` may be none; guard it with \
+         `{% if x.note %}`, or say what else: `{{ x.note or \"…\" }}`\n--> p.md:1:3"
+    );
 }

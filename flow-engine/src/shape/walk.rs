@@ -3,108 +3,149 @@
 use super::message::{Message, distance};
 use super::{Kind, Shape};
 
-/// What a template asks of an input.
-#[derive(Debug)]
-pub struct Requirement {
-    /// The way from the input to the value.
-    pub path: &'static [Segment],
-    /// How many of the first segments are checked elsewhere: what is wrong with those is no second mistake.
-    pub known: usize,
-    /// What is asked of the value.
-    pub need: Need,
-    /// What the template says: for [`Need::Exists`], what the last segment is taken of.
-    pub expression: &'static str,
-    /// The position in the prompt file, with its line.
-    pub at: &'static str,
-}
+/// What a template asks of an input. A tuple of literals: there are many in a program, and rustc resolves each name in them.
+///
+/// - the way from the input to the value: segments, each a marker of this module, a field's followed by its name;
+/// - how many of the first segments are checked elsewhere: what is wrong with those is no second mistake;
+/// - what is asked of the value, one of [`EXISTS`] and so on;
+/// - what the template says for it; for [`EXISTS`], what the last segment is taken of;
+/// - the position in the prompt file, with its line.
+pub type Requirement = (&'static str, usize, char, &'static str, &'static str);
 
-/// One step of a path into a value.
-#[derive(Debug)]
-pub enum Segment {
-    Field(&'static str),
-    /// What a loop gives.
-    Item,
-    /// With a key that is not known here.
-    Index,
-    /// The value itself, known not to be none.
-    Present,
-}
+/// Before the name of a field.
+pub const FIELD: char = '\u{1}';
+/// What a loop gives.
+pub const ITEM: char = '\u{2}';
+/// With a key that is not known here.
+pub const INDEX: char = '\u{3}';
+/// The value itself, known not to be none.
+pub const PRESENT: char = '\u{4}';
 
-/// What is asked of a value.
-#[derive(Debug, Clone, Copy)]
-pub enum Need {
-    Exists,
-    Loop,
-    Print,
-    /// To be printed, or to be messages: it stands alone on a line.
-    Stand,
-    /// To be a text, a number or a boolean: another text is made of it.
-    Text,
-}
+/// To be there.
+pub const EXISTS: char = 'e';
+/// To be looped over.
+pub const LOOP: char = 'l';
+/// To be printed.
+pub const PRINT: char = 'p';
+/// To be printed, or to be messages: it stands alone on a line.
+pub const STAND: char = 's';
+/// To be a text, a number or a boolean: another text is made of it.
+pub const TEXT: char = 't';
 
 /// Stops the compiler if the shape cannot give what is asked of it.
 ///
 /// # Panics
-/// With the mistake and its position, which is an error of the compiler, at the caller.
+/// With the mistakes and their positions, which is an error of the compiler, at the caller.
 #[track_caller]
-pub const fn require(root: &Shape, requirement: &Requirement) {
-    let mut shape = *root;
+pub const fn require(root: &Shape, requirements: &[Requirement]) {
+    let mut all: Option<Message> = None;
     let mut at = 0;
-    while at < requirement.path.len() {
-        match step(&shape, &requirement.path[at]) {
-            Step::To(next) => shape = next,
-            Step::Unknown => return,
-            Step::Wrong => {
-                if at >= requirement.known {
-                    no_such(&shape, &requirement.path[at], requirement);
-                }
-                return;
-            }
+    while at < requirements.len() {
+        if let Some(message) = mistake(root, &requirements[at]) {
+            let message = message.with("\n").with(requirements[at].4);
+            all = Some(match all {
+                None => message,
+                Some(others) => others.with("\n\n").with(message.as_str()),
+            });
         }
         at += 1;
     }
-    if let Some(wrong) = wrong(root, &shape, requirement.need) {
-        let message = Message::new()
-            .with("`")
-            .with(requirement.expression)
-            .with("` ")
-            .with(wrong);
-        let message = match shape {
-            Shape::Optional(_) => guarded(message, requirement),
-            _ => message,
-        };
-        fail(message, requirement);
+    if let Some(message) = &all {
+        panic!("{}", message.as_str());
     }
 }
 
+/// What is wrong with one requirement.
+const fn mistake(root: &Shape, requirement: &Requirement) -> Option<Message> {
+    let (path, known, need, expression, _) = *requirement;
+    let mut rest = path.as_bytes();
+    let mut shape = *root;
+    let mut passed = 0;
+    while let Some((segment, after)) = next(rest) {
+        match step(&shape, &segment) {
+            Step::To(next) => shape = next,
+            Step::Unknown => return None,
+            Step::Wrong if passed < known => return None,
+            Step::Wrong => return Some(no_such(&shape, &segment, expression)),
+        }
+        rest = after;
+        passed += 1;
+    }
+    match wrong(root, &shape, need) {
+        None => None,
+        Some(wrong) => {
+            let message = says(expression).with(wrong);
+            Some(match shape {
+                Shape::Optional(_) => guard(message, expression)
+                    .with(", or say what else: `{{ ")
+                    .with(expression)
+                    .with(" or \"…\" }}`"),
+                _ => message,
+            })
+        }
+    }
+}
+
+/// One step of a path into a value.
+enum Segment<'a> {
+    Field(&'a str),
+    Item,
+    Index,
+    Present,
+}
+
+/// The first segment of a path, and the rest.
+const fn next(path: &[u8]) -> Option<(Segment<'_>, &[u8])> {
+    let Some((first, rest)) = path.split_first() else {
+        return None;
+    };
+    let segment = match *first as char {
+        ITEM => Segment::Item,
+        INDEX => Segment::Index,
+        PRESENT => Segment::Present,
+        _ => {
+            let mut end = 0;
+            while end < rest.len() && rest[end] > PRESENT as u8 {
+                end += 1;
+            }
+            let (name, rest) = rest.split_at(end);
+            return match std::str::from_utf8(name) {
+                Ok(name) => Some((Segment::Field(name), rest)),
+                Err(_) => None,
+            };
+        }
+    };
+    Some((segment, rest))
+}
+
 /// Why a value cannot be used as it is, if so.
-const fn wrong(root: &Shape, shape: &Shape, need: Need) -> Option<&'static str> {
+const fn wrong(root: &Shape, shape: &Shape, need: char) -> Option<&'static str> {
     match (need, shape) {
-        (Need::Loop, Shape::Number) => Some("is a number, and cannot be looped over"),
-        (Need::Loop, Shape::Bool) => Some("is a boolean, and cannot be looped over"),
-        (Need::Loop, Shape::Attachment) => Some("is an attachment, and cannot be looped over"),
-        (Need::Exists | Need::Loop, _) | (_, Shape::Any) => None,
-        (Need::Stand, Shape::Optional(inner)) if is_history(inner) => None,
+        (LOOP, Shape::Number) => Some("is a number, and cannot be looped over"),
+        (LOOP, Shape::Bool) => Some("is a boolean, and cannot be looped over"),
+        (LOOP, Shape::Attachment) => Some("is an attachment, and cannot be looped over"),
+        (EXISTS | LOOP, _) | (_, Shape::Any) => None,
+        (STAND, Shape::Optional(inner)) if is_history(inner) => None,
         (_, Shape::Optional(_)) => Some("may be none"),
         (_, Shape::Nothing) => Some("is always none, which cannot be printed"),
-        (Need::Stand, shape) if is_history(shape) => None,
+        (STAND, shape) if is_history(shape) => None,
         (_, shape) if is_history(shape) => Some(
             "is a list of messages; for its messages, it stands alone on a line outside of all tags and code fences",
         ),
         (_, Shape::List(Shape::Attachment)) => {
             Some("is a list of attachments; print each of them in a loop")
         }
-        (Need::Text, Shape::Attachment) => Some("is an attachment, which is printed as it is"),
+        (TEXT, Shape::Attachment) => Some("is an attachment, which is printed as it is"),
         (_, Shape::Attachment) if !matches!(super::kind(root), Kind::Attachment) => {
             Some("is an attachment inside of other data; make it an input of its own")
         }
         (_, shape) if holds_attachment(shape) => Some(
             "holds an attachment, which would be printed as data; make that an input of its own",
         ),
-        (Need::Text, Shape::List(_)) => Some(
+        (TEXT, Shape::List(_)) => Some(
             "is a list, and not a text; print it as it is, or join its items: `… | join(\", \")`",
         ),
-        (Need::Text, Shape::Map(_) | Shape::Record { .. }) => {
+        (TEXT, Shape::Map(_) | Shape::Record { .. }) => {
             Some("is an object, and not a text; print it as it is, or one of its fields")
         }
         _ => None,
@@ -144,7 +185,7 @@ enum Step {
     Wrong,
 }
 
-const fn step(shape: &Shape, segment: &Segment) -> Step {
+const fn step(shape: &Shape, segment: &Segment<'_>) -> Step {
     match (segment, shape) {
         (_, Shape::Any) => Step::Unknown,
         (Segment::Present, Shape::Optional(inner)) => Step::To(**inner),
@@ -189,36 +230,23 @@ const fn field(fields: &[super::Field], name: &str) -> Step {
     found
 }
 
-#[track_caller]
-const fn no_such(shape: &Shape, segment: &Segment, requirement: &Requirement) {
-    let owner = Message::new()
-        .with("`")
-        .with(requirement.expression)
-        .with("` ");
-    let message = match (segment, shape) {
+const fn no_such(shape: &Shape, segment: &Segment<'_>, expression: &str) -> Message {
+    let owner = says(expression);
+    match (segment, shape) {
         (Segment::Field(name), Shape::Record { name: ty, fields }) => {
-            let message = Message::new()
-                .with("`")
-                .with(ty)
-                .with("` has no field `")
-                .with(name)
-                .with("`");
+            let message = says(ty).with("has no field `").with(name).with("`");
             match nearest(fields, name) {
                 Some(near) => message.with("; did you mean `").with(near).with("`?"),
                 None => listed(message.with("; its fields are "), fields, true).0,
             }
         }
-        (Segment::Field(name), Shape::Optional(_)) => guard(
-            owner
-                .with("may be none, and then has no field `")
-                .with(name)
-                .with("`"),
-            requirement,
-        ),
-        (_, Shape::Optional(_)) => guard(
-            owner.with("may be none, and then has no items"),
-            requirement,
-        ),
+        (Segment::Field(name), Shape::Optional(_)) => {
+            let message = owner.with("may be none, and then has no field `");
+            guard(message.with(name).with("`"), expression)
+        }
+        (_, Shape::Optional(_)) => {
+            guard(owner.with("may be none, and then has no items"), expression)
+        }
         (Segment::Field(name), _) => owner
             .with("is ")
             .with(described(shape))
@@ -229,31 +257,20 @@ const fn no_such(shape: &Shape, segment: &Segment, requirement: &Requirement) {
             .with("is ")
             .with(described(shape))
             .with(" and has no items"),
-    };
-    fail(message, requirement);
+    }
+}
+
+/// The beginning of a message about an expression or a type.
+const fn says(name: &str) -> Message {
+    Message::new().with("`").with(name).with("` ")
 }
 
 /// Says how to make sure of what may be none.
-const fn guarded(message: Message, requirement: &Requirement) -> Message {
+const fn guard(message: Message, expression: &str) -> Message {
     message
         .with("; guard it with `{% if ")
-        .with(requirement.expression)
-        .with(" %}`, or say what else: `{{ ")
-        .with(requirement.expression)
-        .with(" or \"…\" }}`")
-}
-
-const fn guard(message: Message, requirement: &Requirement) -> Message {
-    message
-        .with("; guard it with `{% if ")
-        .with(requirement.expression)
+        .with(expression)
         .with(" %}`")
-}
-
-#[track_caller]
-const fn fail(message: Message, requirement: &Requirement) -> ! {
-    let message = message.with("\n").with(requirement.at);
-    panic!("{}", message.as_str())
 }
 
 const fn described(shape: &Shape) -> &'static str {
