@@ -43,7 +43,6 @@ fn expand(model: &Model, mistakes: &mut Mistakes) -> TokenStream {
         methods(model),
         clone_and_debug(model),
         definition::call_impl(model, prompt.as_ref()),
-        body::role_impl(model),
         into_future(model),
         unused_inputs(model, prompt.as_ref()).unwrap_or_default(),
         prompt::checks(model, prompt.as_ref()),

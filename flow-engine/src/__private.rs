@@ -6,7 +6,7 @@ pub use schemars;
 pub use serde;
 pub use serde_json::{Map, Value};
 
-pub use crate::call::{Body, Call, Flow, Step, Work, debug};
+pub use crate::call::{Call, Flow, Step, Work, debug};
 pub use crate::constraints::{
     Check, Constrained, Fallback, Length, Outcome, Pattern, Probe, Range, Rules, Text, Violations,
     hold, limits,
@@ -15,10 +15,7 @@ pub use crate::definition::{Definition, Registration, WorkKind, registration};
 pub use crate::inputs::{Input, InputsSchema, input, known};
 pub use crate::output::{OutputOf, output};
 pub use crate::prompt::{Prompt, PromptSource};
-pub use crate::run::{
-    FlowResult, Place, Run, StepResult, awaited, execute, flow_as_run, flow_in_run, step_as_run,
-    step_in_run,
-};
+pub use crate::run::{Done, FlowResult, StepResult, awaited, execute};
 pub use crate::shape;
 pub use crate::state::{State, StateType, States, state};
 pub use crate::step::task::{fallible, infallible};

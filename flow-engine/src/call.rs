@@ -1,7 +1,7 @@
 //! What `#[step]` and `#[flow]` generate: one type for each, which holds the inputs of a call.
 
 use std::fmt;
-use std::sync::Arc;
+use std::marker::PhantomData;
 
 use futures::future::BoxFuture;
 use serde_json::{Map, Value};
@@ -9,8 +9,8 @@ use serde_json::{Map, Value};
 use crate::constraints::Check;
 use crate::definition::Definition;
 use crate::error::{BoxError, Error};
-use crate::output::OutputOf;
-use crate::run::{FlowResult, Place, Run, StepResult};
+use crate::output::{Erased, OutputOf};
+use crate::run::{Done, FlowResult, StepResult};
 use crate::secret::Secrets;
 use crate::state::States;
 
@@ -60,61 +60,101 @@ pub trait Call: Clone + fmt::Debug + Send + Sync + Sized + 'static {
         Self::definition().output_schema()
     }
 
-    /// Runs as a part of a run, from where it was awaited.
-    #[doc(hidden)]
-    fn in_run(self, place: Place) -> BoxFuture<'static, Result<Self::Executed, Error>>;
-
-    /// Runs as all of a new root run.
-    #[doc(hidden)]
-    fn start(self, run: Arc<Run>) -> BoxFuture<'static, Result<Self::Executed, Error>>;
-}
-
-/// A call of a step.
-pub trait Step: Call<Executed = StepResult<<Self as Call>::Output>> {
+    /// What there is to do.
     #[doc(hidden)]
     fn work(self, states: &States) -> Result<Work<Self::Output>, Error>;
 }
 
-/// A call of a flow.
-pub trait Flow: Call<Executed = FlowResult<<Self as Call>::Output>> {
-    #[doc(hidden)]
-    fn body(self, states: &States) -> Result<Body<Self::Output>, Error>;
-}
+/// A call of a step.
+pub trait Step: Call<Executed = StepResult<<Self as Call>::Output>> {}
 
-/// What a step does.
+/// A call of a flow.
+pub trait Flow: Call<Executed = FlowResult<<Self as Call>::Output>> {}
+
+/// What a call does: it runs the user's code, or asks a model as the definition says.
 #[doc(hidden)]
 #[expect(missing_debug_implementations, reason = "a future has nothing to show")]
-pub enum Work<T> {
-    /// Asks a model, as the definition says.
-    Model,
-    /// Runs the user's code.
-    Body(Body<T>),
+pub struct Work<T> {
+    code: Option<Code>,
+    output: PhantomData<fn() -> T>,
 }
 
 /// The user's code.
-#[doc(hidden)]
-pub type Body<T> = BoxFuture<'static, Result<T, BoxError>>;
+pub(crate) type Code = BoxFuture<'static, Result<Erased, BoxError>>;
+
+impl<T> Work<T> {
+    pub(crate) fn code(code: Code) -> Self {
+        Self {
+            code: Some(code),
+            output: PhantomData,
+        }
+    }
+
+    /// Called by the macros.
+    pub fn model() -> Self {
+        Self {
+            code: None,
+            output: PhantomData,
+        }
+    }
+}
+
+/// A call without its types: what happens to it in a run is compiled once, and not in the user's crate for each call.
+pub(crate) trait AnyCall: Send + Sync {
+    fn definition(&self) -> &'static Definition;
+
+    fn to_inputs(&self) -> Result<Map<String, Value>, Error>;
+
+    fn check_inputs(&self) -> Result<(), Error>;
+
+    fn cloned(&self) -> Box<dyn AnyCall>;
+
+    /// The user's code, or nothing if a model is asked.
+    fn code(self: Box<Self>, states: &States) -> Result<Option<Code>, Error>;
+}
+
+impl<C: Call> AnyCall for C {
+    fn definition(&self) -> &'static Definition {
+        C::definition()
+    }
+
+    fn to_inputs(&self) -> Result<Map<String, Value>, Error> {
+        Call::to_inputs(self)
+    }
+
+    fn check_inputs(&self) -> Result<(), Error> {
+        Call::check_inputs(self)
+    }
+
+    fn cloned(&self) -> Box<dyn AnyCall> {
+        Box::new(self.clone())
+    }
+
+    fn code(self: Box<Self>, states: &States) -> Result<Option<Code>, Error> {
+        Ok(self.work(states)?.code)
+    }
+}
 
 /// What `.execute()` returns: the output with what it took to get it.
-pub trait Executed {
+pub trait Executed: Sized {
     /// The output's type.
     type Output;
 
     /// The output alone.
     fn into_output(self) -> Self::Output;
 
-    /// As the result of a run: a step used alone is one.
-    fn into_run(self) -> FlowResult<Self::Output>;
+    #[doc(hidden)]
+    fn of(done: Done) -> Self;
 }
 
 /// The inputs of a call that keeps its constraints.
-pub(crate) fn checked_inputs<C: Call>(call: &C) -> Result<Map<String, Value>, Error> {
+pub(crate) fn checked_inputs(call: &dyn AnyCall) -> Result<Map<String, Value>, Error> {
     match call.check_inputs() {
         Ok(()) => call.to_inputs(),
         // A constraint of the user's may quote the value.
         Err(error) => {
             let inputs = call.to_inputs().unwrap_or_default();
-            Err(error.hiding(&Secrets::of(C::definition().secrets, &inputs)))
+            Err(error.hiding(&Secrets::of(call.definition().secrets, &inputs)))
         }
     }
 }

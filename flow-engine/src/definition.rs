@@ -2,18 +2,14 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
 
-use futures::FutureExt;
-use futures::future::BoxFuture;
 use serde_json::{Map, Value};
 
-use crate::call::{Call, Executed};
+use crate::call::{AnyCall, Call};
 use crate::error::{Error, ErrorKind};
 use crate::inputs::InputsSchema;
-use crate::output::{Output, OutputOf};
+use crate::output::Output;
 use crate::prompt::Prompt;
-use crate::run::{FlowResult, Run};
 use crate::secret::{Secrets, redacted, unrecorded};
 use crate::state::StateType;
 use crate::step::StepKind;
@@ -169,12 +165,8 @@ pub struct Registration {
     launch: Launch,
 }
 
-/// Makes of recorded inputs what executes a run, or says why they do not fit.
-pub(crate) type Launch = fn(Map<String, Value>) -> Result<Start, Error>;
-
-/// Executes a run.
-pub(crate) type Start =
-    Box<dyn FnOnce(Arc<Run>) -> BoxFuture<'static, Result<FlowResult<Value>, Error>> + Send>;
+/// Makes a call of recorded inputs, or says why they do not fit.
+pub(crate) type Launch = fn(Map<String, Value>) -> Result<Box<dyn AnyCall>, Error>;
 
 /// Called by the macros.
 #[doc(hidden)]
@@ -185,9 +177,9 @@ pub const fn registration<C: Call>() -> Registration {
     }
 }
 
-fn launch<C: Call>(inputs: Map<String, Value>) -> Result<Start, Error> {
+fn launch<C: Call>(inputs: Map<String, Value>) -> Result<Box<dyn AnyCall>, Error> {
     let call = C::from_inputs(recorded_for(C::definition(), inputs)?)?;
-    Ok(Box::new(move |run| erased(call.start(run), C::OUTPUT)))
+    Ok(Box::new(call))
 }
 
 /// Recorded inputs, as far as they are still the call's.
@@ -210,26 +202,6 @@ fn recorded_for(
             Err(Error::new(ErrorKind::InvalidInput, message))
         }
     }
-}
-
-/// A run's end, with the output as JSON. By the type of the output: there are fewer of them than calls.
-fn erased<E: Executed + Send + 'static>(
-    executed: BoxFuture<'static, Result<E, Error>>,
-    output: OutputOf<E::Output>,
-) -> BoxFuture<'static, Result<FlowResult<Value>, Error>>
-where
-    E::Output: Send + 'static,
-{
-    async move {
-        let done = executed.await?.into_run();
-        Ok(FlowResult {
-            run_id: done.run_id,
-            flow_name: done.flow_name,
-            output_content: output.to_value(&done.output_content)?,
-            metadata: done.metadata,
-        })
-    }
-    .boxed()
 }
 
 inventory::collect!(Registration);

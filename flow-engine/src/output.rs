@@ -1,6 +1,8 @@
 //! The output of a step or a flow: its type, as functions over JSON.
 
+use std::any::Any;
 use std::borrow::Cow;
+use std::fmt;
 
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::Serialize;
@@ -31,15 +33,48 @@ pub struct Output {
     schema: fn() -> Value,
     reads: fn(&Value) -> Result<(), String>,
     check: fn(&Value) -> Result<(), String>,
+    write: fn(&Erased) -> serde_json::Result<String>,
+    read: fn(&str) -> Result<Erased, String>,
 }
 
 /// An [`Output`] with what needs the type itself.
 #[derive(Debug)]
 pub struct OutputOf<T> {
     erased: Output,
-    write: fn(&T) -> serde_json::Result<String>,
-    read: fn(&str) -> Result<T, String>,
     read_value: fn(&Value) -> Result<T, String>,
+}
+
+/// A value of some [`Output`], of which only that knows the type: what happens to it in a run is compiled once, and not in the
+/// user's crate for each type.
+pub(crate) struct Erased(Box<dyn Any + Send>);
+
+impl fmt::Debug for Erased {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Erased").finish_non_exhaustive()
+    }
+}
+
+impl Erased {
+    pub(crate) fn new<T: Send + 'static>(value: T) -> Self {
+        Self(Box::new(value))
+    }
+
+    /// # Panics
+    /// When the value is of another type: an output's functions and its values come from one call.
+    pub(crate) fn into_inner<T: 'static>(self) -> T {
+        match self.0.downcast() {
+            Ok(value) => *value,
+            Err(_) => other_type::<T>(),
+        }
+    }
+
+    fn get<T: 'static>(&self) -> &T {
+        self.0.downcast_ref().unwrap_or_else(other_type::<&T>)
+    }
+}
+
+fn other_type<T>() -> T {
+    unreachable!("an output is of another type than its call")
 }
 
 /// Called by the macros, as a function, so that a wrong type is one error at that type.
@@ -54,21 +89,23 @@ pub const fn output<T: OutputType>() -> OutputOf<T> {
             },
             reads: |value| read_value::<T>(value).map(drop),
             check: |value| read_value::<T>(value).map(drop),
+            write: |output| serde_json::to_string(output.get::<T>()),
+            read: |text| read::<T>(text).map(Erased::new),
         },
         read_value: read_value::<T>,
-        write: |output| serde_json::to_string(output),
-        read: |text| {
-            let json = &mut serde_json::Deserializer::from_str(text);
-            serde_path_to_error::deserialize(json).or_else(|error| {
-                // With serde_json's `arbitrary_precision`, floats in types that serde buffers (`untagged`, `flatten`)
-                // read from a value only; without it, integers above 64 bits from text only.
-                let value: Option<Value> = serde_json::from_str(text).ok();
-                value
-                    .and_then(|value| T::deserialize(value).ok())
-                    .ok_or_else(|| at_path(error))
-            })
-        },
     }
+}
+
+fn read<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    let json = &mut serde_json::Deserializer::from_str(text);
+    serde_path_to_error::deserialize(json).or_else(|error| {
+        // With serde_json's `arbitrary_precision`, floats in types that serde buffers (`untagged`, `flatten`) read from a
+        // value only; without it, integers above 64 bits from text only.
+        let value: Option<Value> = serde_json::from_str(text).ok();
+        value
+            .and_then(|value| T::deserialize(value).ok())
+            .ok_or_else(|| at_path(error))
+    })
 }
 
 fn read_value<T: DeserializeOwned>(value: &Value) -> Result<T, String> {
@@ -98,6 +135,30 @@ impl Output {
     pub(crate) fn reads(&self, value: &Value) -> bool {
         (self.reads)(value).is_ok()
     }
+
+    /// What a task or a flow returned.
+    pub(crate) fn record(&self, output: &Erased) -> Result<Recorded<Erased>, Error> {
+        let json = (self.write)(output)
+            .map_err(|error| invalid(format!("the output cannot be written as JSON: {error}")))?;
+        self.read_back(json)
+    }
+
+    /// The output as a JSON value.
+    pub(crate) fn to_value(&self, output: &Erased) -> Result<Value, Error> {
+        let json = self.record(output)?.json;
+        serde_json::from_str(&json)
+            .map_err(|error| invalid(format!("the output cannot be read as JSON: {error}")))
+    }
+
+    /// What is recorded as this JSON.
+    pub(crate) fn read_back(&self, json: String) -> Result<Recorded<Erased>, Error> {
+        match (self.read)(&json) {
+            Ok(output) => Ok(Recorded { json, output }),
+            Err(reason) => Err(invalid(format!(
+                "the output does not read back from its own JSON: {reason}"
+            ))),
+        }
+    }
 }
 
 /// An output as it is recorded, and as it reads back from there: live as on a replay, a caller gets the latter.
@@ -126,30 +187,6 @@ impl<T> OutputOf<T> {
     /// Without the type.
     pub const fn erased(&self) -> Output {
         self.erased
-    }
-
-    /// What a task or a flow returned.
-    pub(crate) fn record(&self, output: &T) -> Result<Recorded<T>, Error> {
-        let json = (self.write)(output)
-            .map_err(|error| invalid(format!("the output cannot be written as JSON: {error}")))?;
-        self.read_back(json)
-    }
-
-    /// The output as a JSON value.
-    pub(crate) fn to_value(&self, output: &T) -> Result<Value, Error> {
-        let json = self.record(output)?.json;
-        serde_json::from_str(&json)
-            .map_err(|error| invalid(format!("the output cannot be read as JSON: {error}")))
-    }
-
-    /// What is recorded as this JSON.
-    pub(crate) fn read_back(&self, json: String) -> Result<Recorded<T>, Error> {
-        match (self.read)(&json) {
-            Ok(output) => Ok(Recorded { json, output }),
-            Err(reason) => Err(invalid(format!(
-                "the output does not read back from its own JSON: {reason}"
-            ))),
-        }
     }
 }
 

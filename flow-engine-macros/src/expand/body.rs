@@ -9,52 +9,22 @@ use super::{at, state_const};
 use crate::model::{Model, Work};
 use crate::params::Param;
 
-pub(super) fn role_impl(model: &Model) -> TokenStream {
+/// The method that says what there is to do.
+pub(super) fn work(model: &Model) -> TokenStream {
     let flow_engine = &model.flow_engine;
-    let type_name = &model.type_name;
-    match &model.work {
-        Work::Flow { body, .. } => {
-            let code = code(model, body);
-            quote! {
-                impl #flow_engine::__private::Flow for #type_name {
-                    fn body(
-                        self,
-                        states: &#flow_engine::__private::States,
-                    ) -> ::core::result::Result<#flow_engine::__private::Body<Self::Output>, #flow_engine::Error> {
-                        #code
-                        ::core::result::Result::Ok(body)
-                    }
-                }
-            }
+    let work = match &model.work {
+        Work::Flow { body, .. } | Work::Task { body } => code(model, body),
+        Work::Ask { .. } => {
+            quote!(let _ = states; let work = #flow_engine::__private::Work::model();)
         }
-        Work::Task { body } => {
-            let code = code(model, body);
-            step_impl(
-                model,
-                &quote!(#code ::core::result::Result::Ok(#flow_engine::__private::Work::Body(body))),
-            )
-        }
-        Work::Ask { .. } => step_impl(
-            model,
-            &quote!(let _ = states; ::core::result::Result::Ok(#flow_engine::__private::Work::Model)),
-        ),
-    }
-}
-
-fn step_impl(model: &Model, work: &TokenStream) -> TokenStream {
-    let Model {
-        flow_engine,
-        type_name,
-        ..
-    } = model;
+    };
     quote! {
-        impl #flow_engine::__private::Step for #type_name {
-            fn work(
-                self,
-                states: &#flow_engine::__private::States,
-            ) -> ::core::result::Result<#flow_engine::__private::Work<Self::Output>, #flow_engine::Error> {
-                #work
-            }
+        fn work(
+            self,
+            states: &#flow_engine::__private::States,
+        ) -> ::core::result::Result<#flow_engine::__private::Work<Self::Output>, #flow_engine::Error> {
+            #work
+            ::core::result::Result::Ok(work)
         }
     }
 }
@@ -101,6 +71,6 @@ fn code(model: &Model, body: &TokenStream) -> TokenStream {
         async fn __body(#(#params),*) #returned { #body }
         let _ = states;
         let #future = __body(#(#arguments),*);
-        let body = #wrapped;
+        let work = #wrapped;
     }
 }

@@ -4,6 +4,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 
+use super::body::work;
 use super::constraints::checks;
 use super::{at, input_const, is_flow, option, prompt, state_const};
 use crate::code;
@@ -16,10 +17,10 @@ pub(super) fn call_impl(model: &Model, prompt: Option<&Prompt>) -> TokenStream {
     let flow_engine = &model.flow_engine;
     let type_name = &model.type_name;
     let output = &model.output.ty;
-    let (executed, in_run, start) = if is_flow(model) {
-        (quote!(FlowResult), quote!(flow_in_run), quote!(flow_as_run))
+    let (role, executed) = if is_flow(model) {
+        (quote!(Flow), quote!(FlowResult))
     } else {
-        (quote!(StepResult), quote!(step_in_run), quote!(step_as_run))
+        (quote!(Step), quote!(StepResult))
     };
     let here = at(flow_engine, output.span());
     let output_const = quote_spanned!(output.span()=> #here::__private::output::<#output>());
@@ -30,7 +31,7 @@ pub(super) fn call_impl(model: &Model, prompt: Option<&Prompt>) -> TokenStream {
         let name = if input.secret { "take_secret" } else { "take" };
         format_ident!("{name}")
     });
-    let (checks, definition) = (checks(model), definition(model, prompt));
+    let (checks, work, definition) = (checks(model), work(model), definition(model, prompt));
     quote! {
         impl #flow_engine::__private::Call for #type_name {
             type Output = #output;
@@ -61,20 +62,10 @@ pub(super) fn call_impl(model: &Model, prompt: Option<&Prompt>) -> TokenStream {
                 ::core::result::Result::Ok(Self { #(#fields: Self::#constants.#take(&mut inputs)?),* })
             }
 
-            fn in_run(
-                self,
-                place: #flow_engine::__private::Place,
-            ) -> #flow_engine::__private::BoxFuture<'static, ::core::result::Result<Self::Executed, #flow_engine::Error>> {
-                #flow_engine::__private::#in_run(place, self)
-            }
-
-            fn start(
-                self,
-                run: ::std::sync::Arc<#flow_engine::__private::Run>,
-            ) -> #flow_engine::__private::BoxFuture<'static, ::core::result::Result<Self::Executed, #flow_engine::Error>> {
-                #flow_engine::__private::#start(run, self)
-            }
+            #work
         }
+
+        impl #flow_engine::__private::#role for #type_name {}
 
         #flow_engine::__private::inventory::submit! {
             #flow_engine::__private::registration::<#type_name>()

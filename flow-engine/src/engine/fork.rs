@@ -11,10 +11,12 @@ use uuid::Uuid;
 
 use super::Engine;
 use super::recovery::{not_linked, refused};
+use crate::call::AnyCall;
 use crate::definition::find;
 use crate::error::Error;
 use crate::run::{
-    ASIDE, Claim, FlowResult, Origin, Row, Run, RunOptions, Shared, Tree, Variation, model_asked,
+    ASIDE, Claim, FlowResult, Origin, Row, Run, RunOptions, Shared, Tree, Variation,
+    as_untyped_run, model_asked,
 };
 
 /// A run that is to begin with what another one recorded: [`Engine::fork`] makes it.
@@ -86,13 +88,13 @@ impl ForkRequest {
     /// is not in this program, or it has no such step. Else, what the new run fails with.
     pub fn execute(self) -> BoxFuture<'static, Result<FlowResult<Value>, Error>> {
         async move {
-            let (run, start) = self.begin().await?;
-            start(run).await
+            let (run, call) = self.begin().await?;
+            as_untyped_run(run, call).await
         }
         .boxed()
     }
 
-    async fn begin(self) -> Result<(Arc<Run>, crate::definition::Start), Error> {
+    async fn begin(self) -> Result<(Arc<Run>, Box<dyn AnyCall>), Error> {
         let Self {
             engine,
             forked_from,
@@ -122,7 +124,7 @@ impl ForkRequest {
             Value::Object(inputs) => inputs,
             _ => Map::new(),
         };
-        let start = launch(inputs)?;
+        let call = launch(inputs)?;
         let (user_id, metadata) = (source.user_id, source.flow_metadata.clone());
         // A fork of a fork goes on with its model.
         let origin = store.fork(forked_from).await?;
@@ -146,7 +148,7 @@ impl ForkRequest {
         };
         let services = Arc::clone(&engine.services);
         let run = Run::root(services, definition, options.claimed()?);
-        Ok((Arc::new(run), start))
+        Ok((Arc::new(run), call))
     }
 }
 

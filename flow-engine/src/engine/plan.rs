@@ -9,11 +9,11 @@ use uuid::Uuid;
 
 use super::Engine;
 use super::read_only::ReadOnly;
-use super::recovery::{Unfinished, refused, start_of};
+use super::recovery::{Unfinished, recorded_call, refused};
 use crate::difference::{Change, changes};
 use crate::error::Error;
 use crate::run::{
-    ASIDE, Claim, Journal, Met, MissReason, Missed, Plan, Row, Run, RunOptions, Services,
+    ASIDE, Claim, Journal, Met, MissReason, Missed, Plan, Row, Run, RunOptions, Services, as_run,
 };
 
 /// What [`Engine::resume`] would do: see [`Engine::resume_plan`]. `{}` prints it.
@@ -96,7 +96,7 @@ impl Engine {
             return Err(refused(run_id, "resumed", "it is being executed"));
         }
         let unfinished = self.unfinished(run_id).await?;
-        let start = start_of(&unfinished)?;
+        let call = recorded_call(&unfinished)?;
         let Unfinished {
             run,
             definition,
@@ -122,7 +122,7 @@ impl Engine {
         let run = Arc::new(Run::root(Arc::new(services), definition, options));
         tokio::select! {
             // What the flow gives, or fails with, is not asked here.
-            _end = start(run) => {}
+            _end = as_run(run, call) => {}
             () = plan.is_stuck() => {}
         }
         let Met { hits, misses } = plan.end();

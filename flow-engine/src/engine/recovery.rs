@@ -9,11 +9,11 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::Engine;
-use crate::call::Call;
-use crate::definition::{Definition, Launch, Start, find};
+use crate::call::{AnyCall, Call};
+use crate::definition::{Definition, Launch, find};
 use crate::error::{Error, ErrorKind};
 use crate::inputs;
-use crate::run::{Claim, FlowResult, Run, RunOptions, Tree};
+use crate::run::{Claim, Done, FlowResult, Run, RunOptions, Tree, as_run, as_untyped_run, typed};
 
 /// How many runs are resumed at a time.
 const AT_A_TIME: usize = 32;
@@ -62,8 +62,8 @@ impl Engine {
             let run_id = engine.root_of(run_id).await?;
             let claim = Claim::of(run_id)?;
             let unfinished = engine.unfinished(run_id).await?;
-            let start = start_of(&unfinished)?;
-            start(engine.reopened(claim, unfinished, None)).await
+            let call = recorded_call(&unfinished)?;
+            as_untyped_run(engine.reopened(claim, unfinished, None), call).await
         }
         .boxed()
     }
@@ -78,22 +78,23 @@ impl Engine {
         call: C,
     ) -> BoxFuture<'static, Result<C::Executed, Error>> {
         let engine = self.clone();
-        async move {
-            let run_id = engine.root_of(run_id).await?;
-            let claim = Claim::of(run_id)?;
-            let unfinished = engine.unfinished(run_id).await?;
-            let (is, wanted) = (unfinished.definition.name(), C::definition().name());
-            if is != wanted {
-                return Err(not_resumable(
-                    run_id,
-                    &format!("it is of `{is}`, not of `{wanted}`"),
-                ));
-            }
-            let inputs = inputs::text(&C::definition().redacted(&call.to_inputs()?))?;
-            call.start(engine.reopened(claim, unfinished, Some(inputs)))
-                .await
+        typed(async move { engine.resumed(run_id, Box::new(call)).await }.boxed())
+    }
+
+    async fn resumed(&self, run_id: Uuid, call: Box<dyn AnyCall>) -> Result<Done, Error> {
+        let run_id = self.root_of(run_id).await?;
+        let claim = Claim::of(run_id)?;
+        let unfinished = self.unfinished(run_id).await?;
+        let definition = call.definition();
+        let (is, wanted) = (unfinished.definition.name(), definition.name());
+        if is != wanted {
+            return Err(not_resumable(
+                run_id,
+                &format!("it is of `{is}`, not of `{wanted}`"),
+            ));
         }
-        .boxed()
+        let inputs = inputs::text(&definition.redacted(&call.to_inputs()?))?;
+        as_run(self.reopened(claim, unfinished, Some(inputs)), call).await
     }
 
     /// Resumes every run that was interrupted or killed with its process, the oldest first, and waits for their ends. For
@@ -217,8 +218,8 @@ impl Engine {
     }
 }
 
-/// What executes a run from its recorded inputs.
-pub(super) fn start_of(unfinished: &Unfinished) -> Result<Start, Error> {
+/// The call of a run, made of its recorded inputs.
+pub(super) fn recorded_call(unfinished: &Unfinished) -> Result<Box<dyn AnyCall>, Error> {
     let Unfinished {
         run,
         definition,

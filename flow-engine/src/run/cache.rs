@@ -19,7 +19,7 @@ use super::recall::{Recalled, Taken, returned};
 use crate::error::Error;
 use crate::identity::{Hash, Identity};
 use crate::lock::lock;
-use crate::output::OutputOf;
+use crate::output::Output;
 
 /// How long a call waits for an equal one. Who computes may itself be waiting: a flow that holds two equal calls need not
 /// poll both.
@@ -63,13 +63,13 @@ impl Flights {
 }
 
 /// A result that another run has computed, or else the right to compute it.
-pub(super) async fn cached<T>(
+pub(super) async fn cached(
     place: &Place,
     entry: &Entry<'_>,
     key: &str,
     lifetime: Duration,
-    output: &OutputOf<T>,
-) -> Result<Result<Recalled<T>, OwnedMutexGuard<()>>, Error> {
+    output: &Output,
+) -> Result<Result<Recalled, OwnedMutexGuard<()>>, Error> {
     let services = &place.run.services;
     let flight = services.flights.board(key).await;
     let since = TimeDelta::from_std(lifetime)

@@ -27,7 +27,7 @@ use super::scope::{Inside, Scope};
 use crate::error::{Error, ErrorKind};
 use crate::identity::Identity;
 use crate::lock::lock;
-use crate::output::{OutputType, output};
+use crate::output::{Erased, OutputType, output};
 
 tokio::task_local! {
     pub(super) static GATE: Arc<Gate>;
@@ -197,7 +197,7 @@ where
     let (miss, superseded) = match choice.recall::<usize>(&place).await {
         Ok(Recalled { end, turn }) => {
             let outcome = end?.output;
-            let first = outcome.output_content;
+            let first: usize = outcome.output.into_inner();
             if first >= branches.len() {
                 let message = "the recorded outcome of a `race` names a branch that is not there";
                 return Err(Error::new(ErrorKind::Store, message));
@@ -215,7 +215,7 @@ where
                 return Ok((first, output));
             }
             // The first one failed and runs again, or was edited: which is first is open again.
-            (Miss::first_time(), Some(outcome.step_run_id))
+            (Miss::first_time(), Some(outcome.id))
         }
         Err(miss) => (miss, None),
     };
@@ -267,7 +267,7 @@ where
                 choice.returned(&place, &turn).await;
                 return Ok(output);
             }
-            None => (Miss::first_time(), Some(in_time.output.step_run_id)),
+            None => (Miss::first_time(), Some(in_time.output.id)),
         },
         Ok(Recalled {
             end: Err(elapsed),
@@ -331,10 +331,10 @@ impl Choice {
     }
 
     /// The recorded outcome, or why there is none.
-    async fn recall<T: OutputType>(&self, place: &Place) -> Result<Recalled<T>, Miss> {
+    async fn recall<T: OutputType>(&self, place: &Place) -> Result<Recalled, Miss> {
         let entry = self.entry();
         pass_gate(entry.identity).await;
-        recall(place, &entry, None, &output::<T>()).await
+        recall(place, &entry, None, &output::<T>().erased()).await
     }
 
     /// Begins to find out. An outcome that no longer holds leaves the journal.
@@ -370,7 +370,7 @@ impl Choice {
     ) -> Result<(), Error> {
         let (commit, _, turn) = match outcome {
             Ok(outcome) => {
-                let json = output::<T>().record(&outcome)?.json;
+                let json = output::<T>().erased().record(&Erased::new(outcome))?.json;
                 record.finish(StepStatus::Completed, Some(json), None)
             }
             Err(error) => record.finish(StepStatus::Failed, None, Some(error)),

@@ -13,8 +13,8 @@ use futures::future::BoxFuture;
 use uuid::Uuid;
 
 use super::scope::Scope;
-use super::{Run, RunRequest, Services};
-use crate::call::{Call, Executed};
+use super::{Done, Run, RunRequest, Services, in_run, typed};
+use crate::call::Call;
 use crate::error::{Error, ErrorKind};
 
 tokio::task_local! {
@@ -26,8 +26,7 @@ static INSTALLED: RwLock<Weak<Services>> = RwLock::new(Weak::new());
 
 /// Where in a run the current task is.
 #[derive(Debug, Clone)]
-#[doc(hidden)]
-pub struct Place {
+pub(crate) struct Place {
     pub(super) run: Arc<Run>,
     pub(super) scope: Arc<Scope>,
     /// The key of the step that returned before a call was made here.
@@ -142,24 +141,22 @@ impl Current {
 #[track_caller]
 pub fn awaited<C: Call>(call: C) -> BoxFuture<'static, Result<C::Output, Error>> {
     match Place::here() {
-        Some(place) => output_of(call.in_run(place)),
+        Some(place) => output_of(in_run(place, Box::new(call))),
         None => ready(Err(outside(C::definition().name(), Location::caller()))).boxed(),
     }
 }
 
-fn output_of<E: Executed + 'static>(
-    executed: BoxFuture<'static, Result<E, Error>>,
-) -> BoxFuture<'static, Result<E::Output, Error>> {
-    executed
-        .map(|executed| executed.map(Executed::into_output))
-        .boxed()
+fn output_of<T: 'static>(
+    done: BoxFuture<'static, Result<Done, Error>>,
+) -> BoxFuture<'static, Result<T, Error>> {
+    done.map(|done| Ok(done?.output.into_inner())).boxed()
 }
 
 /// `.execute()` on a call: a part of the current run, or a run of its own on the installed engine.
 #[track_caller]
 pub fn execute<C: Call>(call: C) -> BoxFuture<'static, Result<C::Executed, Error>> {
     if let Some(place) = Place::here() {
-        return call.in_run(place);
+        return typed(in_run(place, Box::new(call)));
     }
     match installed() {
         Some(services) => RunRequest::new(services, call).execute(),

@@ -11,7 +11,7 @@ use super::cache;
 use super::context::Place;
 use super::journal::Wanted;
 use super::progress::Counted;
-use crate::call::Body;
+use crate::call::Code;
 use crate::definition::Definition;
 use crate::error::Error;
 use crate::identity::{ALGORITHM, Hash, Identity};
@@ -24,9 +24,9 @@ pub(crate) const ASIDE: &str = "engine";
     clippy::large_enum_variant,
     reason = "made once for each step, and not kept in numbers"
 )]
-pub(super) enum Task<'a, T> {
+pub(super) enum Task<'a> {
     Ask(Prepared<'a>),
-    Run(Body<T>),
+    Run(Code),
 }
 
 /// What is known of a step before it runs, and kept in its row.
@@ -49,11 +49,11 @@ pub(super) struct Entry<'a> {
 }
 
 impl<'a> Entry<'a> {
-    pub(super) fn new<T>(
+    pub(super) fn new(
         definition: &'static Definition,
         inputs: &Map<String, Value>,
         shown: &'a Map<String, Value>,
-        task: &Result<Task<'_, T>, Error>,
+        task: &Result<Task<'_>, Error>,
     ) -> Self {
         let entry = Self::of(definition, shown);
         match task {

@@ -18,75 +18,69 @@ use serde_json::{Map, Value};
 use super::context::{PLACE, Place};
 use super::returns::Turn;
 use super::scope::Inside;
-use super::{Claim, FlowResult, Metadata, Run};
-use crate::call::{Flow, checked_inputs};
+use super::{Claim, Done, Metadata, Run};
+use crate::call::{AnyCall, checked_inputs};
 use crate::error::{Error, ErrorKind};
 use crate::identity::Hash;
 use crate::inputs;
 use crate::output::Recorded;
 
 /// A flow as a root run.
-pub fn flow_as_run<F: Flow>(
-    run: Arc<Run>,
-    call: F,
-) -> BoxFuture<'static, Result<FlowResult<F::Output>, Error>> {
-    async move {
-        let inputs = inputs_of(&call, &run)?;
-        flow_at(Place::root(run), call, inputs).await
-    }
-    .boxed()
+pub(super) async fn flow_as_run(run: Arc<Run>, call: Box<dyn AnyCall>) -> Result<Done, Error> {
+    let inputs = inputs_of(&*call, &run)?;
+    flow_at(Place::root(run), call, inputs).await
 }
 
 /// A flow inside a flow: a run of its own below its parent, or the one that an earlier execution recorded.
-pub fn flow_in_run<F: Flow>(
-    place: Place,
-    call: F,
-) -> BoxFuture<'static, Result<FlowResult<F::Output>, Error>> {
-    async move {
-        let inputs = inputs_of(&call, &place.run)?;
-        let definition = F::definition();
-        let content = Hash::of_object("inputs", &inputs);
-        let scope = place.scope.inner(definition.name(), Some(content));
-        let run = Arc::new(Run::child(place.run, definition, &scope));
-        let inside = Place {
-            run,
-            scope: Arc::clone(&scope),
-            previous: None,
-            step: None,
-        };
-        let end = flow_at(inside, call, inputs).await;
-        place.scope.returned(scope.path());
-        end
-    }
-    .boxed()
+pub(super) async fn flow_in_run(place: Place, call: Box<dyn AnyCall>) -> Result<Done, Error> {
+    let inputs = inputs_of(&*call, &place.run)?;
+    let definition = call.definition();
+    let content = Hash::of_object("inputs", &inputs);
+    let scope = place.scope.inner(definition.name(), Some(content));
+    let run = Arc::new(Run::child(place.run, definition, &scope));
+    let inside = Place {
+        run,
+        scope: Arc::clone(&scope),
+        previous: None,
+        step: None,
+    };
+    let end = flow_at(inside, call, inputs).await;
+    place.scope.returned(scope.path());
+    end
 }
 
-fn inputs_of<F: Flow>(call: &F, run: &Run) -> Result<Map<String, Value>, Error> {
-    checked_inputs(call).map_err(|error| error.in_flow(F::definition().name(), run.id))
+fn inputs_of(call: &dyn AnyCall, run: &Run) -> Result<Map<String, Value>, Error> {
+    checked_inputs(call).map_err(|error| error.in_flow(call.definition().name(), run.id))
 }
 
-async fn flow_at<F: Flow>(
+async fn flow_at(
     place: Place,
-    call: F,
+    call: Box<dyn AnyCall>,
     inputs: Map<String, Value>,
-) -> Result<FlowResult<F::Output>, Error> {
-    let (run_id, flow_name) = (place.run.id, F::definition().name());
-    let body = call
-        .body(place.run.states())
-        .map_err(|error| error.in_flow(flow_name, run_id))?;
-    let content = async move { F::OUTPUT.record(&body.await.map_err(Error::recorded)?) };
+) -> Result<Done, Error> {
+    let definition = call.definition();
+    let (run_id, name) = (place.run.id, definition.name());
+    let code = call
+        .code(place.run.states())
+        .map_err(|error| error.in_flow(name, run_id))?
+        .unwrap_or_else(|| unreachable!("`#[flow]` asks for a body"));
+    let content = async move {
+        let output = code.await.map_err(Error::recorded)?;
+        definition.output().record(&output)
+    };
     let run = Arc::clone(&place.run);
-    let inputs = run.shown(F::definition(), &inputs);
-    let (output_content, metadata) = live(place, &inputs, content.boxed()).await?;
-    Ok(FlowResult {
+    let inputs = run.shown(definition, &inputs);
+    let (output, metadata) = live(place, &inputs, content.boxed()).await?;
+    Ok(Done {
         run_id,
-        flow_name,
-        output_content,
+        id: run_id,
+        name,
+        output,
         metadata,
     })
 }
 
-/// Records a run around its content, which gives the output in recorded and in typed form.
+/// Records a run around its content, which gives what comes of it with its recorded form.
 pub(super) async fn live<T: 'static>(
     place: Place,
     inputs: &Map<String, Value>,

@@ -5,6 +5,7 @@ mod cache;
 mod calm;
 mod choice;
 mod context;
+mod dispatch;
 mod entry;
 mod flow;
 mod journal;
@@ -33,9 +34,9 @@ use uuid::Uuid;
 
 pub use choice::{race, timeout};
 pub(crate) use context::install;
-pub use context::{Current, Place, awaited, current, execute};
+pub use context::{Current, awaited, current, execute};
+pub(crate) use dispatch::{as_run, as_untyped_run, in_run, typed};
 pub(crate) use entry::ASIDE;
-pub use flow::{flow_as_run, flow_in_run};
 pub use journal::MissReason;
 pub(crate) use journal::{Origin, Row};
 pub use parallel::{in_current_run, map, spawn};
@@ -43,9 +44,8 @@ pub(crate) use plan::{Met, Missed, Plan};
 pub(crate) use recall::model_asked;
 pub(crate) use request::RunOptions;
 pub use request::RunRequest;
-pub use result::{FlowResult, Metadata, StepResult};
+pub use result::{Done, FlowResult, Metadata, StepResult};
 pub(crate) use scope::names;
-pub use step::{step_as_run, step_in_run};
 pub(crate) use tree::{Claim, Shared, Tree, Variation};
 pub use values::{now, random, uuid};
 
@@ -81,8 +81,7 @@ impl fmt::Debug for Services {
 
 /// One execution of a flow, or of a step used alone.
 #[derive(Debug)]
-#[doc(hidden)]
-pub struct Run {
+pub(crate) struct Run {
     services: Arc<Services>,
     definition: &'static Definition,
     id: Uuid,

@@ -13,10 +13,10 @@ use super::entry::Entry;
 use super::journal::{Found, Gap, Miss, MissReason, Origin, Row};
 use super::progress::{Counted, Spent, nano_usd};
 use super::returns::Turn;
-use super::{Metadata, StepResult};
+use super::{Done, Metadata};
 use crate::error::{Error, ErrorKind, ErrorRecord};
 use crate::inputs;
-use crate::output::{OutputOf, Recorded};
+use crate::output::{Erased, Output, Recorded};
 
 /// What a step's row keeps beside its output.
 #[derive(Debug, Default, Deserialize)]
@@ -29,12 +29,12 @@ struct Kept {
 }
 
 /// Takes what the journal holds for a call, or says why it has to run.
-pub(super) async fn recall<T>(
+pub(super) async fn recall(
     place: &Place,
     entry: &Entry<'_>,
     prepared: Option<&Prepared<'_>>,
-    output: &OutputOf<T>,
-) -> Result<Recalled<T>, Miss> {
+    output: &Output,
+) -> Result<Recalled, Miss> {
     let (Some(journal), Some(identity)) = (place.run.journal(), entry.identity) else {
         return Err(Miss::first_time());
     };
@@ -65,19 +65,19 @@ pub(super) struct Missed {
 }
 
 /// What a recorded step gives, when it is its turn.
-pub(super) struct Recalled<T> {
+pub(super) struct Recalled {
     /// Its output or its error.
-    pub(super) end: Result<Recorded<StepResult<T>>, Error>,
+    pub(super) end: Result<Recorded<Done>, Error>,
     pub(super) turn: Turn,
 }
 
 /// Takes what the journal holds for a call.
-pub(super) async fn find<T>(
+pub(super) async fn find(
     place: &Place,
     entry: &Entry<'_>,
     prepared: Option<&Prepared<'_>>,
-    output: &OutputOf<T>,
-) -> Result<Recalled<T>, Missed> {
+    output: &Output,
+) -> Result<Recalled, Missed> {
     let (Some(journal), Some(identity)) = (place.run.journal(), entry.identity) else {
         return Err(Missed::default());
     };
@@ -138,14 +138,14 @@ fn moved(place: &Place, row: &Row) -> Result<(), Error> {
 }
 
 /// Makes of what was found what the step gives; or gives it back, if that cannot be read.
-async fn read<T>(
+async fn read(
     place: &Place,
     entry: &Entry<'_>,
     prepared: Option<&Prepared<'_>>,
-    output: &OutputOf<T>,
+    output: &Output,
     found: Found,
     turn: &Turn,
-) -> Result<Result<Recorded<StepResult<T>>, Error>, Arc<Row>> {
+) -> Result<Result<Recorded<Done>, Error>, Arc<Row>> {
     let (row, taken) = match found {
         Found::Same(row) if row.step.status == StepStatus::Failed => {
             return Ok(Err(recorded_error(place, &row.step, entry.counted)));
@@ -220,14 +220,14 @@ fn note(entry: &Entry<'_>, recorded: &JournalStep) -> Option<&'static str> {
 }
 
 /// The result that the recorded step gave, and gives again.
-pub(super) fn returned<T>(
+pub(super) fn returned(
     place: &Place,
     entry: &Entry<'_>,
     step: &JournalStep,
     taken: Taken,
-    Recorded { json, output }: Recorded<T>,
+    Recorded { json, output }: Recorded<Erased>,
     turn: &Turn,
-) -> Result<Recorded<StepResult<T>>, Error> {
+) -> Result<Recorded<Done>, Error> {
     let run = &place.run;
     let note = note(entry, step);
     if let (Some(plan), Counted::Step) = (&run.tree.plan, entry.counted) {
@@ -247,14 +247,14 @@ pub(super) fn returned<T>(
         }
     };
     run.recalled(spent(step), entry.counted);
-    let output = StepResult {
+    let done = Done {
         run_id: run.id,
-        step_run_id,
-        step_name: entry.name,
-        output_content: output,
+        id: step_run_id,
+        name: entry.name,
+        output,
         metadata: metadata(step),
     };
-    Ok(Recorded { json, output })
+    Ok(Recorded { json, output: done })
 }
 
 /// Writes the call's own row for a step that was recorded elsewhere: with what that took, and was paid there.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Claim, Run, Services, Tree};
+use super::{Claim, Run, Services, Tree, as_run, typed};
 use crate::call::Call;
 use crate::error::{Error, ErrorKind};
 
@@ -98,7 +98,10 @@ impl<C: Call> RunRequest<C> {
             return std::future::ready(Err(mistake)).boxed();
         }
         match options.claimed() {
-            Ok(options) => call.start(Arc::new(Run::root(services, C::definition(), options))),
+            Ok(options) => {
+                let run = Arc::new(Run::root(services, C::definition(), options));
+                typed(as_run(run, Box::new(call)))
+            }
             Err(error) => std::future::ready(Err(error)).boxed(),
         }
     }

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use crate::call::Executed;
 use crate::error::{Error, ErrorKind};
 use crate::inputs::at_path;
+use crate::output::Erased;
 
 /// What an execution took.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,6 +55,18 @@ pub struct FlowResult<T> {
     pub metadata: Metadata,
 }
 
+/// How a call ended, without its type.
+#[derive(Debug)]
+#[doc(hidden)]
+pub struct Done {
+    pub(super) run_id: Uuid,
+    /// Its own row: the step's, or the run's.
+    pub(super) id: Uuid,
+    pub(super) name: &'static str,
+    pub(super) output: Erased,
+    pub(super) metadata: Metadata,
+}
+
 impl FlowResult<Value> {
     /// The output of a run that was found by its id, as the type that it is of.
     ///
@@ -71,31 +84,37 @@ impl FlowResult<Value> {
     }
 }
 
-impl<T> Executed for StepResult<T> {
+impl<T: 'static> Executed for StepResult<T> {
     type Output = T;
 
     fn into_output(self) -> T {
         self.output_content
     }
 
-    fn into_run(self) -> FlowResult<T> {
-        FlowResult {
-            run_id: self.run_id,
-            flow_name: self.step_name,
-            output_content: self.output_content,
-            metadata: self.metadata,
+    fn of(done: Done) -> Self {
+        Self {
+            run_id: done.run_id,
+            step_run_id: done.id,
+            step_name: done.name,
+            output_content: done.output.into_inner(),
+            metadata: done.metadata,
         }
     }
 }
 
-impl<T> Executed for FlowResult<T> {
+impl<T: 'static> Executed for FlowResult<T> {
     type Output = T;
 
     fn into_output(self) -> T {
         self.output_content
     }
 
-    fn into_run(self) -> Self {
-        self
+    fn of(done: Done) -> Self {
+        Self {
+            run_id: done.run_id,
+            flow_name: done.name,
+            output_content: done.output.into_inner(),
+            metadata: done.metadata,
+        }
     }
 }

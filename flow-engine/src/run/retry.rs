@@ -6,11 +6,9 @@ use std::time::Duration;
 use futures::FutureExt;
 
 use super::Run;
-use crate::call::{Body, Work};
-use crate::definition::Definition;
+use crate::call::{AnyCall, Code};
 use crate::error::{Error, ErrorKind};
 use crate::llm::{LlmError, LlmErrorKind};
-use crate::state::States;
 
 /// Before the first repetition; it doubles with each.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
@@ -39,20 +37,13 @@ pub(super) async fn wait(failures: u32, asked: Option<Duration>) {
     tokio::time::sleep(wait).await;
 }
 
-/// Makes a task's code once more.
-pub(super) type Again<T> = Box<dyn Fn(&States) -> Result<Work<T>, Error> + Send + Sync>;
-
 /// A task that is called again when it fails, as often as it says.
-pub(super) fn retried<T: Send + 'static>(
-    first: Body<T>,
-    again: Again<T>,
-    run: Arc<Run>,
-    definition: &'static Definition,
-) -> Body<T> {
+pub(super) fn retried(first: Code, call: Box<dyn AnyCall>, run: Arc<Run>) -> Code {
+    let definition = call.definition();
     async move {
-        let (mut body, mut failures) = (first, 0);
+        let (mut code, mut failures) = (first, 0);
         loop {
-            let error = match body.await {
+            let error = match code.await {
                 Ok(output) => return Ok(output),
                 Err(error) => error,
             };
@@ -62,10 +53,10 @@ pub(super) fn retried<T: Send + 'static>(
             failures += 1;
             tracing::warn!(step = definition.name(), failures, %error, "a task failed and is tried again");
             wait(failures, None).await;
-            let Work::Body(next) = again(run.states())? else {
-                return Err(error);
-            };
-            body = next;
+            match call.cloned().code(run.states())? {
+                Some(again) => code = again,
+                None => return Err(error),
+            }
         }
     }
     .boxed()

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use flow_engine_db::StepStatus;
 use futures::FutureExt;
-use futures::future::BoxFuture;
 use serde_json::{Map, Value};
 
 use super::attempt::Prepared;
@@ -17,155 +16,91 @@ use super::flow::{live, panicked};
 use super::progress::Counted;
 use super::recall::{Recalled, find, recall};
 use super::record::{Called, StepRecord};
-use super::retry::{Again, retried, within};
+use super::retry::{retried, within};
 use super::returns::Turn;
-use super::{Run, StepResult};
-use crate::call::{Step, Work, checked_inputs};
+use super::{Done, Run};
+use crate::call::{AnyCall, Code, checked_inputs};
 use crate::definition::Definition;
 use crate::error::Error;
-use crate::output::{OutputOf, Recorded};
-use crate::state::States;
+use crate::output::{Output, Recorded};
 
 /// A step of a run.
-pub fn step_in_run<S: Step>(
-    place: Place,
-    call: S,
-) -> BoxFuture<'static, Result<StepResult<S::Output>, Error>> {
-    in_run(place, Asked::by(call))
+pub(super) async fn step_in_run(place: Place, call: Box<dyn AnyCall>) -> Result<Done, Error> {
+    let definition = call.definition();
+    let (inputs, work) = begun(call, &place.run)?;
+    Ok(recorded(place, definition, inputs, work).await?.output)
 }
 
 /// A step used alone: a run of one step.
-pub fn step_as_run<S: Step>(
-    run: Arc<Run>,
-    call: S,
-) -> BoxFuture<'static, Result<StepResult<S::Output>, Error>> {
-    as_run(run, Asked::by(call))
+pub(super) async fn step_as_run(run: Arc<Run>, call: Box<dyn AnyCall>) -> Result<Done, Error> {
+    let definition = call.definition();
+    let (inputs, work) = begun(call, &run)?;
+    let place = Place::root(Arc::clone(&run));
+    let content = recorded(place.clone(), definition, inputs.clone(), work).boxed();
+    let (done, _) = live(place, &run.shown(definition, &inputs), content).await?;
+    Ok(done)
 }
 
-/// A call without its type: what follows is compiled once for each type of output, and not in the user's crate for each step.
-struct Asked<T> {
-    definition: &'static Definition,
-    output: OutputOf<T>,
-    /// The inputs, and what is to be done: found out when the call is polled first.
-    begin: Begin<T>,
+/// What a step does, and the call that makes it do so again.
+struct ToDo {
+    code: Option<Code>,
+    again: Option<Box<dyn AnyCall>>,
 }
 
-type Begin<T> = Box<dyn FnOnce(&States) -> Begun<T> + Send>;
-
-type Begun<T> = Result<(Map<String, Value>, Result<ToDo<T>, Error>), Error>;
-
-/// What a call does, and how it is made to do it again.
-struct ToDo<T> {
-    work: Work<T>,
-    again: Option<Again<T>>,
-}
-
-impl<T> Asked<T> {
-    fn by<S: Step<Output = T>>(call: S) -> Self {
-        let definition = S::definition();
-        Self {
-            definition,
-            output: S::OUTPUT,
-            begin: Box::new(move |states| {
-                let inputs = checked_inputs(&call)?;
-                let again = (definition.retries > 0).then(|| {
-                    let call = call.clone();
-                    Box::new(move |states: &States| call.clone().work(states)) as Again<T>
-                });
-                let work = call.work(states);
-                Ok((inputs, work.map(|work| ToDo { work, again })))
-            }),
-        }
-    }
-}
-
-fn in_run<T: Send + 'static>(
-    place: Place,
-    asked: Asked<T>,
-) -> BoxFuture<'static, Result<StepResult<T>, Error>> {
-    async move {
-        let Asked {
-            definition,
-            output,
-            begin,
-        } = asked;
-        let (inputs, work) = begun(begin, definition, &place.run)?;
-        Ok(recorded(place, definition, inputs, work, output)
-            .await?
-            .output)
-    }
-    .boxed()
-}
-
-fn as_run<T: Send + 'static>(
-    run: Arc<Run>,
-    asked: Asked<T>,
-) -> BoxFuture<'static, Result<StepResult<T>, Error>> {
-    async move {
-        let Asked {
-            definition,
-            output,
-            begin,
-        } = asked;
-        let (inputs, work) = begun(begin, definition, &run)?;
-        let place = Place::root(Arc::clone(&run));
-        let content = recorded(place.clone(), definition, inputs.clone(), work, output).boxed();
-        let (result, _) = live(place, &run.shown(definition, &inputs), content).await?;
-        Ok(result)
-    }
-    .boxed()
-}
-
-fn begun<T>(begin: Begin<T>, definition: &'static Definition, run: &Run) -> Begun<T> {
-    begin(run.states()).map_err(|error| {
+/// The inputs of a step, and what it does.
+fn begun(
+    call: Box<dyn AnyCall>,
+    run: &Run,
+) -> Result<(Map<String, Value>, Result<ToDo, Error>), Error> {
+    let definition = call.definition();
+    let inputs = checked_inputs(&*call).map_err(|error| {
         error
             .in_step(definition.name())
             .in_flow(run.definition.name(), run.id)
-    })
+    })?;
+    let again = (definition.retries > 0).then(|| call.cloned());
+    let to_do = call.code(run.states()).map(|code| ToDo { code, again });
+    Ok((inputs, to_do))
 }
 
 /// Runs a step, or recalls it; the output comes with the form in which it is recorded.
-async fn recorded<T: Send + 'static>(
+async fn recorded(
     place: Place,
     definition: &'static Definition,
     inputs: Map<String, Value>,
-    to_do: Result<ToDo<T>, Error>,
-    output: OutputOf<T>,
-) -> Result<Recorded<StepResult<T>>, Error> {
+    to_do: Result<ToDo, Error>,
+) -> Result<Recorded<Done>, Error> {
     let run = &place.run;
     let shown = run.shown(definition, &inputs);
     let model = run.tree.variation.model.as_deref();
     let prepare = |asked| Prepared::new(run, definition, &inputs, asked).map(Task::Ask);
     // Nothing is sent and no code runs yet: what the step reads is known here, before anything of it is recorded.
     let work = match to_do {
+        Ok(ToDo { code: None, .. }) => prepare(model),
         Ok(ToDo {
-            work: Work::Model, ..
-        }) => prepare(model),
-        Ok(ToDo {
-            work: Work::Body(body),
+            code: Some(code),
             again,
         }) => Ok(Task::Run(match again {
-            Some(again) => retried(body, again, Arc::clone(run), definition),
-            None => body,
+            Some(again) => retried(code, again, Arc::clone(run)),
+            None => code,
         })),
         Err(error) => Err(error),
     };
     if let (Ok(Task::Ask(_)), Some(_)) = (&work, model)
-        && let Some(end) = shared(&place, definition, &inputs, &output).await
+        && let Some(end) = shared(&place, definition, &inputs).await
     {
         return end;
     }
     let entry = Entry::new(definition, &inputs, &shown, &work);
-    journaled(&place, entry, output, work).await
+    journaled(&place, entry, definition.output(), work).await
 }
 
 /// Recalls a step of a fork that asks another model: what it shares was asked of the models of then.
-async fn shared<T>(
+async fn shared(
     place: &Place,
     definition: &'static Definition,
     inputs: &Map<String, Value>,
-    output: &OutputOf<T>,
-) -> Option<Result<Recorded<StepResult<T>>, Error>> {
+) -> Option<Result<Recorded<Done>, Error>> {
     let run = &place.run;
     let journal = run.journal()?;
     let is_shared = |prepared: &Prepared<'_>| {
@@ -188,19 +123,21 @@ async fn shared<T>(
     let shown = run.shown(definition, inputs);
     let entry = Entry::asking(definition, &shown, &prepared);
     pass_gate(entry.identity).await;
-    let Recalled { end, turn } = find(place, &entry, Some(&prepared), output).await.ok()?;
+    let Recalled { end, turn } = find(place, &entry, Some(&prepared), definition.output())
+        .await
+        .ok()?;
     turn.comes().await;
     place.scope.returned(entry.identity?.key.to_string());
     Some(end)
 }
 
 /// Recalls a step, or does its work and records it.
-pub(super) async fn journaled<T: Send + 'static>(
+pub(super) async fn journaled(
     place: &Place,
     entry: Entry<'_>,
-    output: OutputOf<T>,
-    task: Result<Task<'_, T>, Error>,
-) -> Result<Recorded<StepResult<T>>, Error> {
+    output: &Output,
+    task: Result<Task<'_>, Error>,
+) -> Result<Recorded<Done>, Error> {
     let key = entry.identity.map(|identity| identity.key.to_string());
     let mut turn = None;
     let end = recalled_or_run(place, entry, output, task, &mut turn).await;
@@ -214,13 +151,13 @@ pub(super) async fn journaled<T: Send + 'static>(
 }
 
 /// Once it has ended, the turn says when it may return.
-async fn recalled_or_run<T: Send + 'static>(
+async fn recalled_or_run(
     place: &Place,
     entry: Entry<'_>,
-    output: OutputOf<T>,
-    task: Result<Task<'_, T>, Error>,
+    output: &Output,
+    task: Result<Task<'_>, Error>,
     turn: &mut Option<Turn>,
-) -> Result<Recorded<StepResult<T>>, Error> {
+) -> Result<Recorded<Done>, Error> {
     let run = &place.run;
     let located = |error: Error| {
         let error = error.in_step(entry.name);
@@ -233,7 +170,7 @@ async fn recalled_or_run<T: Send + 'static>(
     let plan = run.tree.plan.as_deref().map(|plan| (plan, plan.called()));
     pass_gate(entry.identity).await;
     let called = Called::now();
-    let miss = match recall(place, &entry, prepared, &output).await {
+    let miss = match recall(place, &entry, prepared, output).await {
         Ok(recalled) => {
             *turn = Some(recalled.turn);
             return recalled.end.map_err(located);
@@ -248,7 +185,7 @@ async fn recalled_or_run<T: Send + 'static>(
         _ => false,
     };
     let flight = match entry.cache_key(place).filter(|_| !is_left_out) {
-        Some((key, lifetime)) => match cached(place, &entry, &key, lifetime, &output).await {
+        Some((key, lifetime)) => match cached(place, &entry, &key, lifetime, output).await {
             Ok(Ok(recalled)) => {
                 *turn = Some(recalled.turn);
                 return recalled.end.map_err(located);
@@ -272,7 +209,7 @@ async fn recalled_or_run<T: Send + 'static>(
                 let answer = prepared.ask(&record).await?;
                 output.read_back(answer.to_string())
             }
-            Task::Run(body) => output.record(&body.await.map_err(Error::recorded)?),
+            Task::Run(code) => output.record(&code.await.map_err(Error::recorded)?),
         }
     };
     let here = Place {
@@ -295,14 +232,14 @@ async fn recalled_or_run<T: Send + 'static>(
             *turn = Some(ended);
             // A success counts once it is on disk.
             commit.await.map_err(|error| located(error.into()))?;
-            let output = StepResult {
+            let done = Done {
                 run_id: run.id,
-                step_run_id: record.id,
-                step_name: entry.name,
-                output_content: output,
+                id: record.id,
+                name: entry.name,
+                output,
                 metadata,
             };
-            Ok(Recorded { json, output })
+            Ok(Recorded { json, output: done })
         }
         Err(error) => {
             let (commit, _, ended) = record.finish(StepStatus::Failed, None, Some(&error));

@@ -8,9 +8,8 @@ use uuid::Uuid;
 use super::context::Place;
 use super::entry::{Entry, Task};
 use super::step::journaled;
-use crate::call::Body;
-use crate::error::Error;
-use crate::output::{OutputType, output};
+use crate::error::{BoxError, Error};
+use crate::output::{Erased, OutputType, output};
 
 /// The time; on a replay, the time it was.
 ///
@@ -18,7 +17,7 @@ use crate::output::{OutputType, output};
 /// When there is no run around the call, or the database cannot be written.
 #[track_caller]
 pub fn now() -> impl Future<Output = Result<DateTime<Utc>, Error>> {
-    recorded("now", "flow_engine::now", async { Ok(Utc::now()) }.boxed())
+    recorded("now", "flow_engine::now", || Ok(Utc::now()))
 }
 
 /// A new id (UUID v7); on a replay, the same one.
@@ -27,8 +26,7 @@ pub fn now() -> impl Future<Output = Result<DateTime<Utc>, Error>> {
 /// As for [`now`].
 #[track_caller]
 pub fn uuid() -> impl Future<Output = Result<Uuid, Error>> {
-    let id = async { Ok(Uuid::now_v7()) };
-    recorded("uuid", "flow_engine::uuid", id.boxed())
+    recorded("uuid", "flow_engine::uuid", || Ok(Uuid::now_v7()))
 }
 
 /// 64 random bits; on a replay, the same ones. A seed for a generator of your choice, when you need more.
@@ -37,22 +35,23 @@ pub fn uuid() -> impl Future<Output = Result<Uuid, Error>> {
 /// As for [`now`].
 #[track_caller]
 pub fn random() -> impl Future<Output = Result<u64, Error>> {
-    let draw = async { Ok(getrandom::u64()?) };
-    recorded("random", "flow_engine::random", draw.boxed())
+    recorded("random", "flow_engine::random", || Ok(getrandom::u64()?))
 }
 
 #[track_caller]
 fn recorded<T: OutputType>(
     what: &str,
     name: &'static str,
-    value: Body<T>,
+    value: fn() -> Result<T, BoxError>,
 ) -> impl Future<Output = Result<T, Error>> + use<T> {
     let place = Place::current(what);
     async move {
         let place = place?;
         let inputs = Map::new();
         let entry = Entry::aside(name, 1, &inputs);
-        let recorded = journaled(&place, entry, output::<T>(), Ok(Task::Run(value))).await?;
-        Ok(recorded.output.output_content)
+        let code = async move { value().map(Erased::new) }.boxed();
+        let output = output::<T>().erased();
+        let recorded = journaled(&place, entry, &output, Ok(Task::Run(code))).await?;
+        Ok(recorded.output.output.into_inner())
     }
 }

@@ -4,12 +4,13 @@ use std::future::Future;
 
 use futures::{FutureExt, TryFutureExt};
 
-use crate::call::Body;
+use crate::call::Work;
 use crate::error::BoxError;
+use crate::output::Erased;
 
 /// Code that cannot fail.
-pub fn infallible<T: Send + 'static>(code: impl Future<Output = T> + Send + 'static) -> Body<T> {
-    code.map(Ok).boxed()
+pub fn infallible<T: Send + 'static>(code: impl Future<Output = T> + Send + 'static) -> Work<T> {
+    Work::code(code.map(|output| Ok(Erased::new(output))).boxed())
 }
 
 /// What the error of a step or a flow must be: one that can be boxed.
@@ -26,6 +27,6 @@ impl<E: Into<BoxError> + 'static> ErrorType for E {}
 /// Code that returns a `Result`, of any error that can be boxed.
 pub fn fallible<T: Send + 'static, E: ErrorType>(
     code: impl Future<Output = Result<T, E>> + Send + 'static,
-) -> Body<T> {
-    code.map_err(Into::into).boxed()
+) -> Work<T> {
+    Work::code(code.map_ok(Erased::new).map_err(Into::into).boxed())
 }

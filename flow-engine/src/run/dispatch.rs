@@ -1,0 +1,60 @@
+//! How a call is run: by what it is, and as a part of a run or as all of one.
+
+use std::sync::Arc;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use serde_json::Value;
+
+use super::context::Place;
+use super::flow::{flow_as_run, flow_in_run};
+use super::step::{step_as_run, step_in_run};
+use super::{Done, FlowResult, Run};
+use crate::call::{AnyCall, Executed};
+use crate::error::Error;
+
+/// Runs a call as a part of a run, from where it was awaited.
+pub(crate) fn in_run(
+    place: Place,
+    call: Box<dyn AnyCall>,
+) -> BoxFuture<'static, Result<Done, Error>> {
+    if call.definition().is_flow() {
+        flow_in_run(place, call).boxed()
+    } else {
+        step_in_run(place, call).boxed()
+    }
+}
+
+/// Runs a call as all of a new root run.
+pub(crate) fn as_run(
+    run: Arc<Run>,
+    call: Box<dyn AnyCall>,
+) -> BoxFuture<'static, Result<Done, Error>> {
+    if call.definition().is_flow() {
+        flow_as_run(run, call).boxed()
+    } else {
+        step_as_run(run, call).boxed()
+    }
+}
+
+/// Runs a call that is known by its name only as all of a new root run: its output is JSON.
+pub(crate) async fn as_untyped_run(
+    run: Arc<Run>,
+    call: Box<dyn AnyCall>,
+) -> Result<FlowResult<Value>, Error> {
+    let output = call.definition().output();
+    let done = as_run(run, call).await?;
+    Ok(FlowResult {
+        run_id: done.run_id,
+        flow_name: done.name,
+        output_content: output.to_value(&done.output)?,
+        metadata: done.metadata,
+    })
+}
+
+/// Gives a call's end its type back.
+pub(crate) fn typed<E: Executed + 'static>(
+    done: BoxFuture<'static, Result<Done, Error>>,
+) -> BoxFuture<'static, Result<E, Error>> {
+    done.map(|done| done.map(E::of)).boxed()
+}
