@@ -90,6 +90,10 @@ impl<T> Work<T> {
         }
     }
 
+    fn into_code(self) -> Option<Code> {
+        self.code
+    }
+
     /// Called by the macros.
     pub fn model() -> Self {
         Self {
@@ -131,7 +135,7 @@ impl<C: Call> AnyCall for C {
     }
 
     fn code(self: Box<Self>, states: &States) -> Result<Option<Code>, Error> {
-        Ok(self.work(states)?.code)
+        self.work(states).map(Work::into_code)
     }
 }
 
@@ -162,7 +166,11 @@ pub(crate) fn checked_inputs(call: &dyn AnyCall) -> Result<Map<String, Value>, E
 /// What a call shows of itself: its name and its inputs.
 #[doc(hidden)]
 pub fn debug<C: Call>(call: &C, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let inputs = call.to_inputs().map_err(|_| fmt::Error)?;
-    let shown = C::definition().redacted(&inputs).into_owned();
-    write!(f, "{}({})", C::definition().name(), Value::from(shown))
+    show(call, f)
+}
+
+fn show(call: &dyn AnyCall, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let (inputs, definition) = (call.to_inputs().map_err(|_| fmt::Error)?, call.definition());
+    let shown = definition.redacted(&inputs).into_owned();
+    write!(f, "{}({})", definition.name(), Value::from(shown))
 }

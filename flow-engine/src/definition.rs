@@ -162,24 +162,33 @@ impl fmt::Debug for Definition {
 #[derive(Debug)]
 pub struct Registration {
     definition: fn() -> &'static Definition,
-    launch: Launch,
+    from_inputs: FromInputs,
 }
 
-/// Makes a call of recorded inputs, or says why they do not fit.
-pub(crate) type Launch = fn(Map<String, Value>) -> Result<Box<dyn AnyCall>, Error>;
+/// Makes a call of a JSON object of inputs, or says why they do not fit.
+type FromInputs = fn(Map<String, Value>) -> Result<Box<dyn AnyCall>, Error>;
 
 /// Called by the macros.
 #[doc(hidden)]
 pub const fn registration<C: Call>() -> Registration {
     Registration {
         definition: C::definition,
-        launch: launch::<C>,
+        from_inputs: |inputs| Ok(Box::new(C::from_inputs(inputs)?)),
     }
 }
 
-fn launch<C: Call>(inputs: Map<String, Value>) -> Result<Box<dyn AnyCall>, Error> {
-    let call = C::from_inputs(recorded_for(C::definition(), inputs)?)?;
-    Ok(Box::new(call))
+impl Registration {
+    pub(crate) fn definition(&self) -> &'static Definition {
+        (self.definition)()
+    }
+
+    /// A call as it was recorded, or why it is none any more.
+    pub(crate) fn recorded_call(
+        &self,
+        inputs: Map<String, Value>,
+    ) -> Result<Box<dyn AnyCall>, Error> {
+        (self.from_inputs)(recorded_for(self.definition(), inputs)?)
+    }
 }
 
 /// Recorded inputs, as far as they are still the call's.
@@ -210,16 +219,15 @@ inventory::collect!(Registration);
 pub(crate) fn registered() -> Vec<&'static Definition> {
     let mut all: Vec<_> = inventory::iter::<Registration>
         .into_iter()
-        .map(|entry| (entry.definition)())
+        .map(Registration::definition)
         .collect();
     all.sort_by_key(|definition| definition.name);
     all
 }
 
-/// The step or flow of this name, and how it is executed.
-pub(crate) fn find(name: &str) -> Option<(&'static Definition, Launch)> {
+/// The step or flow of this name.
+pub(crate) fn find(name: &str) -> Option<&'static Registration> {
     inventory::iter::<Registration>
         .into_iter()
-        .map(|entry| ((entry.definition)(), entry.launch))
-        .find(|(definition, _)| definition.name == name)
+        .find(|entry| entry.definition().name == name)
 }

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::call::Call;
-use crate::constraints::Violations;
+use crate::constraints::{Check, Violations};
 use crate::error::{Error, ErrorKind};
 use crate::inputs::at_path;
 
@@ -97,14 +97,11 @@ pub const fn output<T: OutputType>() -> OutputOf<T> {
 }
 
 fn read<T: DeserializeOwned>(text: &str) -> Result<T, String> {
-    let json = &mut serde_json::Deserializer::from_str(text);
-    serde_path_to_error::deserialize(json).or_else(|error| {
-        // With serde_json's `arbitrary_precision`, floats in types that serde buffers (`untagged`, `flatten`) read from a
-        // value only; without it, integers above 64 bits from text only.
-        let value: Option<Value> = serde_json::from_str(text).ok();
-        value
-            .and_then(|value| T::deserialize(value).ok())
-            .ok_or_else(|| at_path(error))
+    // Integers above 64 bits read from text only; with serde_json's `arbitrary_precision`, floats in types that serde buffers
+    // (`untagged`, `flatten`) from a value only. A value also tells where in it the mistake is.
+    serde_json::from_str(text).or_else(|error| match serde_json::from_str(text) {
+        Ok(value) => read_value(&value),
+        Err(_) => Err(error.to_string()),
     })
 }
 
@@ -171,10 +168,7 @@ pub(crate) struct Recorded<T> {
 impl<T> OutputOf<T> {
     /// With what the constraints of the type find: those that the macros saw at the call's definition.
     pub const fn held_to<C: Call<Output = T>>(self) -> Self {
-        let check = |value: &Value| {
-            let output = (C::OUTPUT.read_value)(value)?;
-            Violations::of(&output, C::OUTPUT_CHECK).map_or(Ok(()), Err)
-        };
+        let check = |value: &Value| C::OUTPUT.holds(value, C::OUTPUT_CHECK);
         Self {
             erased: Output {
                 check,
@@ -182,6 +176,11 @@ impl<T> OutputOf<T> {
             },
             ..self
         }
+    }
+
+    fn holds(&self, value: &Value, check: Check<T>) -> Result<(), String> {
+        let output = (self.read_value)(value)?;
+        Violations::of(&output, check).map_or(Ok(()), Err)
     }
 
     /// Without the type.

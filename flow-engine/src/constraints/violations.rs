@@ -40,12 +40,16 @@ impl Violations {
 
     /// Looks at a field.
     pub fn field<T>(&mut self, name: &'static str, value: &T, check: impl FnOnce(&T, &mut Self)) {
-        self.within(Segment::Field(name), |found| check(value, found));
+        self.path.push(Segment::Field(name));
+        check(value, self);
+        self.path.pop();
     }
 
     /// Looks at an item of a list, or a part of a tuple.
     pub fn item<T>(&mut self, index: usize, value: &T, check: impl FnOnce(&T, &mut Self)) {
-        self.within(Segment::Item(index), |found| check(value, found));
+        self.path.push(Segment::Item(index));
+        check(value, self);
+        self.path.pop();
     }
 
     /// Looks at a value of a map.
@@ -55,13 +59,8 @@ impl Violations {
             Ok(other) => other.to_string(),
             Err(_) => "?".to_owned(),
         };
-        let key = Segment::Key(cut(&key, LONGEST_KEY));
-        self.within(key, |found| check(value, found));
-    }
-
-    fn within(&mut self, segment: Segment, look: impl FnOnce(&mut Self)) {
-        self.path.push(segment);
-        look(self);
+        self.path.push(Segment::Key(cut(&key, LONGEST_KEY)));
+        check(value, self);
         self.path.pop();
     }
 

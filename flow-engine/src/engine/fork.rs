@@ -112,7 +112,7 @@ impl ForkRequest {
         let Some(source) = recorded.runs.iter().find(|run| run.id == forked_from) else {
             return Err(cannot("there is no such root run"));
         };
-        let Some((definition, launch)) = find(&source.flow_name) else {
+        let Some(registered) = find(&source.flow_name) else {
             return Err(cannot(&not_linked(&source.flow_name)));
         };
         if let Some(step) = &from_step
@@ -124,7 +124,7 @@ impl ForkRequest {
             Value::Object(inputs) => inputs,
             _ => Map::new(),
         };
-        let call = launch(inputs)?;
+        let call = registered.recorded_call(inputs)?;
         let (user_id, metadata) = (source.user_id, source.flow_metadata.clone());
         // A fork of a fork goes on with its model.
         let origin = store.fork(forked_from).await?;
@@ -147,7 +147,7 @@ impl ForkRequest {
             tree: Tree::resumed(Journal::default(), shared, true, variation),
         };
         let services = Arc::clone(&engine.services);
-        let run = Run::root(services, definition, options.claimed()?);
+        let run = Run::root(services, call.definition(), options.claimed()?);
         Ok((Arc::new(run), call))
     }
 }

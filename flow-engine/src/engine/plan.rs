@@ -99,7 +99,7 @@ impl Engine {
         let call = recorded_call(&unfinished)?;
         let Unfinished {
             run,
-            definition,
+            registered,
             mut tree,
             ..
         } = unfinished;
@@ -119,7 +119,11 @@ impl Engine {
             metadata: run.flow_metadata,
             tree,
         };
-        let run = Arc::new(Run::root(Arc::new(services), definition, options));
+        let run = Arc::new(Run::root(
+            Arc::new(services),
+            registered.definition(),
+            options,
+        ));
         tokio::select! {
             // What the flow gives, or fails with, is not asked here.
             _end = as_run(run, call) => {}

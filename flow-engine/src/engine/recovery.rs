@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::Engine;
 use crate::call::{AnyCall, Call};
-use crate::definition::{Definition, Launch, find};
+use crate::definition::{Registration, find};
 use crate::error::{Error, ErrorKind};
 use crate::inputs;
 use crate::run::{Claim, Done, FlowResult, Run, RunOptions, Tree, as_run, as_untyped_run, typed};
@@ -35,8 +35,7 @@ pub struct ResumedRun {
 /// A run as it is before it goes on.
 pub(super) struct Unfinished {
     pub(super) run: FlowRun,
-    pub(super) definition: &'static Definition,
-    launch: Launch,
+    pub(super) registered: &'static Registration,
     pub(super) inputs: Map<String, Value>,
     pub(super) tree: Tree,
 }
@@ -86,7 +85,7 @@ impl Engine {
         let claim = Claim::of(run_id)?;
         let unfinished = self.unfinished(run_id).await?;
         let definition = call.definition();
-        let (is, wanted) = (unfinished.definition.name(), definition.name());
+        let (is, wanted) = (unfinished.registered.definition().name(), definition.name());
         if is != wanted {
             return Err(not_resumable(
                 run_id,
@@ -175,7 +174,7 @@ impl Engine {
             }
             other => return Err(not_resumable(run_id, &format!("it is {other}"))),
         };
-        let Some((definition, launch)) = find(&run.flow_name) else {
+        let Some(registered) = find(&run.flow_name) else {
             return Err(not_resumable(run_id, &not_linked(&run.flow_name)));
         };
         let inputs = match run.inputs.clone() {
@@ -185,8 +184,7 @@ impl Engine {
         let (shared, variation) = self.shared_with(run_id).await?;
         Ok(Unfinished {
             run,
-            definition,
-            launch,
+            registered,
             inputs,
             tree: Tree::resumed(recorded, shared, replay_failures, variation),
         })
@@ -196,7 +194,7 @@ impl Engine {
     fn reopened(&self, claim: Claim, unfinished: Unfinished, inputs: Option<String>) -> Arc<Run> {
         let Unfinished {
             run,
-            definition,
+            registered,
             mut tree,
             ..
         } = unfinished;
@@ -214,7 +212,11 @@ impl Engine {
             metadata: run.flow_metadata,
             tree,
         };
-        Arc::new(Run::root(Arc::clone(&self.services), definition, options))
+        Arc::new(Run::root(
+            Arc::clone(&self.services),
+            registered.definition(),
+            options,
+        ))
     }
 }
 
@@ -222,15 +224,14 @@ impl Engine {
 pub(super) fn recorded_call(unfinished: &Unfinished) -> Result<Box<dyn AnyCall>, Error> {
     let Unfinished {
         run,
-        definition,
-        launch,
+        registered,
         inputs,
         ..
     } = unfinished;
-    launch(inputs.clone()).map_err(|error| {
+    registered.recorded_call(inputs.clone()).map_err(|error| {
         let reason = format!(
             "`{}` takes other inputs than were recorded ({error:#}); give them with `resume_with`",
-            definition.name()
+            registered.definition().name()
         );
         Error::new(
             ErrorKind::InvalidInput,

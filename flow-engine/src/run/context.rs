@@ -12,9 +12,10 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use uuid::Uuid;
 
+use super::request::Asked;
 use super::scope::Scope;
-use super::{Done, Run, RunRequest, Services, in_run, typed};
-use crate::call::Call;
+use super::{Done, Run, Services, in_run, typed};
+use crate::call::{AnyCall, Call};
 use crate::error::{Error, ErrorKind};
 
 tokio::task_local! {
@@ -140,27 +141,41 @@ impl Current {
 /// Never starts a run, installed engine or not: a task that has lost its run would start one in secret.
 #[track_caller]
 pub fn awaited<C: Call>(call: C) -> BoxFuture<'static, Result<C::Output, Error>> {
+    output_of(awaited_at(Box::new(call), Location::caller()))
+}
+
+fn awaited_at(
+    call: Box<dyn AnyCall>,
+    location: &'static Location<'static>,
+) -> BoxFuture<'static, Result<Done, Error>> {
     match Place::here() {
-        Some(place) => output_of(in_run(place, Box::new(call))),
-        None => ready(Err(outside(C::definition().name(), Location::caller()))).boxed(),
+        Some(place) => in_run(place, call),
+        None => ready(Err(outside(call.definition().name(), location))).boxed(),
     }
 }
 
 fn output_of<T: 'static>(
     done: BoxFuture<'static, Result<Done, Error>>,
 ) -> BoxFuture<'static, Result<T, Error>> {
-    done.map(|done| Ok(done?.output.into_inner())).boxed()
+    async move { done.await.map(Done::into_output) }.boxed()
 }
 
 /// `.execute()` on a call: a part of the current run, or a run of its own on the installed engine.
 #[track_caller]
 pub fn execute<C: Call>(call: C) -> BoxFuture<'static, Result<C::Executed, Error>> {
+    typed(executed_at(Box::new(call), Location::caller()))
+}
+
+fn executed_at(
+    call: Box<dyn AnyCall>,
+    location: &'static Location<'static>,
+) -> BoxFuture<'static, Result<Done, Error>> {
     if let Some(place) = Place::here() {
-        return typed(in_run(place, Box::new(call)));
+        return in_run(place, call);
     }
     match installed() {
-        Some(services) => RunRequest::new(services, call).execute(),
-        None => ready(Err(no_engine(C::definition().name(), Location::caller()))).boxed(),
+        Some(services) => Asked::of(services).execute(call),
+        None => ready(Err(no_engine(call.definition().name(), location))).boxed(),
     }
 }
 

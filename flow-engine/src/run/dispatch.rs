@@ -56,5 +56,5 @@ pub(crate) async fn as_untyped_run(
 pub(crate) fn typed<E: Executed + 'static>(
     done: BoxFuture<'static, Result<Done, Error>>,
 ) -> BoxFuture<'static, Result<E, Error>> {
-    done.map(|done| done.map(E::of)).boxed()
+    async move { done.await.map(E::of) }.boxed()
 }

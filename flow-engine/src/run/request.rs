@@ -1,5 +1,6 @@
 //! How a run is asked for: `engine.run(call)`.
 
+use std::future::ready;
 use std::sync::Arc;
 
 use futures::FutureExt;
@@ -8,8 +9,8 @@ use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Claim, Run, Services, Tree, as_run, typed};
-use crate::call::Call;
+use super::{Claim, Done, Run, Services, Tree, as_run, typed};
+use crate::call::{AnyCall, Call};
 use crate::error::{Error, ErrorKind};
 
 /// What a caller says of a run beside its inputs.
@@ -44,40 +45,34 @@ impl RunOptions {
 #[derive(Debug)]
 #[must_use = "a run does nothing until it is executed"]
 pub struct RunRequest<C> {
-    services: Arc<Services>,
     call: C,
-    options: RunOptions,
-    mistake: Option<Error>,
+    asked: Asked,
 }
 
 impl<C: Call> RunRequest<C> {
     pub(crate) fn new(services: Arc<Services>, call: C) -> Self {
-        Self {
-            services,
-            call,
-            options: RunOptions::default(),
-            mistake: None,
-        }
+        let asked = Asked::of(services);
+        Self { call, asked }
     }
 
     /// The id that the run will have, known before it starts: to watch it, or to name it elsewhere.
     pub fn id(&self) -> Uuid {
-        self.options.id
+        self.asked.options.id
     }
 
     /// For whom it runs: `flow_runs.user_id`.
     pub fn user(mut self, id: Uuid) -> Self {
-        self.options.user_id = Some(id);
+        self.asked.options.user_id = Some(id);
         self
     }
 
     /// Anything of the caller's to find the run by later: `flow_runs.flow_metadata`, as JSON.
     pub fn metadata(mut self, metadata: impl Serialize) -> Self {
         match serde_json::to_value(metadata) {
-            Ok(json) => self.options.metadata = Some(json),
+            Ok(json) => self.asked.options.metadata = Some(json),
             Err(error) => {
                 let message = format!("the metadata of the run cannot be written as JSON: {error}");
-                self.mistake = Some(Error::new(ErrorKind::InvalidInput, message));
+                self.asked.mistake = Some(Error::new(ErrorKind::InvalidInput, message));
             }
         }
         self
@@ -88,21 +83,38 @@ impl<C: Call> RunRequest<C> {
     /// # Errors
     /// What a step or the flow failed with, or why the run could not be recorded.
     pub fn execute(self) -> BoxFuture<'static, Result<C::Executed, Error>> {
-        let Self {
+        typed(self.asked.execute(Box::new(self.call)))
+    }
+}
+
+/// What a caller asks for, whatever the call.
+#[derive(Debug)]
+pub(super) struct Asked {
+    services: Arc<Services>,
+    options: RunOptions,
+    mistake: Option<Error>,
+}
+
+impl Asked {
+    pub(super) fn of(services: Arc<Services>) -> Self {
+        Self {
             services,
-            call,
-            options,
-            mistake,
-        } = self;
-        if let Some(mistake) = mistake {
-            return std::future::ready(Err(mistake)).boxed();
+            options: RunOptions::default(),
+            mistake: None,
         }
-        match options.claimed() {
+    }
+
+    pub(super) fn execute(self, call: Box<dyn AnyCall>) -> BoxFuture<'static, Result<Done, Error>> {
+        let options = match self.mistake {
+            Some(mistake) => Err(mistake),
+            None => self.options.claimed(),
+        };
+        match options {
             Ok(options) => {
-                let run = Arc::new(Run::root(services, C::definition(), options));
-                typed(as_run(run, Box::new(call)))
+                let run = Run::root(self.services, call.definition(), options);
+                as_run(Arc::new(run), call)
             }
-            Err(error) => std::future::ready(Err(error)).boxed(),
+            Err(error) => ready(Err(error)).boxed(),
         }
     }
 }

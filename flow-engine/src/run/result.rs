@@ -67,6 +67,12 @@ pub struct Done {
     pub(super) metadata: Metadata,
 }
 
+impl Done {
+    pub(super) fn into_output<T: 'static>(self) -> T {
+        self.output.into_inner()
+    }
+}
+
 impl FlowResult<Value> {
     /// The output of a run that was found by its id, as the type that it is of.
     ///

@@ -41,8 +41,9 @@ pub const fn require(root: &Shape, requirements: &[Requirement]) {
     let mut all: Option<Message> = None;
     let mut at = 0;
     while at < requirements.len() {
-        if let Some(message) = mistake(root, &requirements[at]) {
-            let message = message.with("\n").with(requirements[at].4);
+        let (.., expression, position) = requirements[at];
+        if let Some(mistake) = find(root, &requirements[at]) {
+            let message = mistake.message(expression).with("\n").with(position);
             all = Some(match all {
                 None => message,
                 Some(others) => others.with("\n\n").with(message.as_str()),
@@ -55,76 +56,113 @@ pub const fn require(root: &Shape, requirements: &[Requirement]) {
     }
 }
 
-/// What is wrong with one requirement.
-const fn mistake(root: &Shape, requirement: &Requirement) -> Option<Message> {
-    let (path, known, need, expression, _) = *requirement;
-    let mut rest = path.as_bytes();
+enum Mistake<'a> {
+    /// The value has no such part.
+    Step(Shape, Segment<'a>),
+    /// It cannot be used as it is.
+    Use(Shape, &'static str),
+}
+
+/// What is wrong with one requirement. rustc interprets this for each of a program's: no text is made yet, and nothing of std
+/// is called, where a slice is cut by twenty fns.
+const fn find(root: &Shape, requirement: &Requirement) -> Option<Mistake<'static>> {
+    let (path, known, need, ..) = *requirement;
+    let path = path.as_bytes();
     let mut shape = *root;
-    let mut passed = 0;
-    while let Some((segment, after)) = next(rest) {
+    let (mut at, mut passed) = (0, 0);
+    while at < path.len() {
+        let (segment, next) = segment(path, at);
         match step(&shape, &segment) {
-            Step::To(next) => shape = next,
+            Step::To(inner) => shape = inner,
             Step::Unknown => return None,
             Step::Wrong if passed < known => return None,
-            Step::Wrong => return Some(no_such(&shape, &segment, expression)),
+            Step::Wrong => return Some(Mistake::Step(shape, segment)),
         }
-        rest = after;
+        at = next;
         passed += 1;
     }
     match wrong(root, &shape, need) {
         None => None,
-        Some(wrong) => {
-            let message = says(expression).with(wrong);
-            Some(match shape {
-                Shape::Optional(_) => guard(message, expression)
-                    .with(", or say what else: `{{ ")
-                    .with(expression)
-                    .with(" or \"…\" }}`"),
-                _ => message,
-            })
+        Some(wrong) => Some(Mistake::Use(shape, wrong)),
+    }
+}
+
+impl Mistake<'_> {
+    const fn message(&self, expression: &str) -> Message {
+        match self {
+            Self::Step(shape, segment) => no_such(shape, segment, expression),
+            Self::Use(Shape::Optional(_), wrong) => guard(says(expression).with(wrong), expression)
+                .with(", or say what else: `{{ ")
+                .with(expression)
+                .with(" or \"…\" }}`"),
+            Self::Use(_, wrong) => says(expression).with(wrong),
         }
     }
 }
 
 /// One step of a path into a value.
 enum Segment<'a> {
-    Field(&'a str),
+    Field(Name<'a>),
     Item,
     Index,
     Present,
 }
 
-/// The first segment of a path, and the rest.
-const fn next(path: &[u8]) -> Option<(Segment<'_>, &[u8])> {
-    let Some((first, rest)) = path.split_first() else {
-        return None;
-    };
-    let segment = match *first as char {
-        ITEM => Segment::Item,
-        INDEX => Segment::Index,
-        PRESENT => Segment::Present,
+/// A field's name, as a part of a path.
+struct Name<'a> {
+    path: &'a [u8],
+    start: usize,
+    end: usize,
+}
+
+impl<'a> Name<'a> {
+    const fn is(&self, other: &str) -> bool {
+        let other = other.as_bytes();
+        let mut at = 0;
+        while at < other.len() {
+            if self.path[self.start + at] != other[at] {
+                return false;
+            }
+            at += 1;
+        }
+        true
+    }
+
+    const fn text(&self) -> &'a str {
+        let name = self.path.split_at(self.end).0.split_at(self.start).1;
+        match std::str::from_utf8(name) {
+            Ok(name) => name,
+            Err(_) => "",
+        }
+    }
+}
+
+/// The segment of a path that begins there, and where the next one does.
+const fn segment(path: &[u8], at: usize) -> (Segment<'_>, usize) {
+    let start = at + 1;
+    match path[at] as char {
+        ITEM => (Segment::Item, start),
+        INDEX => (Segment::Index, start),
+        PRESENT => (Segment::Present, start),
         _ => {
-            let mut end = 0;
-            while end < rest.len() && rest[end] > PRESENT as u8 {
+            let mut end = start;
+            while end < path.len() && path[end] > PRESENT as u8 {
                 end += 1;
             }
-            let (name, rest) = rest.split_at(end);
-            return match std::str::from_utf8(name) {
-                Ok(name) => Some((Segment::Field(name), rest)),
-                Err(_) => None,
-            };
+            (Segment::Field(Name { path, start, end }), end)
         }
-    };
-    Some((segment, rest))
+    }
 }
 
 /// Why a value cannot be used as it is, if so.
 const fn wrong(root: &Shape, shape: &Shape, need: char) -> Option<&'static str> {
     match (need, shape) {
+        (EXISTS, _) | (_, Shape::Any | Shape::Text) => None,
+        (PRINT | STAND | TEXT, Shape::Number | Shape::Bool) => None,
         (LOOP, Shape::Number) => Some("is a number, and cannot be looped over"),
         (LOOP, Shape::Bool) => Some("is a boolean, and cannot be looped over"),
         (LOOP, Shape::Attachment) => Some("is an attachment, and cannot be looped over"),
-        (EXISTS | LOOP, _) | (_, Shape::Any) => None,
+        (LOOP, _) => None,
         (STAND, Shape::Optional(inner)) if is_history(inner) => None,
         (_, Shape::Optional(_)) => Some("may be none"),
         (_, Shape::Nothing) => Some("is always none, which cannot be printed"),
@@ -191,7 +229,7 @@ const fn step(shape: &Shape, segment: &Segment<'_>) -> Step {
         (Segment::Present, Shape::Optional(inner)) => Step::To(**inner),
         (Segment::Present, _) => Step::To(*shape),
         (Segment::Field(name), Shape::Record { fields, .. }) => field(fields, name),
-        (Segment::Field(name), Shape::Message) if equal(name, "role") || equal(name, "content") => {
+        (Segment::Field(name), Shape::Message) if name.is("role") || name.is("content") => {
             Step::To(Shape::Text)
         }
         (Segment::Field(_) | Segment::Index, Shape::Map(value)) => Step::To(**value),
@@ -207,12 +245,13 @@ const fn step(shape: &Shape, segment: &Segment<'_>) -> Step {
 }
 
 /// The field of this name; those of flattened fields are the object's own.
-const fn field(fields: &[super::Field], name: &str) -> Step {
+const fn field(fields: &[super::Field], name: &Name<'_>) -> Step {
+    let length = name.end - name.start;
     let mut found = Step::Wrong;
     let mut at = 0;
     while at < fields.len() {
         match (fields[at].name, &fields[at].shape) {
-            (Some(own), shape) if equal(own, name) => return Step::To(*shape),
+            (Some(own), shape) if own.len() == length && name.is(own) => return Step::To(*shape),
             (None, Shape::Record { fields, .. }) => match field(fields, name) {
                 Step::Wrong => {}
                 other => return other,
@@ -232,22 +271,26 @@ const fn field(fields: &[super::Field], name: &str) -> Step {
 
 const fn no_such(shape: &Shape, segment: &Segment<'_>, expression: &str) -> Message {
     let owner = says(expression);
+    let name = match segment {
+        Segment::Field(name) => name.text(),
+        _ => "",
+    };
     match (segment, shape) {
-        (Segment::Field(name), Shape::Record { name: ty, fields }) => {
+        (Segment::Field(_), Shape::Record { name: ty, fields }) => {
             let message = says(ty).with("has no field `").with(name).with("`");
             match nearest(fields, name) {
                 Some(near) => message.with("; did you mean `").with(near).with("`?"),
                 None => listed(message.with("; its fields are "), fields, true).0,
             }
         }
-        (Segment::Field(name), Shape::Optional(_)) => {
+        (Segment::Field(_), Shape::Optional(_)) => {
             let message = owner.with("may be none, and then has no field `");
             guard(message.with(name).with("`"), expression)
         }
         (_, Shape::Optional(_)) => {
             guard(owner.with("may be none, and then has no items"), expression)
         }
-        (Segment::Field(name), _) => owner
+        (Segment::Field(_), _) => owner
             .with("is ")
             .with(described(shape))
             .with(" and has no field `")
@@ -332,19 +375,4 @@ const fn listed(message: Message, fields: &[super::Field], first: bool) -> (Mess
         at += 1;
     }
     (message, first)
-}
-
-const fn equal(one: &str, other: &str) -> bool {
-    let (one, other) = (one.as_bytes(), other.as_bytes());
-    if one.len() != other.len() {
-        return false;
-    }
-    let mut at = 0;
-    while at < one.len() {
-        if one[at] != other[at] {
-            return false;
-        }
-        at += 1;
-    }
-    true
 }
