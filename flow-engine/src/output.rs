@@ -141,7 +141,7 @@ impl Output {
     }
 
     /// The output as a JSON value.
-    pub(crate) fn to_value(&self, output: &Erased) -> Result<Value, Error> {
+    pub(crate) fn value_of(&self, output: &Erased) -> Result<Value, Error> {
         let json = self.record(output)?.json;
         serde_json::from_str(&json)
             .map_err(|error| invalid(format!("the output cannot be read as JSON: {error}")))

@@ -47,7 +47,7 @@ pub(crate) async fn as_untyped_run(
     Ok(FlowResult {
         run_id: done.run_id,
         flow_name: done.name,
-        output_content: output.to_value(&done.output)?,
+        output_content: output.value_of(&done.output)?,
         metadata: done.metadata,
     })
 }

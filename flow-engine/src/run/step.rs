@@ -43,15 +43,13 @@ pub(super) async fn step_as_run(run: Arc<Run>, call: Box<dyn AnyCall>) -> Result
 
 /// What a step does, and the call that makes it do so again.
 struct ToDo {
-    code: Option<Code>,
+    /// None for what asks a model.
+    code: Result<Option<Code>, Error>,
     again: Option<Box<dyn AnyCall>>,
 }
 
 /// The inputs of a step, and what it does.
-fn begun(
-    call: Box<dyn AnyCall>,
-    run: &Run,
-) -> Result<(Map<String, Value>, Result<ToDo, Error>), Error> {
+fn begun(call: Box<dyn AnyCall>, run: &Run) -> Result<(Map<String, Value>, ToDo), Error> {
     let definition = call.definition();
     let inputs = checked_inputs(&*call).map_err(|error| {
         error
@@ -59,8 +57,8 @@ fn begun(
             .in_flow(run.definition.name(), run.id)
     })?;
     let again = (definition.retries > 0).then(|| call.cloned());
-    let to_do = call.code(run.states()).map(|code| ToDo { code, again });
-    Ok((inputs, to_do))
+    let code = call.code(run.states());
+    Ok((inputs, ToDo { code, again }))
 }
 
 /// Runs a step, or recalls it; the output comes with the form in which it is recorded.
@@ -68,31 +66,28 @@ async fn recorded(
     place: Place,
     definition: &'static Definition,
     inputs: Map<String, Value>,
-    to_do: Result<ToDo, Error>,
+    ToDo { code, again }: ToDo,
 ) -> Result<Recorded<Done>, Error> {
     let run = &place.run;
     let shown = run.shown(definition, &inputs);
     let model = run.tree.variation.model.as_deref();
     let prepare = |asked| Prepared::new(run, definition, &inputs, asked).map(Task::Ask);
     // Nothing is sent and no code runs yet: what the step reads is known here, before anything of it is recorded.
-    let work = match to_do {
-        Ok(ToDo { code: None, .. }) => prepare(model),
-        Ok(ToDo {
-            code: Some(code),
-            again,
-        }) => Ok(Task::Run(match again {
+    let task = match code {
+        Ok(None) => prepare(model),
+        Ok(Some(code)) => Ok(Task::Run(match again {
             Some(again) => retried(code, again, Arc::clone(run)),
             None => code,
         })),
         Err(error) => Err(error),
     };
-    if let (Ok(Task::Ask(_)), Some(_)) = (&work, model)
+    if let (Ok(Task::Ask(_)), Some(_)) = (&task, model)
         && let Some(end) = shared(&place, definition, &inputs).await
     {
         return end;
     }
-    let entry = Entry::new(definition, &inputs, &shown, &work);
-    journaled(&place, entry, definition.output(), work).await
+    let entry = Entry::new(definition, &inputs, &shown, &task);
+    journaled(&place, entry, definition.output(), task).await
 }
 
 /// Recalls a step of a fork that asks another model: what it shares was asked of the models of then.

@@ -157,12 +157,10 @@ const fn segment(path: &[u8], at: usize) -> (Segment<'_>, usize) {
 /// Why a value cannot be used as it is, if so.
 const fn wrong(root: &Shape, shape: &Shape, need: char) -> Option<&'static str> {
     match (need, shape) {
-        (EXISTS, _) | (_, Shape::Any | Shape::Text) => None,
-        (PRINT | STAND | TEXT, Shape::Number | Shape::Bool) => None,
         (LOOP, Shape::Number) => Some("is a number, and cannot be looped over"),
         (LOOP, Shape::Bool) => Some("is a boolean, and cannot be looped over"),
         (LOOP, Shape::Attachment) => Some("is an attachment, and cannot be looped over"),
-        (LOOP, _) => None,
+        (EXISTS | LOOP, _) | (_, Shape::Any | Shape::Text | Shape::Number | Shape::Bool) => None,
         (STAND, Shape::Optional(inner)) if is_history(inner) => None,
         (_, Shape::Optional(_)) => Some("may be none"),
         (_, Shape::Nothing) => Some("is always none, which cannot be printed"),
