@@ -164,16 +164,30 @@ impl Argument {
         }
     }
 
-    /// The value as a whole number of at least 1; another kind of value is reported.
-    pub(crate) fn count(&self, mistakes: &mut Mistakes) -> Option<i32> {
-        let literal: Option<&LitInt> = match &self.value {
+    /// The value as a number of times, 0 too; another kind of value is reported.
+    pub(crate) fn times(&self, mistakes: &mut Mistakes) -> Option<u64> {
+        let times = self
+            .integer()
+            .and_then(|number| number.base10_parse::<u32>().ok());
+        times.map(u64::from).or_else(|| {
+            let wanted = "how many times: a whole number";
+            self.wrong(self.value.as_ref(), wanted, mistakes)
+        })
+    }
+
+    fn integer(&self) -> Option<&LitInt> {
+        match &self.value {
             Some(Expr::Lit(ExprLit {
                 lit: Lit::Int(number),
                 ..
             })) => Some(number),
             _ => None,
-        };
-        literal
+        }
+    }
+
+    /// The value as a whole number of at least 1; another kind of value is reported.
+    pub(crate) fn count(&self, mistakes: &mut Mistakes) -> Option<i32> {
+        self.integer()
             .and_then(|number| number.base10_parse().ok())
             .filter(|number| *number >= 1)
             .or_else(|| {

@@ -1,5 +1,6 @@
 //! What a fn with an attribute means: the decisions, and the mistakes that stand in their way.
 
+mod policy;
 mod work;
 
 use flow_engine_prompt::Parameters;
@@ -19,6 +20,7 @@ use crate::names::{plain, type_of};
 use crate::params::{self, Input, Param, State};
 use crate::types::{self, Place};
 
+pub(crate) use policy::Policy;
 pub(crate) use work::{KindPath, PromptName, Work};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -43,10 +45,7 @@ pub(crate) struct Model {
     pub(crate) parameters: String,
     /// Whether a model is held to a strict schema.
     pub(crate) strict: bool,
-    /// How often what failed is tried again.
-    pub(crate) retries: u32,
-    /// In milliseconds.
-    pub(crate) timeout: Option<u64>,
+    pub(crate) policy: Policy,
     pub(crate) params: Vec<Param>,
     pub(crate) output: Output,
     pub(crate) work: Work,
@@ -88,9 +87,9 @@ pub(crate) fn decide(
         Role::Step => [
             &["kind", "prompt"][..],
             &Parameters::NAMES,
-            &[
-                "strict", "retries", "timeout", "name", "version", "cache", "type", "crate",
-            ],
+            &["strict"],
+            &Policy::NAMES,
+            &["name", "version", "cache", "type", "crate"],
         ]
         .concat(),
         Role::Flow => vec!["total_steps", "name", "version", "type", "crate"],
@@ -129,8 +128,7 @@ pub(crate) fn decide(
         cache: arguments.cache,
         parameters: Value::from(arguments.parameters).to_string(),
         strict: arguments.strict.unwrap_or(true),
-        retries: arguments.retries.unwrap_or(0),
-        timeout: arguments.timeout,
+        policy: arguments.policy,
         params: params.list,
         output,
         work,
@@ -145,8 +143,7 @@ struct Arguments {
     /// What only makes sense for a step that asks a model.
     of_model_steps: Vec<Ident>,
     strict: Option<bool>,
-    retries: Option<u32>,
-    timeout: Option<u64>,
+    policy: Policy,
     recorded_name: Option<String>,
     version: Option<i32>,
     cache: Option<u64>,
@@ -163,7 +160,12 @@ impl Arguments {
         let before = mistakes.count();
         for argument in arguments::read(tokens, known, mistakes) {
             let name = argument.name.to_string();
-            if ["prompt", "strict"].contains(&&*name) || Parameters::NAMES.contains(&&*name) {
+            let of_models = Parameters::NAMES.iter().chain(&Policy::OF_MODELS);
+            if ["prompt", "strict"]
+                .iter()
+                .chain(of_models)
+                .any(|of_models| *of_models == name)
+            {
                 read.of_model_steps.push(argument.name.clone());
             }
             match name.as_str() {
@@ -175,14 +177,13 @@ impl Arguments {
                 }
                 "prompt" => read.prompt = argument.string(mistakes),
                 "strict" => read.strict = argument.bool(mistakes),
-                "retries" => read.retries = argument.count(mistakes).map(i32::unsigned_abs),
-                "timeout" => read.timeout = argument.milliseconds(mistakes),
                 "name" => read.recorded_name = argument.recorded_name(mistakes),
                 "version" => read.version = argument.count(mistakes),
                 "cache" => read.cache = argument.seconds(mistakes),
                 "total_steps" => read.total_steps = argument.count(mistakes),
                 "crate" => read.flow_engine = argument.crate_path(mistakes),
                 "type" => read.type_name = argument.type_name(mistakes),
+                name if Policy::NAMES.contains(&name) => read.policy.read(&argument, mistakes),
                 _ => argument.parameter(&mut read.parameters, mistakes),
             }
         }

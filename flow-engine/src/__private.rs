@@ -14,6 +14,7 @@ pub use crate::constraints::{
 pub use crate::definition::{Definition, Registration, WorkKind, registration};
 pub use crate::inputs::{Input, InputsSchema, input, known};
 pub use crate::output::{OutputOf, output};
+pub use crate::policy::{OnRefusal, OnTruncate, StepPolicy};
 pub use crate::prompt::{Prompt, PromptSource};
 pub use crate::run::{Done, FlowResult, StepResult, awaited, execute};
 pub use crate::shape;

@@ -9,6 +9,7 @@ use crate::call::{AnyCall, Call};
 use crate::error::{Error, ErrorKind};
 use crate::inputs::InputsSchema;
 use crate::output::Output;
+use crate::policy::StepPolicy;
 use crate::prompt::Prompt;
 use crate::secret::{Secrets, redacted, unrecorded};
 use crate::state::StateType;
@@ -44,12 +45,9 @@ pub struct Definition {
     /// Whether a model is held to a strict schema.
     #[doc(hidden)]
     pub strict: bool,
-    /// How often what failed is tried again.
+    /// What it says of failures.
     #[doc(hidden)]
-    pub retries: u32,
-    /// How many milliseconds a step may take, all its attempts together.
-    #[doc(hidden)]
-    pub timeout: Option<u64>,
+    pub policy: StepPolicy,
 }
 
 /// What a [`Definition`] does when it is called.

@@ -18,6 +18,7 @@ mod inputs;
 pub mod llm;
 mod lock;
 mod output;
+mod policy;
 pub mod prelude;
 mod prompt;
 mod run;
@@ -52,6 +53,7 @@ pub use futures::future::BoxFuture;
 pub use inputs::InputType;
 pub use llm::{LlmError, LlmErrorKind};
 pub use output::{Output, OutputType};
+pub use policy::{OnRefusal, OnTruncate, Policy};
 pub use prompt::Prompt;
 pub use run::{
     Current, FlowResult, Metadata, MissReason, RunRequest, StepResult, current, in_current_run,

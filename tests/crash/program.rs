@@ -32,7 +32,9 @@ async fn main() {
 
     let real = flow_engine_db::connect(database).await.unwrap();
     let store = Arc::new(Doomed::new(real, doom));
-    let builder = Engine::builder().store(Arc::clone(&store) as Arc<dyn Store>);
+    let builder = Engine::builder()
+        .policy(flow_engine::Policy::once())
+        .store(Arc::clone(&store) as Arc<dyn Store>);
     let engine = builder.model("test-model").build().await.unwrap();
     let result = match task {
         "in_sequence" => Some(said(engine.execute(in_sequence("rain")).await)),

@@ -63,6 +63,7 @@ async fn main() {
         .unwrap();
     let fate = Fate::of_a_run_that_is(&end);
     let builder = Engine::builder()
+        .policy(flow_engine::Policy::once())
         .backend(model::model(outputs::ANSWERS))
         .model("test-model")
         .state(fate);

@@ -156,6 +156,7 @@ impl Left {
 async fn open(folder: &Path, model: &MockBackend, default_model: &str, fate: Fate) -> Engine {
     let url = format!("sqlite://{}", folder.join("test.db").display());
     let builder = Engine::builder()
+        .policy(flow_engine::Policy::once())
         .backend(model.clone())
         .model(default_model)
         .state(fate)

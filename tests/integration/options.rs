@@ -38,7 +38,7 @@ async fn sleep_long() {
 }
 
 fn busy() -> LlmError {
-    LlmError::new(LlmErrorKind::RateLimited, "slow down")
+    LlmError::new(LlmErrorKind::Transient, "the server is down")
         .with_retry_after(Some(Duration::from_millis(1)))
 }
 
@@ -75,7 +75,7 @@ async fn a_request_is_sent_again_as_often_as_the_step_says() {
     let mock = busy_model(3, busy);
     let engine = engine_with(mock.clone()).await;
     let error = engine.execute(persist("x")).await.unwrap_err();
-    assert_eq!(error.llm().unwrap().kind(), LlmErrorKind::RateLimited);
+    assert_eq!(error.llm().unwrap().kind(), LlmErrorKind::Transient);
     assert_eq!(mock.requests().len(), 3);
 }
 

@@ -169,6 +169,7 @@ async fn a_cassette_holds_none_and_answers_without() {
     let run = async |backend: Cassette, token: &str| {
         let url = format!("sqlite://{}", folder.path().join("test.db").display());
         let engine = Engine::builder()
+            .policy(flow_engine::Policy::once())
             .backend(backend)
             .model("test-model")
             .state(crate::support::Greeting("hello"))

@@ -31,6 +31,7 @@ pub(crate) async fn engine_with(mock: MockBackend) -> TestEngine {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}", folder.path().join("test.db").display());
     let builder = Engine::builder()
+        .policy(flow_engine::Policy::once())
         .backend(mock)
         .model("test-model")
         .state(Greeting("hello"));

@@ -173,7 +173,10 @@ impl Lab {
 
 async fn open(folder: &TempDir, model: &Model) -> Engine {
     let url = format!("sqlite://{}", folder.path().join("test.db").display());
-    let builder = Engine::builder().backend(model.clone()).model("test-model");
+    let builder = Engine::builder()
+        .policy(flow_engine::Policy::once())
+        .backend(model.clone())
+        .model("test-model");
     builder.database_url(url).build().await.unwrap()
 }
 

@@ -227,7 +227,10 @@ pub(crate) fn folder() -> TempDir {
 
 pub(crate) async fn open(folder: &TempDir, model: &Model) -> Engine {
     let url = format!("sqlite://{}", folder.path().join("test.db").display());
-    let builder = Engine::builder().backend(model.clone()).model("test-model");
+    let builder = Engine::builder()
+        .policy(flow_engine::Policy::once())
+        .backend(model.clone())
+        .model("test-model");
     let builder = builder.state(model.clone()).database_url(url);
     builder.build().await.unwrap()
 }

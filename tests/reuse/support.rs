@@ -110,6 +110,7 @@ fn lines(connection: &mut SqliteConnection, query: &str) -> Vec<String> {
 async fn open(folder: &TempDir, world: &World, model: &str) -> Engine {
     let url = format!("sqlite://{}", folder.path().join("test.db").display());
     let builder = Engine::builder()
+        .policy(flow_engine::Policy::once())
         .backend(world.clone())
         .state(world.clone());
     builder

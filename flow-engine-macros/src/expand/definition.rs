@@ -1,6 +1,6 @@
 //! What is known of a call without running it: its types, its JSON form and its definition.
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 
@@ -9,7 +9,7 @@ use super::constraints::checks;
 use super::{at, input_const, is_flow, option, prompt, state_const};
 use crate::code;
 use crate::docs;
-use crate::model::{KindPath, Model, Work};
+use crate::model::{KindPath, Model, Policy, Work};
 use crate::names::plain;
 use crate::prompt::Prompt;
 
@@ -83,8 +83,8 @@ fn definition(model: &Model, prompt: Option<&Prompt>) -> TokenStream {
     let cache = option(model.cache.as_ref());
     let secrets = model.inputs().filter(|input| input.secret);
     let secrets = secrets.map(|input| plain(&input.name));
-    let (strict, retries) = (model.strict, model.retries);
-    let timeout = option(model.timeout.as_ref());
+    let strict = model.strict;
+    let policy = policy(model);
     let code = match &model.work {
         Work::Flow { body, .. } | Work::Task { body } => Some(code::hash(body)),
         Work::Ask { .. } => None,
@@ -134,8 +134,7 @@ fn definition(model: &Model, prompt: Option<&Prompt>) -> TokenStream {
             cache: #cache,
             secrets: &[#(#secrets),*],
             strict: #strict,
-            retries: #retries,
-            timeout: #timeout,
+            policy: #policy,
             location: ::core::concat!(::core::file!(), ":", ::core::line!()),
             inputs: |schema| { #(#type_name::#constants.#describe(schema);)* let _ = schema; },
             output: <#type_name as #flow_engine::__private::Call>::OUTPUT.erased(),
@@ -143,4 +142,51 @@ fn definition(model: &Model, prompt: Option<&Prompt>) -> TokenStream {
         };
         &DEFINITION
     }
+}
+
+/// The options that change what the engine does with failures.
+fn policy(model: &Model) -> TokenStream {
+    let flow_engine = &model.flow_engine;
+    let here = quote!(#flow_engine::__private);
+    let Policy {
+        retries,
+        timeout,
+        attempt_timeout,
+        on_truncate,
+        on_invalid,
+        on_refusal,
+        fallback,
+    } = &model.policy;
+    let number = |name: &str, value: &Option<u64>| {
+        let (name, value) = (format_ident!("{name}"), value.as_ref()?);
+        let value = Literal::u64_unsuffixed(*value);
+        Some(quote!(#name: ::core::option::Option::Some(#value)))
+    };
+    let choice = |name: &str, ty: &str, value: &Option<Ident>| {
+        let (name, ty, value) = (
+            format_ident!("{name}"),
+            format_ident!("{ty}"),
+            value.as_ref()?,
+        );
+        Some(quote!(#name: ::core::option::Option::Some(#here::#ty::#value)))
+    };
+    let fallback = fallback
+        .as_ref()
+        .map(|models| quote!(fallback: ::core::option::Option::Some(&[#(#models),*])));
+    let fields: Vec<_> = [
+        number("retries", retries),
+        number("timeout", timeout),
+        number("attempt_timeout", attempt_timeout),
+        choice("on_truncate", "OnTruncate", on_truncate),
+        number("on_invalid", on_invalid),
+        choice("on_refusal", "OnRefusal", on_refusal),
+        fallback,
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    if fields.is_empty() {
+        return quote!(#here::StepPolicy::NONE);
+    }
+    quote!(#here::StepPolicy { #(#fields,)* ..#here::StepPolicy::NONE })
 }

@@ -1,5 +1,6 @@
 //! How an engine is put together, and what is checked before it starts.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use flow_engine_db::Store;
@@ -9,7 +10,8 @@ use super::contract::mistakes;
 use crate::definition::registered;
 use crate::environment::variable;
 use crate::error::{Error, ErrorKind};
-use crate::llm::LlmBackend;
+use crate::llm::{Limit, Limits, LlmBackend, Models};
+use crate::policy::Policy;
 use crate::run::Services;
 use crate::state::States;
 
@@ -22,7 +24,11 @@ pub struct EngineBuilder {
     database_url: Option<String>,
     store: Option<Arc<dyn Store>>,
     backend: Option<Arc<dyn LlmBackend>>,
+    providers: BTreeMap<String, Arc<dyn LlmBackend>>,
     model: Option<String>,
+    aliases: BTreeMap<String, String>,
+    limits: Limits,
+    policy: Policy,
     states: States,
 }
 
@@ -40,15 +46,40 @@ impl EngineBuilder {
         self
     }
 
-    /// Who answers the model steps.
+    /// Who answers the model steps, but for those whose model is of a [`provider`](Self::provider).
     pub fn backend(mut self, backend: impl LlmBackend) -> Self {
         self.backend = Some(Arc::new(backend));
+        self
+    }
+
+    /// Who answers for the models whose names begin with this and a slash: `mistral/mistral-small-latest` of the provider
+    /// `mistral`.
+    pub fn provider(mut self, name: impl Into<String>, backend: impl LlmBackend) -> Self {
+        self.providers.insert(name.into(), Arc::new(backend));
         self
     }
 
     /// The model of steps that name none.
     pub fn model(mut self, model: impl Into<String>) -> Self {
         self.model = Some(model.into());
+        self
+    }
+
+    /// Another name for a model: `fast` for `mistral/mistral-small-latest`. What runs record is the model.
+    pub fn alias(mut self, alias: impl Into<String>, model: impl Into<String>) -> Self {
+        self.aliases.insert(alias.into(), model.into());
+        self
+    }
+
+    /// How much is asked of a model at a time, whatever the run. Named as it is asked for, not by an alias.
+    pub fn limit(mut self, model: impl Into<String>, limit: Limit) -> Self {
+        self.limits.insert(model.into(), limit);
+        self
+    }
+
+    /// What model steps do when a request fails, or when its answer cannot be used.
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
         self
     }
 
@@ -83,10 +114,18 @@ impl EngineBuilder {
             Some(model) => Some(model),
             None => variable("FLOW_ENGINE_MODEL")?,
         };
+        let models = Models {
+            backend,
+            providers: self.providers,
+            aliases: self.aliases,
+            default: model,
+            limits: self.limits,
+        };
+        models.check()?;
         let services = Services {
             store,
-            backend,
-            model,
+            models: Arc::new(models),
+            policy: self.policy,
             states: Arc::new(self.states),
             flights: Arc::default(),
         };

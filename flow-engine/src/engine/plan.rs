@@ -108,8 +108,8 @@ impl Engine {
         let journal = tree.journal().cloned();
         let services = Services {
             store: Arc::new(ReadOnly(Arc::clone(&self.services.store))),
-            backend: Arc::clone(&self.services.backend),
-            model: self.services.model.clone(),
+            models: Arc::clone(&self.services.models),
+            policy: self.services.policy.clone(),
             states: Arc::clone(&self.services.states),
             flights: Arc::default(),
         };

@@ -5,8 +5,10 @@
 
 mod cassette;
 mod error;
+mod limits;
 mod message;
 mod mock;
+mod models;
 #[cfg(feature = "openai")]
 mod openai;
 
@@ -22,8 +24,11 @@ use crate::secret::Secrets;
 pub use cassette::Cassette;
 pub use error::{LlmError, LlmErrorKind};
 pub use flow_engine_prompt::{Parameters, ReasoningEffort, Role};
+pub use limits::Limit;
+pub(crate) use limits::Limits;
 pub use message::{Attached, Message};
 pub use mock::MockBackend;
+pub(crate) use models::{Model, Models};
 #[cfg(feature = "openai")]
 pub use openai::OpenAiBackend;
 

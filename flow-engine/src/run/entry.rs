@@ -6,10 +6,10 @@ use flow_engine_db::NewStep;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::attempt::Prepared;
 use super::cache;
 use super::context::Place;
 use super::journal::Wanted;
+use super::prepared::Prepared;
 use super::progress::Counted;
 use crate::call::Code;
 use crate::definition::Definition;
@@ -42,8 +42,7 @@ pub(super) struct Entry<'a> {
     pub(super) counted: Counted,
     /// Whether it is looked for where it is called, and nowhere else.
     pub(super) exactly: bool,
-    /// In milliseconds.
-    pub(super) timeout: Option<u64>,
+    pub(super) timeout: Option<Duration>,
     kind: &'static str,
     cache: Option<Duration>,
 }
@@ -80,6 +79,7 @@ impl<'a> Entry<'a> {
             identity: Some(prepared.identity(definition.name(), definition.version())),
             prompt_id: Some(prepared.prompt_id().to_owned()),
             model: Some(prepared.model().to_owned()),
+            timeout: prepared.policy().timeout,
             ..Self::of(definition, inputs)
         }
     }
@@ -90,7 +90,7 @@ impl<'a> Entry<'a> {
             kind: definition.kind(),
             counted: Counted::Step,
             cache: definition.cache.map(Duration::from_secs),
-            timeout: definition.timeout,
+            timeout: definition.policy.timeout.map(Duration::from_millis),
             ..Self::aside(definition.name(), definition.version(), inputs)
         }
     }

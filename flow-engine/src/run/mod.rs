@@ -1,5 +1,6 @@
 //! A run while it lives: where steps find it, how it and they are recorded, and how they end.
 
+mod ask;
 mod attempt;
 mod cache;
 mod calm;
@@ -11,7 +12,9 @@ mod flow;
 mod journal;
 mod parallel;
 mod plan;
+mod prepared;
 mod progress;
+mod question;
 mod recall;
 mod record;
 mod request;
@@ -51,7 +54,8 @@ pub use values::{now, random, uuid};
 
 use crate::definition::Definition;
 use crate::error::Error;
-use crate::llm::LlmBackend;
+use crate::llm::Models;
+use crate::policy::Policy;
 use crate::secret::{Secrets, redacted};
 use crate::state::States;
 pub(crate) use cache::Flights;
@@ -62,8 +66,8 @@ use scope::Scope;
 /// What every run of an engine works with.
 pub(crate) struct Services {
     pub(crate) store: Arc<dyn Store>,
-    pub(crate) backend: Arc<dyn LlmBackend>,
-    pub(crate) model: Option<String>,
+    pub(crate) models: Arc<Models>,
+    pub(crate) policy: Policy,
     pub(crate) states: Arc<States>,
     pub(crate) flights: Arc<Flights>,
 }
@@ -73,8 +77,8 @@ impl fmt::Debug for Services {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Services")
             .field("database", &self.store.location())
-            .field("provider", &self.backend.provider())
-            .field("model", &self.model)
+            .field("provider", &self.models.backend.provider())
+            .field("model", &self.models.default())
             .finish_non_exhaustive()
     }
 }

@@ -7,10 +7,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::attempt::Prepared;
 use super::context::Place;
 use super::entry::Entry;
 use super::journal::{Found, Gap, Miss, MissReason, Origin, Row};
+use super::prepared::Prepared;
 use super::progress::{Counted, Spent, nano_usd};
 use super::returns::Turn;
 use super::{Done, Metadata};

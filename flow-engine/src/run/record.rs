@@ -50,6 +50,8 @@ pub(super) struct StepRecord {
 /// What the requests of a step came to.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Asked {
+    /// How many requests there were.
+    pub(super) attempts: i32,
     pub(super) spent: Spent,
     pub(super) last_request: Option<Uuid>,
     pub(super) provider: Option<String>,

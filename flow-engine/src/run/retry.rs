@@ -8,26 +8,15 @@ use futures::FutureExt;
 use super::Run;
 use crate::call::{AnyCall, Code};
 use crate::error::{Error, ErrorKind};
-use crate::llm::{LlmError, LlmErrorKind};
-
-/// Before the first repetition; it doubles with each.
-const FIRST_WAIT: Duration = Duration::from_millis(500);
-/// Also where a server asks for longer.
-const LONGEST_WAIT: Duration = Duration::from_mins(1);
-
-/// Whether the same request may succeed later.
-pub(super) fn is_worth_it(error: &LlmError) -> bool {
-    matches!(
-        error.kind(),
-        LlmErrorKind::Transient | LlmErrorKind::RateLimited | LlmErrorKind::Timeout
-    )
-}
+use crate::policy::Policy;
 
 /// Waits before the repetition that follows `failures`: as long as the server asks, or else longer each time, and never as
 /// long as others that failed together.
-pub(super) async fn wait(failures: u32, asked: Option<Duration>) {
-    let doubled = FIRST_WAIT.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1)));
-    let wait = asked.unwrap_or(doubled).min(LONGEST_WAIT);
+pub(super) async fn wait(policy: &Policy, failures: u32, asked: Option<Duration>) {
+    let doubled = policy
+        .first_wait
+        .saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1)));
+    let wait = asked.unwrap_or(doubled).min(policy.longest_wait);
     // Without chance, one wave of repetitions follows the other.
     let jitter = getrandom::u32().unwrap_or_default() % 1000;
     let wait = match asked {
@@ -40,6 +29,7 @@ pub(super) async fn wait(failures: u32, asked: Option<Duration>) {
 /// A task that is called again when it fails, as often as it says.
 pub(super) fn retried(first: Code, call: Box<dyn AnyCall>, run: Arc<Run>) -> Code {
     let definition = call.definition();
+    let retries = definition.policy.retries.unwrap_or(0);
     async move {
         let (mut code, mut failures) = (first, 0);
         loop {
@@ -47,12 +37,12 @@ pub(super) fn retried(first: Code, call: Box<dyn AnyCall>, run: Arc<Run>) -> Cod
                 Ok(output) => return Ok(output),
                 Err(error) => error,
             };
-            if failures == definition.retries {
+            if failures == retries {
                 return Err(error);
             }
             failures += 1;
             tracing::warn!(step = definition.name(), failures, %error, "a task failed and is tried again");
-            wait(failures, None).await;
+            wait(&run.services.policy, failures, None).await;
             match call.cloned().code(run.states())? {
                 Some(again) => code = again,
                 None => return Err(error),
@@ -64,10 +54,10 @@ pub(super) fn retried(first: Code, call: Box<dyn AnyCall>, run: Arc<Run>) -> Cod
 
 /// Ends what takes longer than a step may.
 pub(super) async fn within<T>(
-    milliseconds: Option<u64>,
+    limit: Option<Duration>,
     content: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {
-    let Some(limit) = milliseconds.map(Duration::from_millis) else {
+    let Some(limit) = limit else {
         return content.await;
     };
     match tokio::time::timeout(limit, content).await {

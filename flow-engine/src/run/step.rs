@@ -7,12 +7,12 @@ use flow_engine_db::StepStatus;
 use futures::FutureExt;
 use serde_json::{Map, Value};
 
-use super::attempt::Prepared;
 use super::cache::cached;
 use super::choice::{goes_live, pass_gate};
 use super::context::{PLACE, Place};
 use super::entry::{Entry, Task};
 use super::flow::{live, panicked};
+use super::prepared::Prepared;
 use super::progress::Counted;
 use super::recall::{Recalled, find, recall};
 use super::record::{Called, StepRecord};
@@ -56,7 +56,7 @@ fn begun(call: Box<dyn AnyCall>, run: &Run) -> Result<(Map<String, Value>, ToDo)
             .in_step(definition.name())
             .in_flow(run.definition.name(), run.id)
     })?;
-    let again = (definition.retries > 0).then(|| call.cloned());
+    let again = definition.policy.retries.is_some().then(|| call.cloned());
     let code = call.code(run.states());
     Ok((inputs, ToDo { code, again }))
 }
@@ -201,7 +201,7 @@ async fn recalled_or_run(
     let content = async {
         match task? {
             Task::Ask(prepared) => {
-                let answer = prepared.ask(&record).await?;
+                let answer = prepared.ask(&record).boxed().await?;
                 output.read_back(answer.to_string())
             }
             Task::Run(code) => output.record(&code.await.map_err(Error::recorded)?),

@@ -1,0 +1,141 @@
+//! Asking a model until there is an answer that can be used, as far as the step's policy goes.
+
+use std::time::Instant;
+
+use serde_json::Value;
+use tokio::time::timeout;
+
+use super::attempt::Attempt;
+use super::prepared::Prepared;
+use super::question::Question;
+use super::record::StepRecord;
+use super::retry::wait;
+use crate::error::Error;
+use crate::llm::{LlmError, LlmErrorKind, LlmResponse};
+use crate::policy::{OnRefusal, OnTruncate, Policy};
+
+impl Prepared<'_> {
+    /// Asks the step's model, and then those that stand in for it.
+    pub(super) async fn ask(&self, step: &StepRecord) -> Result<Value, Error> {
+        let models = &step.run.services.models;
+        let mut fallbacks = self.policy().fallback.iter();
+        let mut question = self.question().clone();
+        loop {
+            let error = match self.ask_model(step, &question).await? {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            let next = fallbacks
+                .next()
+                .filter(|_| may_stand_in(&error, self.policy()));
+            let Some(next) = next else {
+                return Err(error.into());
+            };
+            tracing::warn!(step = %step.id, model = next, %error, "a model failed, and another one is asked");
+            question = self.question().to(models.find(next))?;
+        }
+    }
+
+    /// Asks one model until it has answered, or failed for good.
+    async fn ask_model(
+        &self,
+        step: &StepRecord,
+        asked: &Question,
+    ) -> Result<Result<Value, LlmError>, Error> {
+        let policy = self.policy();
+        let mut question = asked.clone();
+        // What is told of a wrong answer is said to this, so that wrong answers do not pile up.
+        let mut uncorrected = asked.clone();
+        let (mut failures, mut limited, mut reasks) = (0, 0, 0);
+        let mut limited_since = None;
+        loop {
+            let error = match self.ask_once(step, &question).await? {
+                Ok(answer) => return Ok(Ok(answer)),
+                Err(error) => error,
+            };
+            match error.kind() {
+                LlmErrorKind::RateLimited => {
+                    let since: &Instant = limited_since.get_or_insert_with(Instant::now);
+                    if policy.timeout.is_none() && since.elapsed() >= policy.rate_limit_wait {
+                        return Ok(Err(error));
+                    }
+                    limited += 1;
+                    tracing::debug!(step = %step.id, limited, %error, "the model's server asks to slow down");
+                    wait(policy, limited, error.retry_after()).await;
+                }
+                LlmErrorKind::Transient | LlmErrorKind::Timeout if failures < policy.retries => {
+                    failures += 1;
+                    tracing::warn!(step = %step.id, failures, %error, "a request failed and is sent again");
+                    wait(policy, failures, error.retry_after()).await;
+                }
+                LlmErrorKind::Truncated if policy.on_truncate == OnTruncate::Grow => {
+                    // Once: the question has grown then.
+                    let has_grown = uncorrected.request.parameters != asked.request.parameters;
+                    let Some(grown) = uncorrected.with_more_room().filter(|_| !has_grown) else {
+                        return Ok(Err(error));
+                    };
+                    uncorrected = grown?;
+                    question = uncorrected.clone();
+                }
+                LlmErrorKind::InvalidOutput if reasks < policy.on_invalid => {
+                    reasks += 1;
+                    tracing::warn!(step = %step.id, reasks, %error, "an answer cannot be used, and the model is asked again");
+                    question = match error.partial() {
+                        Some(answer) => uncorrected.corrected(answer, &error)?,
+                        None => uncorrected.clone(),
+                    };
+                }
+                _ => return Ok(Err(error)),
+            }
+        }
+    }
+
+    /// Sends a request and reads its answer.
+    async fn ask_once(
+        &self,
+        step: &StepRecord,
+        question: &Question,
+    ) -> Result<Result<Value, LlmError>, Error> {
+        let models = &step.run.services.models;
+        let request = &question.request;
+        let _pass = models.limits.pass(&question.model.address, request).await;
+        let mut attempt = Attempt::send(step, self, question)?;
+        let answer = self.send(question).await;
+        let outcome = match attempt.received(answer) {
+            Ok(response) => self.read(response).await,
+            Err(error) => Err(error.clone()),
+        };
+        let outcome = outcome.map_err(|error| error.hiding(&request.secrets));
+        attempt.end(outcome.as_ref().err());
+        Ok(outcome)
+    }
+
+    async fn send(&self, question: &Question) -> Result<LlmResponse, LlmError> {
+        let backend = &question.model.backend;
+        let answer = backend.send(&question.request, &question.body);
+        let Some(limit) = self.policy().attempt_timeout else {
+            return answer.await;
+        };
+        timeout(limit, answer).await.unwrap_or_else(|_| {
+            let message = format!("no answer within the {limit:?} that one attempt may take");
+            Err(LlmError::new(LlmErrorKind::Timeout, message))
+        })
+    }
+}
+
+/// Whether another model may do what this one could not.
+fn may_stand_in(error: &LlmError, policy: &Policy) -> bool {
+    match error.kind() {
+        LlmErrorKind::Transient
+        | LlmErrorKind::RateLimited
+        | LlmErrorKind::Timeout
+        | LlmErrorKind::Truncated
+        | LlmErrorKind::InvalidOutput => true,
+        LlmErrorKind::Refused | LlmErrorKind::ContentFiltered => {
+            policy.on_refusal == OnRefusal::Fallback
+        }
+        LlmErrorKind::InvalidRequest | LlmErrorKind::Authentication | LlmErrorKind::NotRecorded => {
+            false
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! What a model is asked, in its provider's form.
+
+use serde_json::Value;
+
+use crate::llm::{LlmError, LlmRequest, Message, Model};
+
+/// A request to a model.
+#[derive(Debug, Clone)]
+pub(super) struct Question {
+    pub(super) model: Model,
+    pub(super) request: LlmRequest,
+    pub(super) body: Value,
+    /// The body as it is recorded.
+    pub(super) shown: Value,
+}
+
+impl Question {
+    pub(super) fn new(model: Model, request: LlmRequest) -> Result<Self, LlmError> {
+        let body = model.backend.body(&request)?;
+        let mut shown = body.clone();
+        request.secrets.hide_in(&mut shown);
+        Ok(Self {
+            model,
+            request,
+            body,
+            shown,
+        })
+    }
+
+    /// The same, to another model.
+    pub(super) fn to(&self, model: Model) -> Result<Self, LlmError> {
+        let mut request = self.request.clone();
+        request.model.clone_from(&model.name);
+        Self::new(model, request)
+    }
+
+    /// With twice the room for an answer; none if the model has all that it may have.
+    pub(super) fn with_more_room(&self) -> Option<Result<Self, LlmError>> {
+        let limit = self.request.parameters.max_output_tokens?;
+        let mut request = self.request.clone();
+        request.parameters.max_output_tokens = Some(limit.saturating_mul(2));
+        Some(Self::new(self.model.clone(), request))
+    }
+
+    /// With an answer that cannot be used, and why.
+    pub(super) fn corrected(&self, answer: &str, reason: &LlmError) -> Result<Self, LlmError> {
+        let mut request = self.request.clone();
+        let correction = format!(
+            "This answer cannot be used: {reason}.\nAnswer again: the whole of it, corrected, and nothing else."
+        );
+        request.messages.push(Message::assistant(answer));
+        request.messages.push(Message::user(correction));
+        Self::new(self.model.clone(), request)
+    }
+}

@@ -1,0 +1,343 @@
+//! What becomes of failures: retries, waits, re-asks, more room, other models, other providers, limits.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::post;
+use axum::{Json, Router};
+use flow_engine::llm::{Limit, LlmError, LlmErrorKind, LlmResponse, MockBackend, OpenAiBackend};
+use flow_engine::prelude::*;
+use flow_engine::{EngineBuilder, OnRefusal, Policy, RequestStatus};
+use serde_json::json;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+
+use crate::support::{Greeting, Rating};
+
+#[step(prompt = "./prompts/any.md")]
+async fn ask_plainly(text: String) -> String;
+
+#[step(prompt = "./prompts/any.md", on_invalid = 2)]
+async fn appraise(text: String) -> Rating;
+
+#[step(
+    prompt = "./prompts/any.md",
+    on_truncate = "grow",
+    max_output_tokens = 100
+)]
+async fn write_long(text: String) -> String;
+
+#[step(
+    prompt = "./prompts/any.md",
+    retries = 1,
+    fallback = ["small", "other/tiny"],
+    on_refusal = "fallback"
+)]
+async fn ask_someone(text: String) -> String;
+
+#[step(prompt = "./prompts/any.md", attempt_timeout = "20ms", retries = 1)]
+async fn ask_quickly(text: String) -> String;
+
+#[flow]
+async fn asks_often(count: u32) -> Result<usize> {
+    let texts = (0..count).map(|number| number.to_string());
+    let answers = flow_engine::map(texts, 500, |text| ask_plainly(text)).await?;
+    Ok(answers.len())
+}
+
+fn error(kind: LlmErrorKind) -> LlmError {
+    LlmError::new(kind, "not now").with_retry_after(Some(Duration::from_millis(1)))
+}
+
+/// Without long waits.
+fn policy() -> Policy {
+    Policy::default().waits(Duration::from_millis(1), Duration::from_millis(5))
+}
+
+async fn start(builder: EngineBuilder) -> (Engine, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", folder.path().join("test.db").display());
+    let builder = builder.model("big").state(Greeting("hello"));
+    (builder.database_url(url).build().await.unwrap(), folder)
+}
+
+/// A mock whose n-th answer to a step is the n-th of these.
+fn in_turn(
+    step: &str,
+    answers: impl IntoIterator<Item = Result<LlmResponse, LlmError>>,
+) -> MockBackend {
+    let answers = Mutex::new(answers.into_iter().collect::<Vec<_>>().into_iter());
+    MockBackend::new().on(step, move |_| answers.lock().unwrap().next().unwrap())
+}
+
+fn cut(text: &str) -> LlmResponse {
+    let mut response = LlmResponse::text(text);
+    response.finish_reason = Some("length".to_owned());
+    response
+}
+
+fn refused() -> LlmResponse {
+    let mut response = LlmResponse::text("");
+    response.refusal = Some("I would rather not".to_owned());
+    response
+}
+
+#[tokio::test]
+async fn what_fails_for_now_is_sent_again_twice_if_nobody_says_otherwise() {
+    let mock = MockBackend::new().fail("ask_plainly", error(LlmErrorKind::Transient));
+    let (engine, _folder) = start(Engine::builder().policy(policy()).backend(mock.clone())).await;
+    let failed = engine.execute(ask_plainly("x")).await.unwrap_err();
+    assert_eq!(failed.llm().unwrap().kind(), LlmErrorKind::Transient);
+    let rows = engine.requests_of(failed.run_id().unwrap()).await.unwrap();
+    let attempts: Vec<_> = rows.iter().map(|row| (row.attempt, row.status)).collect();
+    let failed = RequestStatus::Failed;
+    assert_eq!(attempts, [(1, failed), (2, failed), (3, failed)]);
+}
+
+#[tokio::test]
+async fn a_server_that_asks_to_slow_down_is_waited_for_beyond_all_retries() {
+    let limited = (0..20).map(|_| Err(error(LlmErrorKind::RateLimited)));
+    let mock = in_turn(
+        "ask_plainly",
+        limited.chain([Ok(LlmResponse::text("done"))]),
+    );
+    let builder = Engine::builder().policy(policy().retries(0));
+    let (engine, _folder) = start(builder.backend(mock.clone())).await;
+    let done = engine.execute(ask_plainly("x")).await.unwrap();
+    assert_eq!(done.output_content, "done");
+    assert_eq!(engine.requests_of(done.run_id).await.unwrap().len(), 21);
+}
+
+#[tokio::test]
+async fn a_server_that_asks_to_slow_down_for_too_long_fails_the_step() {
+    let mock = MockBackend::new().fail("ask_plainly", error(LlmErrorKind::RateLimited));
+    let patience = policy().rate_limit_wait(Duration::from_millis(30));
+    let (engine, _folder) = start(Engine::builder().policy(patience).backend(mock)).await;
+    let failed = engine.execute(ask_plainly("x")).await.unwrap_err();
+    assert_eq!(failed.llm().unwrap().kind(), LlmErrorKind::RateLimited);
+}
+
+#[tokio::test]
+async fn a_request_that_takes_too_long_is_dropped_and_sent_again() {
+    let mock = MockBackend::new()
+        .answer("ask_quickly", "late")
+        .delay(Duration::from_mins(1));
+    let (engine, _folder) = start(Engine::builder().policy(policy()).backend(mock.clone())).await;
+    let failed = engine.execute(ask_quickly("x")).await.unwrap_err();
+    assert_eq!(failed.llm().unwrap().kind(), LlmErrorKind::Timeout);
+    assert_eq!(mock.requests().len(), 2);
+    let rows = engine.requests_of(failed.run_id().unwrap()).await.unwrap();
+    let kinds: Vec<_> = rows.iter().map(|row| row.error_kind.as_deref()).collect();
+    assert_eq!(kinds, [Some("timeout"), Some("timeout")]);
+}
+
+#[tokio::test]
+async fn a_model_is_told_of_its_last_wrong_answer_and_of_no_other() {
+    let right = json!({ "stars": 3, "reason": "fair" }).to_string();
+    let answers = [r#"{ "stars": "many" }"#, r#"{ "stars": 3 }"#, &*right];
+    let mock = in_turn("appraise", answers.map(|text| Ok(LlmResponse::text(text))));
+    let (engine, _folder) = start(Engine::builder().policy(policy()).backend(mock.clone())).await;
+    let done = engine.execute(appraise("x")).await.unwrap();
+    assert_eq!(done.output_content.stars, 3);
+    let requests = mock.requests();
+    let said: Vec<usize> = requests
+        .iter()
+        .map(|request| request.messages.len())
+        .collect();
+    assert_eq!(said[1..], [said[0] + 2, said[0] + 2]);
+    let [.., answer, correction] = &*requests[2].messages else {
+        panic!("there is no correction");
+    };
+    assert_eq!(answer.content, r#"{ "stars": 3 }"#);
+    assert!(
+        correction.content.contains("missing field `reason`"),
+        "{}",
+        correction.content
+    );
+    let rows = engine.requests_of(done.run_id).await.unwrap();
+    let kinds: Vec<_> = rows.iter().map(|row| row.error_kind.as_deref()).collect();
+    assert_eq!(
+        kinds,
+        [Some("invalid_output"), Some("invalid_output"), None]
+    );
+    let last = rows[2].request.as_ref().unwrap().to_string();
+    assert!(
+        last.contains("cannot be used"),
+        "the row has the body as sent: {last}"
+    );
+}
+
+#[tokio::test]
+async fn a_step_whose_model_never_answers_right_fails_with_the_last_answer() {
+    let mock = MockBackend::new().answer("appraise", "no JSON");
+    let (engine, _folder) = start(Engine::builder().policy(policy()).backend(mock.clone())).await;
+    let failed = engine.execute(appraise("x")).await.unwrap_err();
+    let llm = failed.llm().unwrap();
+    assert_eq!(
+        (llm.kind(), llm.partial()),
+        (LlmErrorKind::InvalidOutput, Some("no JSON"))
+    );
+    assert_eq!(mock.requests().len(), 3);
+}
+
+#[tokio::test]
+async fn a_cut_answer_is_given_twice_the_room_once() {
+    let whole = Ok(LlmResponse::text("all of it"));
+    let mock = in_turn("write_long", [Ok(cut("half of")), whole]);
+    let (engine, _folder) = start(Engine::builder().policy(policy()).backend(mock.clone())).await;
+    let done = engine.execute(write_long("x")).await.unwrap();
+    assert_eq!(done.output_content, "all of it");
+    let limits = |mock: &MockBackend| -> Vec<_> {
+        let requests = mock.requests().into_iter();
+        requests
+            .map(|request| request.parameters.max_output_tokens.unwrap())
+            .collect()
+    };
+    assert_eq!(limits(&mock), [100, 200]);
+
+    let mock = in_turn("write_long", [Ok(cut("half of")), Ok(cut("half of it"))]);
+    let (engine, _folder) = start(Engine::builder().policy(policy()).backend(mock.clone())).await;
+    let failed = engine.execute(write_long("x")).await.unwrap_err();
+    let llm = failed.llm().unwrap();
+    assert_eq!(
+        (llm.kind(), llm.partial()),
+        (LlmErrorKind::Truncated, Some("half of it"))
+    );
+    assert_eq!(limits(&mock), [100, 200]);
+}
+
+#[tokio::test]
+async fn other_models_and_providers_stand_in_for_one_that_fails() {
+    let first = MockBackend::new().on("ask_someone", |request| match &*request.model {
+        "big" => Err(error(LlmErrorKind::Transient)),
+        _ => Ok(refused()),
+    });
+    let other = MockBackend::new().answer("ask_someone", "here");
+    let builder = Engine::builder().policy(policy()).backend(first.clone());
+    let (engine, _folder) = start(builder.provider("other", other.clone())).await;
+    let done = engine.execute(ask_someone("x")).await.unwrap();
+    assert_eq!(done.output_content, "here");
+    let asked = |mock: &MockBackend| -> Vec<_> {
+        mock.requests()
+            .into_iter()
+            .map(|request| request.model)
+            .collect()
+    };
+    assert_eq!(asked(&first), ["big", "big", "small"]);
+    assert_eq!(asked(&other), ["tiny"]);
+    let rows = engine.requests_of(done.run_id).await.unwrap();
+    let kinds: Vec<_> = rows.iter().map(|row| row.error_kind.as_deref()).collect();
+    assert_eq!(
+        kinds,
+        [Some("transient"), Some("transient"), Some("refused"), None]
+    );
+    assert_eq!(done.metadata.model.as_deref(), Some("tiny"));
+}
+
+#[tokio::test]
+async fn a_refusal_fails_the_step_if_nobody_says_otherwise() {
+    let mock = MockBackend::new().on("ask_plainly", |_| Ok(refused()));
+    let policy = policy().fallback(["small"]);
+    let builder = Engine::builder()
+        .policy(policy.clone())
+        .backend(mock.clone());
+    let (engine, _folder) = start(builder).await;
+    let failed = engine.execute(ask_plainly("x")).await.unwrap_err();
+    assert_eq!(failed.llm().unwrap().kind(), LlmErrorKind::Refused);
+    assert_eq!(mock.requests().len(), 1);
+
+    let builder = Engine::builder().policy(policy.on_refusal(OnRefusal::Fallback));
+    let (engine, _folder) = start(builder.backend(mock.clone())).await;
+    engine.execute(ask_plainly("x")).await.unwrap_err();
+    assert_eq!(mock.requests().len(), 3);
+}
+
+#[tokio::test]
+async fn an_alias_is_recorded_as_the_model_that_it_stands_for() {
+    let other = MockBackend::new().answer("ask_plainly", "here");
+    let builder = Engine::builder()
+        .backend(MockBackend::new())
+        .alias("fast", "other/tiny");
+    let builder = builder.provider("other", other).alias("big", "other/huge");
+    let (engine, _folder) = start(builder).await;
+    let done = engine.execute(ask_plainly("x")).await.unwrap();
+    let rows = engine.requests_of(done.run_id).await.unwrap();
+    assert_eq!(rows[0].model, "huge");
+}
+
+/// What a server has seen.
+#[derive(Default)]
+struct Seen {
+    all: AtomicUsize,
+    now: AtomicUsize,
+    most: AtomicUsize,
+}
+
+/// Answers a chat completion, or in three cases of ten that it is too much.
+async fn moody(State(seen): State<Arc<Seen>>) -> Response {
+    let now = seen.now.fetch_add(1, Ordering::SeqCst) + 1;
+    seen.most.fetch_max(now, Ordering::SeqCst);
+    tokio::time::sleep(Duration::from_millis(2)).await;
+    seen.now.fetch_sub(1, Ordering::SeqCst);
+    // No two neighbours share their fate, and no step meets a fixed one.
+    if seen.all.fetch_add(1, Ordering::SeqCst) * 7 % 10 < 3 {
+        let wait = [("retry-after-ms", "5")];
+        return (StatusCode::TOO_MANY_REQUESTS, wait, "too many").into_response();
+    }
+    let message = json!({ "role": "assistant", "content": "fine" });
+    Json(json!({ "choices": [{ "message": message, "finish_reason": "stop" }] })).into_response()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_thousand_steps_pass_a_narrow_gate_to_a_moody_server() {
+    let seen = Arc::new(Seen::default());
+    let routes = Router::new().route("/v1/chat/completions", post(moody));
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let url = format!("http://{}/v1", listener.local_addr().unwrap());
+    let server = axum::serve(listener, routes.with_state(Arc::clone(&seen)));
+    let server = tokio::spawn(server.into_future());
+
+    let backend = OpenAiBackend::new(&url, "").unwrap();
+    let builder = Engine::builder()
+        .policy(policy().retries(0))
+        .backend(backend);
+    let (engine, _folder) = start(builder.limit("big", Limit::default().concurrency(8))).await;
+    let done = engine.execute(asks_often(2000)).await.unwrap();
+    server.abort();
+
+    assert_eq!(done.output_content, 2000);
+    let (all, most) = (
+        seen.all.load(Ordering::SeqCst),
+        seen.most.load(Ordering::SeqCst),
+    );
+    assert_eq!(most, 8, "the gate is passed by as many as may, and no more");
+    let rows = engine.requests_of(done.run_id).await.unwrap();
+    assert_eq!(
+        rows.len(),
+        all,
+        "each request that the server saw has its row"
+    );
+    let limited = rows
+        .iter()
+        .filter(|row| row.http_status == Some(429))
+        .count();
+    assert_eq!(rows.len() - limited, 2000);
+    assert!(limited > 500, "only {limited} were refused");
+}
+
+#[tokio::test]
+async fn requests_over_a_limit_wait_for_their_time() {
+    let mock = MockBackend::new().answer("ask_plainly", "fine");
+    let limit = Limit::default().requests_per_minute(600);
+    let builder = Engine::builder().policy(policy()).backend(mock.clone());
+    let (engine, _folder) = start(builder.limit("big", limit)).await;
+    let begin = Instant::now();
+    engine.execute(asks_often(4)).await.unwrap();
+    // The first goes at once, and the others a tenth of a second apart.
+    assert!(begin.elapsed() >= Duration::from_millis(300));
+    assert_eq!(mock.requests().len(), 4);
+}
