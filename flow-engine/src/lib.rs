@@ -19,6 +19,7 @@ pub mod llm;
 mod lock;
 mod output;
 pub mod prelude;
+mod prices;
 mod prompt;
 mod run;
 mod schema;
@@ -52,6 +53,7 @@ pub use futures::future::BoxFuture;
 pub use inputs::InputType;
 pub use llm::{LlmError, LlmErrorKind};
 pub use output::{Output, OutputType};
+pub use prices::{Cost, Price, Prices};
 pub use prompt::Prompt;
 pub use run::{
     Current, FlowResult, Metadata, MissReason, RunRequest, StepResult, current, in_current_run,

@@ -17,6 +17,7 @@ mod kinds;
 mod nesting;
 mod options;
 mod outputs;
+mod prices;
 mod records;
 mod secrets;
 mod support;

@@ -110,6 +110,7 @@ impl Engine {
             store: Arc::new(ReadOnly(Arc::clone(&self.services.store))),
             backend: Arc::clone(&self.services.backend),
             model: self.services.model.clone(),
+            prices: self.services.prices.clone(),
             states: Arc::clone(&self.services.states),
             flights: Arc::default(),
         };

@@ -13,9 +13,9 @@ use super::{Run, Services, retry};
 use crate::definition::{Definition, WorkKind};
 use crate::error::{Error, ErrorKind};
 use crate::identity::{Hash, Identity};
-use crate::llm::{LlmError, LlmErrorKind, LlmRequest, LlmResponse, Parameters};
+use crate::llm::{LlmError, LlmErrorKind, LlmRequest, LlmResponse, Parameters, REPLAY};
+use crate::prices::Cost;
 use crate::prompt::Prompt;
-use crate::secret::Secrets;
 use crate::step::{StepCall, StepKind};
 
 /// A model step before anything is sent: its request is all that it reads.
@@ -190,7 +190,7 @@ fn resolve(
 /// that was paid for.
 struct Attempt<'a> {
     step: &'a StepRecord,
-    secrets: &'a Secrets,
+    request: &'a LlmRequest,
     id: Uuid,
     sent: Instant,
     latency: Option<Duration>,
@@ -227,7 +227,7 @@ impl<'a> Attempt<'a> {
         });
         Ok(Self {
             step,
-            secrets: &request.secrets,
+            request,
             id,
             sent: Instant::now(),
             latency: None,
@@ -269,13 +269,18 @@ impl<'a> Attempt<'a> {
         }
         if let Some(Ok(response)) = &self.answer {
             describe(&mut row, response);
-            row.response = Some(self.secrets.hidden_in(&response.raw).into_owned());
+            row.response = Some(self.request.secrets.hidden_in(&response.raw).into_owned());
         }
         let served = match &self.answer {
             Some(Ok(response)) => response.model.clone(),
             _ => None,
         };
-        let spent = self.spent();
+        let cost = self.cost();
+        let spent = self.spent(cost.as_ref());
+        if let Some(cost) = cost {
+            row.cost_nano_usd = Some(cost.nano_usd);
+            row.price_version = Some(cost.version);
+        }
         self.step.asked(|asked| {
             asked.spent.add(spent);
             asked.model = served.or(asked.model.take());
@@ -283,11 +288,26 @@ impl<'a> Attempt<'a> {
         let _commit = self.step.run.services.store.submit(vec![row.into()]);
     }
 
-    /// The price of no model is known to this version. What certainly cost nothing is what a server refused, and
-    /// what was never sent.
-    fn spent(&self) -> Spent {
+    /// What an answer has cost; `None` if there is none, or its price is not known. The price is that of the model that
+    /// answered: a gateway may have asked another one.
+    fn cost(&self) -> Option<Cost> {
+        let Some(Ok(response)) = &self.answer else {
+            return None;
+        };
+        let services = &self.step.run.services;
+        // A recording names the provider whose answers it has, and pays nobody.
+        if services.backend.operation(self.request) == REPLAY {
+            return None;
+        }
+        let model = response.model.as_ref().unwrap_or(&self.request.model);
+        let provider = services.backend.provider();
+        services.prices.cost(provider, model, &response.usage)
+    }
+
+    /// What certainly cost nothing is what a server refused, and what was never sent.
+    fn spent(&self, cost: Option<&Cost>) -> Spent {
         let unpriced = match &self.answer {
-            None | Some(Ok(_)) => true,
+            None | Some(Ok(_)) => cost.is_none(),
             Some(Err(error)) => {
                 let broken = matches!(
                     error.kind(),
@@ -302,8 +322,8 @@ impl<'a> Attempt<'a> {
         };
         Spent {
             tokens,
+            cost_nano_usd: cost.map_or(0, |cost| cost.nano_usd),
             unpriced_requests: u32::from(unpriced),
-            ..Spent::default()
         }
     }
 }

@@ -52,6 +52,7 @@ pub use values::{now, random, uuid};
 use crate::definition::Definition;
 use crate::error::Error;
 use crate::llm::LlmBackend;
+use crate::prices::Prices;
 use crate::secret::{Secrets, redacted};
 use crate::state::States;
 pub(crate) use cache::Flights;
@@ -64,6 +65,7 @@ pub(crate) struct Services {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) backend: Arc<dyn LlmBackend>,
     pub(crate) model: Option<String>,
+    pub(crate) prices: Prices,
     pub(crate) states: Arc<States>,
     pub(crate) flights: Arc<Flights>,
 }
