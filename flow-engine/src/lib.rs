@@ -20,6 +20,7 @@ mod lock;
 mod output;
 mod policy;
 pub mod prelude;
+mod prices;
 mod prompt;
 mod run;
 mod schema;
@@ -54,6 +55,7 @@ pub use inputs::InputType;
 pub use llm::{LlmError, LlmErrorKind};
 pub use output::{Output, OutputType};
 pub use policy::{OnRefusal, OnTruncate, Policy};
+pub use prices::{Cost, Price, Prices};
 pub use prompt::Prompt;
 pub use run::{
     Current, FlowResult, Metadata, MissReason, RunRequest, StepResult, current, in_current_run,

@@ -18,6 +18,7 @@ mod nesting;
 mod options;
 mod outputs;
 mod policy;
+mod prices;
 mod records;
 mod secrets;
 mod support;

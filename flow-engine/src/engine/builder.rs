@@ -12,6 +12,7 @@ use crate::environment::variable;
 use crate::error::{Error, ErrorKind};
 use crate::llm::{Limit, Limits, LlmBackend, Models};
 use crate::policy::Policy;
+use crate::prices::Prices;
 use crate::run::Services;
 use crate::state::States;
 
@@ -29,6 +30,7 @@ pub struct EngineBuilder {
     aliases: BTreeMap<String, String>,
     limits: Limits,
     policy: Policy,
+    prices: Option<Prices>,
     states: States,
 }
 
@@ -83,6 +85,13 @@ impl EngineBuilder {
         self
     }
 
+    /// What models cost: the built-in table if this is not called, with the override file before it that the environment
+    /// variable `FLOW_ENGINE_PRICES` names.
+    pub fn prices(mut self, prices: Prices) -> Self {
+        self.prices = Some(prices);
+        self
+    }
+
     /// What `#[state]` parameters of this type are filled with: a pool, a client. It is cloned for each call.
     pub fn state<T: Clone + Send + Sync + 'static>(mut self, value: T) -> Self {
         self.states.insert(value);
@@ -95,8 +104,8 @@ impl EngineBuilder {
     ///
     /// # Errors
     /// All that is wrong with the steps and flows, on one line each: two of one name, a `#[state]` type that was not
-    /// given, an output that a model cannot be held to. Else, that no backend is configured, or why the database
-    /// cannot be opened.
+    /// given, an output that a model cannot be held to. Else, that no backend is configured, that the price file is no
+    /// table and where, or why the database cannot be opened.
     pub async fn build(self) -> Result<Engine, Error> {
         let mistakes = mistakes(&registered(), Some(&self.states));
         if !mistakes.is_empty() {
@@ -105,6 +114,10 @@ impl EngineBuilder {
         let backend = match self.backend {
             Some(backend) => backend,
             None => backend_of_environment()?,
+        };
+        let prices = match self.prices {
+            Some(prices) => prices,
+            None => Prices::from_env()?,
         };
         let store = match self.store {
             Some(store) => store,
@@ -126,6 +139,7 @@ impl EngineBuilder {
             store,
             models: Arc::new(models),
             policy: self.policy,
+            prices,
             states: Arc::new(self.states),
             flights: Arc::default(),
         };

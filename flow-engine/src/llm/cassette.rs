@@ -13,6 +13,9 @@ use super::{LlmBackend, LlmError, LlmErrorKind, LlmRequest, LlmResponse};
 use crate::error::{Error, ErrorKind};
 use crate::lock::lock;
 
+/// What the ledger calls a request that went to a recording.
+pub(crate) const REPLAY: &str = "replay";
+
 /// The version of the file's form.
 const FORMAT: u32 = 1;
 
@@ -240,7 +243,7 @@ impl LlmBackend for Cassette {
 
     fn operation(&self, request: &LlmRequest) -> &'static str {
         match &self.mode {
-            Mode::Replay { .. } => "replay",
+            Mode::Replay { .. } => REPLAY,
             Mode::Record { inner, .. } => inner.operation(request),
         }
     }

@@ -22,6 +22,7 @@ use serde_json::Value;
 use crate::secret::Secrets;
 
 pub use cassette::Cassette;
+pub(crate) use cassette::REPLAY;
 pub use error::{LlmError, LlmErrorKind};
 pub use flow_engine_prompt::{Parameters, ReasoningEffort, Role};
 pub use limits::Limit;
@@ -263,6 +264,9 @@ pub struct Usage {
     /// Those of the input that the provider read from its cache.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cached_tokens: Option<u64>,
+    /// Those of the input that the provider wrote into its cache.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache_write_tokens: Option<u64>,
     /// Tokens of the answer, reasoning included.
     pub output_tokens: Option<u64>,
     /// Those of the output that the model spent on reasoning.

@@ -10,14 +10,14 @@ use super::progress::Spent;
 use super::question::Question;
 use super::record::StepRecord;
 use crate::error::Error;
-use crate::llm::{LlmError, LlmErrorKind, LlmResponse};
-use crate::secret::Secrets;
+use crate::llm::{LlmError, LlmErrorKind, LlmResponse, REPLAY};
+use crate::prices::Cost;
 
 /// The row of a request that was sent. Dropped before its end, it writes one: with the answer, if there is one, since
 /// that was paid for.
 pub(super) struct Attempt<'a> {
     step: &'a StepRecord,
-    secrets: &'a Secrets,
+    question: &'a Question,
     id: Uuid,
     sent: Instant,
     latency: Option<Duration>,
@@ -62,7 +62,7 @@ impl<'a> Attempt<'a> {
         });
         Ok(Self {
             step,
-            secrets: &request.secrets,
+            question,
             id,
             sent: Instant::now(),
             latency: None,
@@ -104,13 +104,24 @@ impl<'a> Attempt<'a> {
         }
         if let Some(Ok(response)) = &self.answer {
             describe(&mut row, response);
-            row.response = Some(self.secrets.hidden_in(&response.raw).into_owned());
+            row.response = Some(
+                self.question
+                    .request
+                    .secrets
+                    .hidden_in(&response.raw)
+                    .into_owned(),
+            );
         }
         let served = match &self.answer {
             Some(Ok(response)) => response.model.clone(),
             _ => None,
         };
-        let spent = self.spent();
+        let cost = self.cost();
+        let spent = self.spent(cost.as_ref());
+        if let Some(cost) = cost {
+            row.cost_nano_usd = Some(cost.nano_usd);
+            row.price_version = Some(cost.version);
+        }
         self.step.asked(|asked| {
             asked.spent.add(spent);
             asked.model = served.or(asked.model.take());
@@ -118,11 +129,29 @@ impl<'a> Attempt<'a> {
         let _commit = self.step.run.services.store.submit(vec![row.into()]);
     }
 
-    /// The price of no model is known to this version. What certainly cost nothing is what a server refused, and
-    /// what was never sent.
-    fn spent(&self) -> Spent {
+    /// What an answer has cost; `None` if there is none, or its price is not known. The price is that of the model that
+    /// answered: a gateway may have asked another one.
+    fn cost(&self) -> Option<Cost> {
+        let Some(Ok(response)) = &self.answer else {
+            return None;
+        };
+        let services = &self.step.run.services;
+        // A recording names the provider whose answers it has, and pays nobody.
+        let Question { model, request, .. } = self.question;
+        if model.backend.operation(request) == REPLAY {
+            return None;
+        }
+        let (provider, model) = (
+            model.backend.provider(),
+            response.model.as_ref().unwrap_or(&model.name),
+        );
+        services.prices.cost(provider, model, &response.usage)
+    }
+
+    /// What certainly cost nothing is what a server refused, and what was never sent.
+    fn spent(&self, cost: Option<&Cost>) -> Spent {
         let unpriced = match &self.answer {
-            None | Some(Ok(_)) => true,
+            None | Some(Ok(_)) => cost.is_none(),
             Some(Err(error)) => {
                 let broken = matches!(
                     error.kind(),
@@ -137,8 +166,8 @@ impl<'a> Attempt<'a> {
         };
         Spent {
             tokens,
+            cost_nano_usd: cost.map_or(0, |cost| cost.nano_usd),
             unpriced_requests: u32::from(unpriced),
-            ..Spent::default()
         }
     }
 }

@@ -56,6 +56,7 @@ use crate::definition::Definition;
 use crate::error::Error;
 use crate::llm::Models;
 use crate::policy::Policy;
+use crate::prices::Prices;
 use crate::secret::{Secrets, redacted};
 use crate::state::States;
 pub(crate) use cache::Flights;
@@ -68,6 +69,7 @@ pub(crate) struct Services {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) models: Arc<Models>,
     pub(crate) policy: Policy,
+    pub(crate) prices: Prices,
     pub(crate) states: Arc<States>,
     pub(crate) flights: Arc<Flights>,
 }

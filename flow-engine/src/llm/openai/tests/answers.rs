@@ -30,6 +30,7 @@ async fn all_of_a_good_answer_is_read_and_its_text_is_kept_to_the_byte() {
             usage: Usage {
                 input_tokens: Some(12),
                 cached_tokens: Some(8),
+                cache_write_tokens: None,
                 output_tokens: Some(5),
                 reasoning_tokens: Some(3),
             },
