@@ -175,6 +175,24 @@ impl Argument {
         })
     }
 
+    /// The value as an amount of US dollars; another kind of value is reported.
+    pub(crate) fn nano_usd(&self, mistakes: &mut Mistakes) -> Option<i64> {
+        let usd = self
+            .value
+            .as_ref()
+            .and_then(json)
+            .and_then(|usd| usd.as_f64());
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "`as` saturates, at nine billion dollars"
+        )]
+        let nano = usd.map(|usd| (usd * 1e9).round() as i64);
+        nano.filter(|nano| *nano > 0).or_else(|| {
+            let wanted = "an amount of US dollars above 0: `0.50`";
+            self.wrong(self.value.as_ref(), wanted, mistakes)
+        })
+    }
+
     fn integer(&self) -> Option<&LitInt> {
         match &self.value {
             Some(Expr::Lit(ExprLit {

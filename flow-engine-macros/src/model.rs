@@ -45,6 +45,8 @@ pub(crate) struct Model {
     pub(crate) parameters: String,
     /// Whether a model is held to a strict schema.
     pub(crate) strict: bool,
+    /// In nano-USD.
+    pub(crate) budget: Option<i64>,
     pub(crate) policy: Policy,
     pub(crate) params: Vec<Param>,
     pub(crate) output: Output,
@@ -87,12 +89,19 @@ pub(crate) fn decide(
         Role::Step => [
             &["kind", "prompt"][..],
             &Parameters::NAMES,
-            &["strict"],
+            &["strict", "budget_usd"],
             &Policy::NAMES,
             &["name", "version", "cache", "type", "crate"],
         ]
         .concat(),
-        Role::Flow => vec!["total_steps", "name", "version", "type", "crate"],
+        Role::Flow => vec![
+            "total_steps",
+            "budget_usd",
+            "name",
+            "version",
+            "type",
+            "crate",
+        ],
     };
     let arguments = Arguments::read(arguments, &known, mistakes);
     let sound = check_signature(item, mistakes);
@@ -128,6 +137,7 @@ pub(crate) fn decide(
         cache: arguments.cache,
         parameters: Value::from(arguments.parameters).to_string(),
         strict: arguments.strict.unwrap_or(true),
+        budget: arguments.budget,
         policy: arguments.policy,
         params: params.list,
         output,
@@ -143,6 +153,7 @@ struct Arguments {
     /// What only makes sense for a step that asks a model.
     of_model_steps: Vec<Ident>,
     strict: Option<bool>,
+    budget: Option<i64>,
     policy: Policy,
     recorded_name: Option<String>,
     version: Option<i32>,
@@ -161,7 +172,7 @@ impl Arguments {
         for argument in arguments::read(tokens, known, mistakes) {
             let name = argument.name.to_string();
             let of_models = Parameters::NAMES.iter().chain(&Policy::OF_MODELS);
-            if ["prompt", "strict"]
+            if ["prompt", "strict", "budget_usd"]
                 .iter()
                 .chain(of_models)
                 .any(|of_models| *of_models == name)
@@ -177,6 +188,7 @@ impl Arguments {
                 }
                 "prompt" => read.prompt = argument.string(mistakes),
                 "strict" => read.strict = argument.bool(mistakes),
+                "budget_usd" => read.budget = argument.nano_usd(mistakes),
                 "name" => read.recorded_name = argument.recorded_name(mistakes),
                 "version" => read.version = argument.count(mistakes),
                 "cache" => read.cache = argument.seconds(mistakes),

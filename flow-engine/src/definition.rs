@@ -45,6 +45,9 @@ pub struct Definition {
     /// Whether a model is held to a strict schema.
     #[doc(hidden)]
     pub strict: bool,
+    /// What it may spend, in nano-USD.
+    #[doc(hidden)]
+    pub budget: Option<i64>,
     /// What it says of failures.
     #[doc(hidden)]
     pub policy: StepPolicy,

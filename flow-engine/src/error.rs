@@ -67,6 +67,9 @@ pub enum ErrorKind {
     NotResumable,
     /// What [`timeout`](crate::timeout) waited for took longer.
     TimedOut,
+    /// A request that was not sent, since it may cost more than what is left of a budget; or it cannot be said what it may
+    /// cost.
+    OverBudget,
     /// The engine's configuration is wrong: the message says what to set.
     Configuration,
     /// The database could not be opened, read or written.

@@ -84,7 +84,7 @@ fn definition(model: &Model, prompt: Option<&Prompt>) -> TokenStream {
     let secrets = model.inputs().filter(|input| input.secret);
     let secrets = secrets.map(|input| plain(&input.name));
     let strict = model.strict;
-    let policy = policy(model);
+    let (policy, budget) = (policy(model), option(model.budget.as_ref()));
     let code = match &model.work {
         Work::Flow { body, .. } | Work::Task { body } => Some(code::hash(body)),
         Work::Ask { .. } => None,
@@ -134,6 +134,7 @@ fn definition(model: &Model, prompt: Option<&Prompt>) -> TokenStream {
             cache: #cache,
             secrets: &[#(#secrets),*],
             strict: #strict,
+            budget: #budget,
             policy: #policy,
             location: ::core::concat!(::core::file!(), ":", ::core::line!()),
             inputs: |schema| { #(#type_name::#constants.#describe(schema);)* let _ = schema; },

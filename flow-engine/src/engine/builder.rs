@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind};
 use crate::llm::{Limit, Limits, LlmBackend, Models};
 use crate::policy::Policy;
 use crate::prices::Prices;
-use crate::run::Services;
+use crate::run::{Budget, Services, nano_usd};
 use crate::state::States;
 
 const DEFAULT_DATABASE: &str = "sqlite://flow-engine.db";
@@ -30,6 +30,7 @@ pub struct EngineBuilder {
     aliases: BTreeMap<String, String>,
     limits: Limits,
     policy: Policy,
+    budget_usd: Option<f64>,
     prices: Option<Prices>,
     states: States,
 }
@@ -85,6 +86,13 @@ impl EngineBuilder {
         self
     }
 
+    /// What all that this engine executes may cost, in US dollars, from now until it is dropped. A request that may cost more
+    /// than is left is not sent: its step fails with [`ErrorKind::OverBudget`].
+    pub fn budget_usd(mut self, usd: f64) -> Self {
+        self.budget_usd = Some(usd);
+        self
+    }
+
     /// What models cost: the built-in table if this is not called, with the override file before it that the environment
     /// variable `FLOW_ENGINE_PRICES` names.
     pub fn prices(mut self, prices: Prices) -> Self {
@@ -107,6 +115,7 @@ impl EngineBuilder {
     /// given, an output that a model cannot be held to. Else, that no backend is configured, that the price file is no
     /// table and where, or why the database cannot be opened.
     pub async fn build(self) -> Result<Engine, Error> {
+        let budget = self.budget_usd.map(engine_budget).transpose()?;
         let mistakes = mistakes(&registered(), Some(&self.states));
         if !mistakes.is_empty() {
             return Err(configuration(mistakes.join("\n")));
@@ -139,6 +148,7 @@ impl EngineBuilder {
             store,
             models: Arc::new(models),
             policy: self.policy,
+            budget,
             prices,
             states: Arc::new(self.states),
             flights: Arc::default(),
@@ -147,6 +157,15 @@ impl EngineBuilder {
             services: Arc::new(services),
         })
     }
+}
+
+fn engine_budget(usd: f64) -> Result<Arc<Budget>, Error> {
+    if usd.is_finite() && usd > 0.0 {
+        return Ok(Budget::new("this engine", nano_usd(usd), 0));
+    }
+    Err(configuration(format!(
+        "a budget of {usd} US dollars is none"
+    )))
 }
 
 async fn open(url: Option<String>) -> Result<Arc<dyn Store>, Error> {

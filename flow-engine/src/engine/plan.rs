@@ -110,6 +110,7 @@ impl Engine {
             store: Arc::new(ReadOnly(Arc::clone(&self.services.store))),
             models: Arc::clone(&self.services.models),
             policy: self.services.policy.clone(),
+            budget: self.services.budget.clone(),
             prices: self.services.prices.clone(),
             states: Arc::clone(&self.services.states),
             flights: Arc::default(),

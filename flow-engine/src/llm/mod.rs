@@ -157,6 +157,16 @@ pub enum OutputFormat {
     },
 }
 
+impl OutputFormat {
+    /// The schema that is sent with it.
+    pub(crate) fn schema(&self) -> Option<&Value> {
+        match self {
+            Self::Text => None,
+            Self::JsonSchema { schema, .. } => Some(schema),
+        }
+    }
+}
+
 fn is_strict() -> bool {
     true
 }

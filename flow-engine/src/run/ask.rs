@@ -6,6 +6,7 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use super::attempt::Attempt;
+use super::budget::Reservation;
 use super::prepared::Prepared;
 use super::question::Question;
 use super::record::StepRecord;
@@ -98,8 +99,9 @@ impl Prepared<'_> {
     ) -> Result<Result<Value, LlmError>, Error> {
         let models = &step.run.services.models;
         let request = &question.request;
+        let reserved = Reservation::of(question, &step.run, self.budget()).await?;
         let _pass = models.limits.pass(&question.model.address, request).await;
-        let mut attempt = Attempt::send(step, self, question)?;
+        let mut attempt = Attempt::send(step, self, question, reserved)?;
         let answer = self.send(question).await;
         let outcome = match attempt.received(answer) {
             Ok(response) => self.read(response).await,

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use flow_engine_db::{NewRequest, RequestFinish, RequestStatus};
 use uuid::Uuid;
 
+use super::budget::Reservation;
 use super::prepared::Prepared;
 use super::progress::Spent;
 use super::question::Question;
@@ -18,6 +19,7 @@ use crate::prices::Cost;
 pub(super) struct Attempt<'a> {
     step: &'a StepRecord,
     question: &'a Question,
+    reserved: Reservation,
     id: Uuid,
     sent: Instant,
     latency: Option<Duration>,
@@ -31,6 +33,7 @@ impl<'a> Attempt<'a> {
         step: &'a StepRecord,
         prepared: &Prepared<'_>,
         question: &'a Question,
+        reserved: Reservation,
     ) -> Result<Self, Error> {
         let (backend, request) = (&question.model.backend, &question.request);
         let id = Uuid::now_v7();
@@ -63,6 +66,7 @@ impl<'a> Attempt<'a> {
         Ok(Self {
             step,
             question,
+            reserved,
             id,
             sent: Instant::now(),
             latency: None,
@@ -118,6 +122,9 @@ impl<'a> Attempt<'a> {
         };
         let cost = self.cost();
         let spent = self.spent(cost.as_ref());
+        if spent.unpriced_requests == 0 {
+            self.reserved.settle(spent.cost_nano_usd);
+        }
         if let Some(cost) = cost {
             row.cost_nano_usd = Some(cost.nano_usd);
             row.price_version = Some(cost.version);
@@ -157,7 +164,11 @@ impl<'a> Attempt<'a> {
                     error.kind(),
                     LlmErrorKind::Transient | LlmErrorKind::Timeout
                 );
-                broken && error.http_status().is_none()
+                // A server that says 200 has answered, in whatever form.
+                broken
+                    && error
+                        .http_status()
+                        .is_none_or(|status| (200..300).contains(&status))
             }
         };
         let tokens = match &self.answer {

@@ -2,6 +2,7 @@
 
 mod ask;
 mod attempt;
+mod budget;
 mod cache;
 mod calm;
 mod choice;
@@ -35,6 +36,7 @@ use flow_engine_db::{FlowRun, Store};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+pub(crate) use budget::Budget;
 pub use choice::{race, timeout};
 pub(crate) use context::install;
 pub use context::{Current, awaited, current, execute};
@@ -61,7 +63,8 @@ use crate::secret::{Secrets, redacted};
 use crate::state::States;
 pub(crate) use cache::Flights;
 pub(crate) use journal::Journal;
-use progress::Tally;
+pub(crate) use progress::nano_usd;
+use progress::{Beginning, Tally};
 use scope::Scope;
 
 /// What every run of an engine works with.
@@ -69,6 +72,7 @@ pub(crate) struct Services {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) models: Arc<Models>,
     pub(crate) policy: Policy,
+    pub(crate) budget: Option<Arc<Budget>>,
     pub(crate) prices: Prices,
     pub(crate) states: Arc<States>,
     pub(crate) flights: Arc<Flights>,
@@ -99,6 +103,8 @@ pub(crate) struct Run {
     /// The run's row as an earlier execution left it.
     earlier: Option<FlowRun>,
     tally: Tally,
+    /// What it may spend, with all that is below it.
+    budget: Option<Arc<Budget>>,
     /// Set once something below it is executed.
     executes: AtomicBool,
     /// Set while the run's future is being dropped, before anything inside it is: what ends because of that was
@@ -114,6 +120,7 @@ impl Run {
     ) -> Self {
         let tree = options.tree;
         let earlier = tree.earlier_root().cloned();
+        let beginning = tree.beginning(options.id);
         Self {
             services,
             definition,
@@ -123,7 +130,8 @@ impl Run {
             metadata: options.metadata,
             parent: None,
             // Its row is open: it was opened again before it is executed.
-            tally: Tally::new(definition.total_steps(), tree.beginning(options.id), false),
+            tally: Tally::new(definition.total_steps(), beginning, false),
+            budget: budget_of(definition, &beginning),
             tree: Arc::new(tree),
             earlier,
             executes: AtomicBool::new(false),
@@ -138,6 +146,7 @@ impl Run {
             .journal()
             .and_then(|journal| journal.take_run(scope.path()));
         let id = earlier.as_ref().map_or_else(Uuid::now_v7, |run| run.id);
+        let beginning = tree.beginning(id);
         Self {
             services: Arc::clone(&parent.services),
             definition,
@@ -145,11 +154,8 @@ impl Run {
             root_id: parent.root_id,
             user_id: parent.user_id,
             metadata: None,
-            tally: Tally::new(
-                definition.total_steps(),
-                tree.beginning(id),
-                earlier.is_some(),
-            ),
+            tally: Tally::new(definition.total_steps(), beginning, earlier.is_some()),
+            budget: budget_of(definition, &beginning),
             tree,
             earlier,
             parent: Some(parent),
@@ -197,4 +203,11 @@ impl Run {
             .last()
             .is_some_and(|root| root.dropping.load(Ordering::Acquire))
     }
+}
+
+/// The budget of a run of this flow, which has spent something before. A step used alone has its own.
+fn budget_of(definition: &Definition, beginning: &Beginning) -> Option<Arc<Budget>> {
+    let limit = definition.budget.filter(|_| definition.is_flow())?;
+    let of = format!("the flow `{}`", definition.name());
+    Some(Budget::new(of, limit, beginning.spent.cost_nano_usd))
 }

@@ -1,12 +1,14 @@
 //! A model step before anything is sent.
 
+use std::sync::Arc;
+
 use flow_engine_db::{JournalStep, StepStatus};
 use serde_json::{Map, Value, json};
 
-use super::Run;
 use super::progress::usd;
 use super::question::Question;
 use super::recall::who_answered;
+use super::{Budget, Run};
 use crate::definition::{Definition, WorkKind};
 use crate::error::{Error, ErrorKind};
 use crate::identity::{Hash, Identity};
@@ -21,6 +23,7 @@ pub(super) struct Prepared<'a> {
     call: StepCall<'a>,
     question: Question,
     policy: Policy,
+    budget: Option<Arc<Budget>>,
     content: Hash,
     schema: Hash,
 }
@@ -63,6 +66,9 @@ impl<'a> Prepared<'a> {
             call,
             question,
             policy: run.services.policy.of(&definition.policy),
+            budget: definition
+                .budget
+                .map(|limit| Budget::new(format!("the step `{}`", definition.name()), limit, 0)),
         })
     }
 
@@ -85,6 +91,10 @@ impl<'a> Prepared<'a> {
 
     pub(super) fn policy(&self) -> &Policy {
         &self.policy
+    }
+
+    pub(super) fn budget(&self) -> Option<&Arc<Budget>> {
+        self.budget.as_ref()
     }
 
     pub(super) fn question(&self) -> &Question {

@@ -90,7 +90,7 @@ pub(super) fn usd(nano: i64) -> f64 {
     clippy::cast_possible_truncation,
     reason = "a cost is far below nine billion dollars, and `as` saturates"
 )]
-pub(super) fn nano_usd(usd: f64) -> i64 {
+pub(crate) fn nano_usd(usd: f64) -> i64 {
     (usd * 1e9).round() as i64
 }
 
