@@ -60,8 +60,9 @@ const VARIABLE: &str = "FLOW_ENGINE_PRICES";
 /// | `from`, `hours` | when the entry holds: from a day on (`"2027-01-01"`), in hours of UTC (`"01:00-04:00"`). Of several entries of a model the last that holds counts | always |
 /// | `max_output_tokens` | the longest answer of the model | as the built-in table says |
 ///
-/// An entry goes before the built-in one; what is not in the file is as it was. An entry without prices says that the
-/// price is not known.
+/// An entry goes before the built-in one, and for the model's dated names too, unless they have one of their own in the file; what
+/// is not in the file is as it was. An entry without prices says that the price is not known. What counts is the model that
+/// answered, in its server's words: `llm_requests.model_served`, where that differs from the model that was asked.
 #[derive(Clone, Default)]
 pub struct Prices {
     over: Option<Arc<Table>>,
@@ -149,10 +150,9 @@ impl Prices {
 
     /// With the version of the table that has it.
     fn price_at(&self, provider: &str, model: &str, now: DateTime<Utc>) -> Option<(Price, &str)> {
-        let mut found = self
+        let (entry, table) = self
             .tables(provider)
-            .filter_map(|table| Some((table.find(provider, model, now)?, table)));
-        let (entry, table) = found.next()?;
+            .find_map(|table| Some((table.find(provider, model, now)?, table)))?;
         Some((entry.price()?, &table.version))
     }
 

@@ -39,6 +39,7 @@ async fn engine(backend: impl LlmBackend, folder: &TempDir) -> Engine {
     Engine::builder()
         .backend(backend)
         .prices(Prices::from_json("PRICES", PRICES).unwrap())
+        .model("gpt-4o-2024-08-06")
         .state(crate::support::Greeting("hello"))
         .database_url(url)
         .build()
@@ -55,6 +56,10 @@ async fn skim(text: String) -> String;
 #[step(prompt = "./prompts/any.md", model = "nobody-knows", retries = 1)]
 async fn wonder(text: String) -> String;
 
+/// Of the engine's model.
+#[step(prompt = "./prompts/any.md")]
+async fn inquire(text: String) -> String;
+
 #[flow]
 async fn priced(text: String) -> Result<usize> {
     let words = count_words(think(text).await?).await?;
@@ -63,7 +68,7 @@ async fn priced(text: String) -> Result<usize> {
 }
 
 #[flow]
-async fn mixed(text: String) -> Result<usize> {
+async fn partly_priced(text: String) -> Result<usize> {
     let words = priced(text).await?;
     wonder("b").await?;
     Ok(words)
@@ -71,12 +76,14 @@ async fn mixed(text: String) -> Result<usize> {
 
 /// 1,000 tokens, 400 of them cached, and 200 of an answer; 3 and 1; 7 and 7.
 fn mock() -> MockBackend {
+    let cached = |_: &LlmRequest| {
+        let mut response = LlmResponse::text("one two").with_usage(1_000, 200);
+        response.usage.cached_tokens = Some(400);
+        Ok(response)
+    };
     MockBackend::new()
-        .on("think", |_| {
-            let mut response = LlmResponse::text("one two").with_usage(1_000, 200);
-            response.usage.cached_tokens = Some(400);
-            Ok(response)
-        })
+        .on("think", cached)
+        .on("inquire", cached)
         .on("skim", |_| Ok(LlmResponse::text("x").with_usage(3, 1)))
         .on("wonder", |_| Ok(LlmResponse::text("y").with_usage(7, 7)))
 }
@@ -102,7 +109,7 @@ fn is(cost: f64, nano: i64) -> bool {
 async fn each_request_keeps_its_cost_and_steps_and_runs_sum_it_up() {
     let folder = tempfile::tempdir().unwrap();
     let engine = engine(Named("acme", mock()), &folder).await;
-    let done = engine.execute(mixed("x")).await.unwrap();
+    let done = engine.execute(partly_priced("x")).await.unwrap();
     assert_eq!(
         done.metadata.cost_estimate, None,
         "a part of it is not known"
@@ -205,12 +212,7 @@ async fn a_mock_a_loopback_server_and_a_recording_have_no_price() {
     let folder = tempfile::tempdir().unwrap();
     for provider in ["mock", "127.0.0.1:8112"] {
         let engine = engine(Named(provider, mock()), &folder).await;
-        let done = engine
-            .run(think("x"))
-            .model("gpt-4o")
-            .execute()
-            .await
-            .unwrap();
+        let done = engine.execute(inquire("x")).await.unwrap();
         assert_eq!(done.metadata.cost_estimate, None, "{provider}");
     }
     let tape = folder.path().join("tape.json");
@@ -240,14 +242,9 @@ async fn the_builtin_table_is_there_without_being_asked_for() {
     let builder = Engine::builder()
         .backend(Named("openai", mock()))
         .state(crate::support::Greeting("hello"))
-        .model("gpt-4o");
+        .model("gpt-4o-2024-08-06");
     let engine = builder.database_url(url).build().await.unwrap();
-    let done = engine
-        .run(think("x"))
-        .model("gpt-4o-2024-08-06")
-        .execute()
-        .await
-        .unwrap();
+    let done = engine.execute(inquire("x")).await.unwrap();
     // 600 × 2.5 + 400 × 1.25 + 200 × 10 millionths of a USD
     let rows = engine.requests_of(done.run_id).await.unwrap();
     assert_eq!(rows[0].cost_nano_usd, Some(4_000_000));

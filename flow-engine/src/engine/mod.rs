@@ -44,6 +44,7 @@ impl Engine {
     /// | `OPENAI_API_KEY` | the key of OpenAI, or of the server below |
     /// | `OPENAI_BASE_URL` | an OpenAI-compatible server; needs no key if the server asks for none |
     /// | `FLOW_ENGINE_MODEL` | the model of steps that name none |
+    /// | `FLOW_ENGINE_PRICES` | a file of [`Prices`](crate::Prices) that go before the built-in ones |
     ///
     /// A variable that is set to nothing counts as not set.
     ///
