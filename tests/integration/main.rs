@@ -5,6 +5,7 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod budgets;
 mod calls;
 mod concurrency;
 mod constraints;

@@ -13,7 +13,7 @@ use crate::support::count_words;
 
 /// A mock under another provider's name.
 #[derive(Debug)]
-struct Named(&'static str, MockBackend);
+pub(crate) struct Named(pub(crate) &'static str, pub(crate) MockBackend);
 
 impl LlmBackend for Named {
     fn provider(&self) -> &str {
