@@ -200,3 +200,24 @@ fn most(question: &Question, prices: &Prices) -> Result<i64, Error> {
     );
     Ok(cost.ok_or_else(|| refused(&advice))?.nano_usd)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_requests_do_not_get_the_same_room() {
+        let budget = Budget::new("a test", 10, 3);
+        assert!(budget.reserve(6));
+        assert!(!budget.reserve(2), "9 of 10 are taken");
+        budget.settle(6, 1);
+        assert!(budget.reserve(6));
+        assert!(!budget.reserve(1));
+    }
+
+    #[test]
+    fn amounts_beyond_all_measure_have_no_room() {
+        let budget = Budget::new("a test", i64::MAX - 1, 1);
+        assert!(!budget.reserve(i64::MAX));
+    }
+}
