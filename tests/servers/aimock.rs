@@ -12,7 +12,8 @@ pub(crate) struct Aimock(Server);
 impl Aimock {
     /// A server that gives these answers one after the other: `{"response": {"content": "…", "finishReason": "length"}}`,
     /// `{"response": {"error": {"message": "…"}, "status": 400}}`, and to spoil one,
-    /// `"chaos": {"malformedRate": 1}` or `{"disconnectRate": 1}` beside its response.
+    /// `"chaos": {"malformedRate": 1}` or `{"disconnectRate": 1}` beside its response. What is no answer in a chat says to
+    /// what it is one: `"match": {"endpoint": "image"}`.
     pub(crate) async fn answering(answers: &[Value]) -> Self {
         Self::start(answers, &[]).await
     }
@@ -25,7 +26,9 @@ impl Aimock {
     async fn start(answers: &[Value], environment: &[(&str, &str)]) -> Self {
         let fixtures = answers.iter().enumerate().map(|(at, answer)| {
             let mut fixture = answer.clone();
-            fixture["match"] = json!({ "endpoint": "chat", "sequenceIndex": at });
+            if fixture.get("match").is_none() {
+                fixture["match"] = json!({ "endpoint": "chat", "sequenceIndex": at });
+            }
             fixture
         });
         let fixtures = json!({ "fixtures": fixtures.collect::<Vec<_>>() });

@@ -33,12 +33,23 @@ async fn what_is_not_json_is_asked_again() {
 }
 
 #[tokio::test]
+#[ignore = "the engine takes each failure with a status for one that cost nothing, also a 200"]
+async fn what_is_not_json_may_have_cost() {
+    let spoilt = json!({ "response": { "content": "lost" }, "chaos": { "malformedRate": 1 } });
+    let server = Aimock::answering(&[spoilt]).await;
+    let outcome = Lab::at(&server.base_url()).await.call(say("so?")).await;
+    assert_eq!(outcome.rows(), ["failed transient 200"]);
+    assert_eq!(outcome.unpriced, 1);
+}
+
+#[tokio::test]
 async fn a_refusal_is_final() {
     let server = Wire::playing(&[Play::refusal("I would rather not.")]).await;
     let outcome = Lab::at(&server.base_url()).await.call(insist("so?")).await;
     let error = outcome.llm_error(LlmErrorKind::Refused).to_string();
     assert!(error.contains("I would rather not."), "{error}");
     assert_eq!(outcome.rows(), ["failed refused 200"]);
+    assert_eq!(outcome.unpriced, 1);
     assert_eq!(server.seen(), 1);
 }
 

@@ -46,10 +46,12 @@ pub(crate) struct Lab {
     _folder: TempDir,
 }
 
-/// What a call returned, and its requests as they are recorded.
+/// What a call returned, and what is recorded of it.
 pub(crate) struct Outcome<T> {
     pub(crate) result: Result<T, flow_engine::Error>,
     pub(crate) requests: Vec<LlmRequest>,
+    /// How many of them may have cost something that nobody knows.
+    pub(crate) unpriced: i64,
 }
 
 impl Lab {
@@ -101,7 +103,11 @@ impl Lab {
             assert!(!recorded.contains(KEY), "{recorded}");
         }
         assert_eq!(step.llm_request_id, requests.last().map(|last| last.id));
-        Outcome { result, requests }
+        Outcome {
+            result,
+            requests,
+            unpriced: run.unpriced_requests,
+        }
     }
 }
 

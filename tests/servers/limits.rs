@@ -24,6 +24,7 @@ async fn who_is_told_to_wait_waits_as_long_and_asks_again() {
         outcome.rows(),
         ["failed rate_limited 429", "succeeded - 200"]
     );
+    assert_eq!(outcome.unpriced, 1, "what is refused costs nothing");
     let requests = server.requests().await;
     assert_eq!(requests.len(), 2);
     assert!(requests.iter().all(|request| question(request) == "when?"));

@@ -40,6 +40,7 @@ async fn requests_that_all_hang_end_in_a_timeout() {
     let error = outcome.llm_error(LlmErrorKind::Timeout).to_string();
     assert!(error.contains("within 2s"), "{error}");
     assert_eq!(outcome.rows(), ["failed timeout -"; 3]);
+    assert_eq!(outcome.unpriced, 3, "it may be answered to nobody");
     assert_eq!(server.requests().await.len(), 3);
 }
 
@@ -51,6 +52,7 @@ async fn a_step_that_is_out_of_time_leaves_its_request_cancelled() {
     assert_eq!(error.kind(), ErrorKind::TimedOut, "{error:#}");
     assert!(error.llm().is_none());
     assert_eq!(outcome.rows(), ["cancelled - -"]);
+    assert_eq!(outcome.unpriced, 1);
     assert_eq!(server.requests().await.len(), 1);
 }
 
