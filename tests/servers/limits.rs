@@ -34,6 +34,23 @@ async fn who_is_told_to_wait_waits_as_long_and_asks_again() {
 }
 
 #[tokio::test]
+async fn who_is_overloaded_may_ask_to_wait_too() {
+    let server = Llmock::playing(json!([
+        { "type": "fail", "status": 503, "retry_after": 1 },
+        { "type": "reply", "text": "Now." },
+    ]))
+    .await;
+    let lab = Lab::at(&server.base_url()).await;
+    let outcome = lab.call(insist("when?")).await;
+    assert_eq!(outcome.value(), "Now.");
+    assert_eq!(outcome.rows(), ["failed transient 503", "succeeded - 200"]);
+    assert_eq!(server.requests().await.len(), 2);
+    let pauses = server.pauses().await;
+    assert!(pauses[0] >= 1.0, "{pauses:?}");
+    assert_eq!(server.findings().await, [""; 0]);
+}
+
+#[tokio::test]
 async fn a_limit_that_is_not_lifted_ends_the_attempts() {
     let server = Llmock::playing(json!([
         { "type": "fail", "status": 429, "retry_after": 1, "times": null },
