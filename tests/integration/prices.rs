@@ -1,5 +1,7 @@
 //! What requests cost: in their rows, and in the sums of steps and runs.
 
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
 use flow_engine::llm::{
     Cassette, LlmBackend, LlmError, LlmErrorKind, LlmRequest, LlmResponse, MockBackend,
 };
@@ -166,12 +168,12 @@ async fn the_cost_of_a_run_is_known_if_all_of_its_prices_are() {
 #[tokio::test]
 async fn an_answer_that_is_asked_for_again_was_paid_for_too() {
     let folder = tempfile::tempdir().unwrap();
-    let asked = std::sync::atomic::AtomicU32::new(0);
+    let asked = AtomicU32::new(0);
     let mock = MockBackend::new().on("wonder", move |_| {
         let mut response = LlmResponse::text("y").with_usage(10, 10);
         response.model = Some("small".into());
         // The first is broken off at the model's side: it was answered, counted, and cannot be used.
-        if asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0 {
+        if asked.fetch_add(1, Ordering::Relaxed) == 0 {
             response.finish_reason = Some("abort".into());
         }
         Ok(response)
@@ -250,4 +252,36 @@ async fn the_builtin_table_is_there_without_being_asked_for() {
     assert_eq!(rows[0].cost_nano_usd, Some(4_000_000));
     let cost = done.metadata.cost_estimate.unwrap();
     assert!(is(cost, 4_000_000), "{cost}");
+}
+
+static BROKEN: AtomicBool = AtomicBool::new(true);
+
+#[step]
+async fn print_priced(text: String) -> Result<usize> {
+    if BROKEN.load(Ordering::Relaxed) {
+        return Err("out of paper".into());
+    }
+    Ok(text.len())
+}
+
+#[flow]
+async fn think_and_print(text: String) -> Result<usize> {
+    let text = think(text).await?;
+    skim(text.clone()).await?;
+    Ok(print_priced(text).await?)
+}
+
+#[tokio::test]
+async fn a_run_that_goes_on_has_paid_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = engine(Named("acme", mock()), &folder).await;
+    let failed = engine.execute(think_and_print("x")).await.unwrap_err();
+    let id = failed.run_id().unwrap();
+    assert!(is(run(&engine, id).await.total_cost, THINK + SKIM));
+    BROKEN.store(false, Ordering::Relaxed);
+    let done = engine.resume(id).await.unwrap();
+    let row = run(&engine, id).await;
+    assert!(is(row.total_cost, THINK + SKIM), "{}", row.total_cost);
+    assert_eq!(row.unpriced_requests, 0);
+    assert!(is(done.metadata.cost_estimate.unwrap(), THINK + SKIM));
 }

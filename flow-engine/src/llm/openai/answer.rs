@@ -18,6 +18,20 @@ use crate::llm::{LlmError, LlmErrorKind, LlmResponse, Usage};
 /// How much of a server's message stands in ours; the whole of it is kept beside.
 const LONGEST_MESSAGE: usize = 300;
 
+/// Tokens of the answer, reasoning included. xAI and Google leave that out of `completion_tokens`, and have it in the total.
+fn output_tokens(count: impl Fn(&str) -> Option<u64>) -> Option<u64> {
+    let completion = count("/usage/completion_tokens")?;
+    let left_out = || {
+        let counted = count("/usage/prompt_tokens")?.checked_add(completion)?;
+        let rest = count("/usage/total_tokens")?.checked_sub(counted)?;
+        let reasoning = count("/usage/completion_tokens_details/reasoning_tokens");
+        reasoning
+            .is_none_or(|reasoning| reasoning == rest)
+            .then_some(rest)
+    };
+    Some(completion.saturating_add(left_out().unwrap_or(0)))
+}
+
 /// An HTTP answer as a JSON document: the only form in which status and headers pass through async-openai.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Delivery {
@@ -95,7 +109,7 @@ impl Delivery {
                 input_tokens: count("/usage/prompt_tokens"),
                 cached_tokens: count("/usage/prompt_tokens_details/cached_tokens"),
                 cache_write_tokens: count("/usage/prompt_tokens_details/cache_write_tokens"),
-                output_tokens: count("/usage/completion_tokens"),
+                output_tokens: output_tokens(count),
                 reasoning_tokens: count("/usage/completion_tokens_details/reasoning_tokens"),
             },
             http_status: Some(self.status),

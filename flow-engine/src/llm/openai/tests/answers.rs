@@ -75,6 +75,48 @@ async fn an_answer_is_not_lost_to_a_field_of_another_form() {
 }
 
 #[tokio::test]
+async fn reasoning_is_a_part_of_the_output_also_where_a_provider_counts_it_apart() {
+    let cases = [
+        // OpenAI's form, and what is written into a cache.
+        (
+            json!({ "prompt_tokens": 9, "completion_tokens": 7, "total_tokens": 16,
+                 "prompt_tokens_details": { "cached_tokens": 2, "cache_write_tokens": 3 },
+                 "completion_tokens_details": { "reasoning_tokens": 5 } }),
+            7,
+        ),
+        // xAI's.
+        (
+            json!({ "prompt_tokens": 32, "completion_tokens": 9, "total_tokens": 135,
+                 "completion_tokens_details": { "reasoning_tokens": 94 } }),
+            103,
+        ),
+        // Google's, which does not say what the rest is.
+        (
+            json!({ "prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 40 }),
+            30,
+        ),
+        // Something else is in the total.
+        (
+            json!({ "prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 40,
+                 "completion_tokens_details": { "reasoning_tokens": 4 } }),
+            5,
+        ),
+        (
+            json!({ "prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 3 }),
+            5,
+        ),
+        (json!({ "completion_tokens": 5, "total_tokens": 30 }), 5),
+    ];
+    for (usage, output) in cases {
+        let body = json!({ "choices": [{ "message": { "content": "x" } }], "usage": usage });
+        let read = answered(json("200 OK", &body)).await.usage;
+        assert_eq!(read.output_tokens, Some(output), "{usage}");
+        let written = usage["prompt_tokens_details"]["cache_write_tokens"].as_u64();
+        assert_eq!(read.cache_write_tokens, written);
+    }
+}
+
+#[tokio::test]
 async fn the_parts_of_an_answer_are_put_together_without_its_thoughts() {
     let parts = json!([
         { "type": "thinking", "thinking": [{ "type": "text", "text": "hmm" }] },
