@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::progress::{Spent, usd};
-use super::recall::who_answered;
+use super::recall::{note_repairs, who_answered};
 use super::record::StepRecord;
 use super::{Run, Services, retry};
 use crate::definition::{Definition, WorkKind};
@@ -16,7 +16,7 @@ use crate::identity::{Hash, Identity};
 use crate::llm::{LlmError, LlmErrorKind, LlmRequest, LlmResponse, Parameters};
 use crate::prompt::Prompt;
 use crate::secret::Secrets;
-use crate::step::{StepCall, StepKind};
+use crate::step::{Answer, StepCall, StepKind};
 
 /// A model step before anything is sent: its request is all that it reads.
 pub(super) struct Prepared<'a> {
@@ -111,9 +111,11 @@ impl<'a> Prepared<'a> {
             .response
             .as_deref()
             .and_then(|raw| backend.parse(raw).ok());
-        let Some(response) = response else {
+        let Some(mut response) = response else {
             return Ok(None);
         };
+        // A backend whose raw answers are mere text does not find it there; a cut answer stays cut.
+        response.finish_reason.clone_from(&request.finish_reason);
         let Ok(answer) = self.kind.read(&self.call, &response).await else {
             return Ok(None);
         };
@@ -129,7 +131,8 @@ impl<'a> Prepared<'a> {
             let who = who_answered(Some(&request.provider), Some(served), Some(&request.model));
             step.step_metadata = Some(Value::from(who).to_string());
         }
-        Ok(Some((step, answer.to_string())))
+        note_repairs(&mut step, &answer.repairs);
+        Ok(Some((step, answer.value.to_string())))
     }
 
     /// Asks, and asks again where the step says so and it may help.
@@ -158,6 +161,10 @@ impl<'a> Prepared<'a> {
             Ok(response) => self.kind.read(&self.call, response).await,
             Err(error) => Err(error.clone()),
         };
+        let outcome = outcome.map(|Answer { value, repairs }| {
+            step.asked(|asked| asked.repairs = repairs);
+            value
+        });
         let outcome = outcome.map_err(|error| error.hiding(&self.request.secrets));
         attempt.end(outcome.as_ref().err());
         Ok(outcome)
