@@ -18,5 +18,6 @@ mod nesting;
 mod options;
 mod outputs;
 mod records;
+mod repairs;
 mod secrets;
 mod support;
