@@ -56,6 +56,7 @@ pub(super) enum Unrepaired {
 const BYTE_ORDER_MARK: char = '\u{feff}';
 const THINK: &str = "<think>";
 const THOUGHT: &str = "</think>";
+const THOUGHT_IN_LINE: &str = "\n</think>";
 /// What opens and closes a code fence; it may be longer.
 const FENCE: &str = "```";
 
@@ -129,9 +130,12 @@ impl Found {
     fn in_text(text: &str) -> Result<Self, Unrepaired> {
         let bytes = text.as_bytes();
         let mut found = Self::default();
+        let mut at = end_of_thought(text);
+        if at > 0 {
+            (found.begin, found.thinking) = (at, true);
+        }
         // The word after the marker of the fence that is open.
         let mut fence: Option<&str> = None;
-        let mut at = 0;
         while let Some(&byte) = bytes.get(at) {
             let rest = &bytes[at..];
             if matches!(byte, b'{' | b'[') {
@@ -178,6 +182,21 @@ impl Found {
     fn is_empty(&self) -> bool {
         let documents = (&self.fenced, &self.bare);
         matches!(documents, (Place::None, Place::None)) && self.fences == 0 && !self.words
+    }
+}
+
+/// Where a thought ends that began in the prompt, by a closing tag at the begin of a line, as the models write it; else 0. No
+/// string of JSON has a line break in it, so whatever brackets are open there were thought.
+fn end_of_thought(text: &str) -> usize {
+    let Some(at) = text.find(THOUGHT_IN_LINE) else {
+        return 0;
+    };
+    let end = at + THOUGHT_IN_LINE.len();
+    let ends_line = text.as_bytes().get(end).is_none_or(u8::is_ascii_whitespace);
+    if ends_line && !text[..at].contains(THINK) {
+        end
+    } else {
+        0
     }
 }
 

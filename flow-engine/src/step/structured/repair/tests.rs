@@ -11,8 +11,10 @@ fn found(answer: &str) -> (Value, Vec<Repair>) {
 
 #[test]
 fn what_is_around_the_json_is_taken_off_and_named() {
-    let cases: [(&str, &[Repair]); 20] = [
+    let cases: [(&str, &[Repair]); 22] = [
         ("\u{feff}{\"a\": 1}", &[ByteOrderMark]),
+        ("[so {\"a\": \n</think>\n\n{\"a\": 1}", &[Thinking]),
+        ("{\"a\": 1}\n<think>\nIs it?\n</think>", &[Thinking]),
         ("```json\n{\"a\": 1}\n```", &[CodeFence]),
         ("```\n{\"a\": 1}\n```\n", &[CodeFence]),
         ("````JSON\n{\"a\": 1}````", &[CodeFence]),
@@ -74,6 +76,7 @@ fn what_stands_in_a_string_is_left_alone() {
         "```json\n{}\n```",
         "</think>[1]",
         "<think>",
+        "\n</think>\n[1]",
         "\\\",}",
         "{[",
         "\u{feff}",
@@ -171,6 +174,8 @@ fn a_long_hostile_answer_takes_no_longer_for_each_of_its_letters() {
         "</think>",
         "<think></think>",
         "<thin",
+        "\n</think>",
+        "{\n</think>\n",
         "[\"\\",
         "é{}",
     ];
