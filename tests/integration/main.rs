@@ -13,6 +13,7 @@ mod endings;
 mod errors;
 mod fields;
 mod history;
+mod json_modes;
 mod kinds;
 mod nesting;
 mod options;
