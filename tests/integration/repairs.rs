@@ -19,6 +19,7 @@ struct Grade {
 
 static SIX_IS_IN_USE: AtomicBool = AtomicBool::new(true);
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "checks take references")]
 fn is_in_use(grade: &u8) -> Result<(), String> {
     if *grade == 6 && !SIX_IS_IN_USE.load(Ordering::Relaxed) {
         return Err("nobody gives that".to_owned());
