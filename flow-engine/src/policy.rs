@@ -88,7 +88,7 @@ impl Policy {
         self
     }
 
-    /// How long to wait before the first retry; it doubles with each, up to the longest, and half of it is chance. 500 ms and
+    /// How long to wait before the first retry; it doubles with each, up to the longest, and two fifths of it are chance. 500 ms and
     /// a minute if this is not called. A server that asks to wait (`Retry-After`) is obeyed, up to the longest wait.
     pub fn waits(mut self, first: Duration, longest: Duration) -> Self {
         (self.first_wait, self.longest_wait) = (first, longest);

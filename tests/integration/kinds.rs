@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use flow_engine::llm::{LlmError, LlmRequest, LlmResponse, OutputFormat};
 use flow_engine::prelude::*;
-use flow_engine::step::{StepCall, StepKind};
+use flow_engine::step::{Answer, StepCall, StepKind};
 use flow_engine::{BoxFuture, Error, ErrorKind, RequestStatus, StepStatus};
-use serde_json::Value;
 
 use crate::support::{engine_with, mock};
 
@@ -26,7 +25,7 @@ impl StepKind for Loud {
         &'a self,
         _call: &'a StepCall<'_>,
         response: &'a LlmResponse,
-    ) -> BoxFuture<'a, Result<Value, LlmError>> {
+    ) -> BoxFuture<'a, Result<Answer, LlmError>> {
         Box::pin(async move {
             let text = response.accepted()?;
             assert_ne!(text, "panic", "too much");

@@ -4,9 +4,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use flow_engine::llm::{LlmRequest, LlmResponse, OutputFormat};
 use flow_engine::prelude::*;
-use flow_engine::step::{StepCall, StepKind};
+use flow_engine::step::{Answer, StepCall, StepKind};
 use flow_engine::{BoxFuture, Error, LlmError};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::{TestEngine, conclude, interrupted_fork};
 
@@ -32,13 +32,13 @@ impl StepKind for Counting {
         &'a self,
         _call: &'a StepCall<'_>,
         response: &'a LlmResponse,
-    ) -> BoxFuture<'a, Result<Value, LlmError>> {
+    ) -> BoxFuture<'a, Result<Answer, LlmError>> {
         Box::pin(async move {
             let text = response.accepted()?;
             let words = COUNTS
                 .load(Ordering::Relaxed)
                 .then(|| text.split_whitespace().count());
-            Ok(json!({ "text": text, "words": words }))
+            Ok(json!({ "text": text, "words": words }).into())
         })
     }
 }

@@ -4,7 +4,7 @@ use flow_engine::llm::LlmErrorKind;
 use serde_json::json;
 
 use crate::aimock::Aimock;
-use crate::lab::{Lab, insist, rate, say};
+use crate::lab::{Lab, ask_around, insist, rate, rate_again, say, say_more};
 use crate::llmock::Llmock;
 use crate::wire::{Play, Wire};
 
@@ -134,6 +134,69 @@ async fn an_answer_that_does_not_fit_its_type_is_an_error_that_keeps_it() {
         );
         assert_eq!(server.requests().await.len(), 1);
     }
+}
+
+#[tokio::test]
+async fn a_model_that_is_told_what_is_wrong_may_answer_right() {
+    let server = Llmock::playing(json!([
+        { "type": "reply", "text": r#"{"stars":"four"}"# },
+        { "type": "reply", "text": r#"{"stars":4,"reason":"it is short"}"# },
+    ]))
+    .await;
+    let outcome = Lab::at(&server.base_url())
+        .await
+        .call(rate_again("rain"))
+        .await;
+    assert_eq!(outcome.value().stars, 4);
+    assert_eq!(
+        outcome.rows(),
+        ["failed invalid_output 200", "succeeded - 200"]
+    );
+    let requests = server.requests().await;
+    let messages = requests[1]["body"]["messages"].as_array().unwrap();
+    assert_eq!(
+        messages[messages.len() - 2]["content"],
+        r#"{"stars":"four"}"#
+    );
+    assert_eq!(requests.len(), 2);
+    assert_eq!(server.findings().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn an_answer_that_was_cut_may_be_given_more_room() {
+    let cut = json!({ "response": { "content": "Half", "finishReason": "length" } });
+    let whole = json!({ "response": { "content": "Half and half." } });
+    let server = Aimock::answering(&[cut, whole]).await;
+    let outcome = Lab::at(&server.base_url())
+        .await
+        .call(say_more("so?"))
+        .await;
+    assert_eq!(outcome.value(), "Half and half.");
+    assert_eq!(outcome.rows(), ["failed truncated 200", "succeeded - 200"]);
+    let limits: Vec<_> = outcome
+        .requests
+        .iter()
+        .map(|row| row.request.as_ref().unwrap()["max_tokens"].clone())
+        .collect();
+    assert_eq!(limits, [json!(50), json!(100)]);
+    assert_eq!(server.requests().await.len(), 2);
+}
+
+#[tokio::test]
+async fn another_model_may_answer_for_one_that_fails() {
+    let server = Llmock::playing(json!([
+        { "type": "fail", "status": 500 },
+        { "type": "reply", "text": "Here." },
+    ]))
+    .await;
+    let outcome = Lab::at(&server.base_url())
+        .await
+        .call(ask_around("so?"))
+        .await;
+    assert_eq!(outcome.value(), "Here.");
+    assert_eq!(outcome.rows(), ["failed transient 500", "succeeded - 200"]);
+    let models: Vec<_> = outcome.requests.iter().map(|row| &*row.model).collect();
+    assert_eq!(models, ["test-model", "other-model"]);
 }
 
 #[tokio::test]

@@ -4,11 +4,14 @@ use std::time::Duration;
 
 use flow_engine::llm::{LlmError, LlmErrorKind, OpenAiBackend};
 use flow_engine::prelude::*;
-use flow_engine::{ErrorKind, LlmRequest, RequestStatus, RunStatus, Step, StepStatus};
+use flow_engine::{ErrorKind, LlmRequest, Policy, RequestStatus, RunStatus, Step, StepStatus};
 use serde_json::Value;
 use tempfile::TempDir;
 
 pub(crate) const KEY: &str = "sk-test-0123456789-abcdefghijklmnop";
+
+/// How long a step waits for a server that asks to slow down.
+const RATE_LIMIT_WAIT: Duration = Duration::from_millis(1500);
 
 /// Asks once.
 #[step(prompt = "./prompts/text.md")]
@@ -40,6 +43,22 @@ pub(crate) struct Rating {
 #[step(prompt = "./prompts/text.md", retries = 2)]
 pub(crate) async fn rate(text: String) -> Rating;
 
+/// Is told of an answer that does not fit, once.
+#[step(prompt = "./prompts/text.md", on_invalid = 1)]
+pub(crate) async fn rate_again(text: String) -> Rating;
+
+/// Asks for more of an answer that was cut, once.
+#[step(
+    prompt = "./prompts/text.md",
+    on_truncate = "grow",
+    max_output_tokens = 50
+)]
+pub(crate) async fn say_more(text: String) -> String;
+
+/// Has another model to ask.
+#[step(prompt = "./prompts/text.md", fallback = "other-model")]
+pub(crate) async fn ask_around(text: String) -> String;
+
 /// An engine on a database of its own.
 pub(crate) struct Lab {
     engine: Engine,
@@ -68,7 +87,9 @@ impl Lab {
     pub(crate) async fn with(backend: OpenAiBackend) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}", folder.path().join("test.db").display());
-        let builder = Engine::builder().backend(backend).model("test-model");
+        let policy = Policy::once().rate_limit_wait(RATE_LIMIT_WAIT);
+        let builder = Engine::builder().policy(policy).backend(backend);
+        let builder = builder.model("test-model");
         Self {
             engine: builder.database_url(url).build().await.unwrap(),
             _folder: folder,

@@ -51,7 +51,7 @@ async fn who_is_overloaded_may_ask_to_wait_too() {
 }
 
 #[tokio::test]
-async fn a_limit_that_is_not_lifted_ends_the_attempts() {
+async fn a_limit_that_is_not_lifted_ends_the_step() {
     let server = Llmock::playing(json!([
         { "type": "fail", "status": 429, "retry_after": 1, "times": null },
     ]))
@@ -63,8 +63,14 @@ async fn a_limit_that_is_not_lifted_ends_the_attempts() {
     let error = outcome.llm_error(LlmErrorKind::RateLimited);
     assert_eq!(error.http_status(), Some(429));
     assert_eq!(error.retry_after(), Some(Duration::from_secs(1)));
-    assert_eq!(outcome.rows(), ["failed rate_limited 429"; 3]);
-    assert_eq!(server.requests().await.len(), 3);
+    assert!(outcome.rows().len() > 2, "each wait is a second");
+    assert!(
+        outcome
+            .rows()
+            .iter()
+            .all(|row| row == "failed rate_limited 429")
+    );
+    assert_eq!(server.requests().await.len(), outcome.rows().len());
     assert_eq!(server.findings().await, [""; 0]);
 }
 

@@ -43,6 +43,7 @@ impl Engine {
     /// | `FLOW_ENGINE_DATABASE_URL`, else `DATABASE_URL` | the database; `sqlite://flow-engine.db` if neither is set |
     /// | `OPENAI_API_KEY` | the key of OpenAI, or of the server below |
     /// | `OPENAI_BASE_URL` | an OpenAI-compatible server; needs no key if the server asks for none |
+    /// | `OPENAI_STRUCTURED_OUTPUT` | how the server is asked for JSON: `json_schema`, `json_object` or `prompt` |
     /// | `FLOW_ENGINE_MODEL` | the model of steps that name none |
     /// | `FLOW_ENGINE_PRICES` | a file of [`Prices`](crate::Prices) that go before the built-in ones |
     ///

@@ -31,7 +31,7 @@ pub use message::{Attached, Message};
 pub use mock::MockBackend;
 pub(crate) use models::{Model, Models};
 #[cfg(feature = "openai")]
-pub use openai::OpenAiBackend;
+pub use openai::{OpenAiBackend, StructuredOutput};
 
 /// A provider of models.
 ///
@@ -186,7 +186,7 @@ pub struct LlmResponse {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refusal: Option<String>,
     /// Why the answer ended, in the provider's words: `stop`, `length`, `content_filter`, …; `None` when the
-    /// provider did not say.
+    /// provider did not say, which is no success: see [`accepted`](Self::accepted).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub finish_reason: Option<String>,
     /// What was counted.
@@ -224,12 +224,26 @@ impl LlmResponse {
     /// The text of an answer that may be used.
     ///
     /// # Errors
-    /// When it was cut, filtered, refused or is not there. In that order: a cut answer is never read, since
-    /// half a JSON document can be repaired into a valid wrong one.
+    /// When it was cut, filtered, refused or is not there, in that order; a cut answer is never read, since
+    /// half a JSON document can be repaired into a valid wrong one. Also when it is not known how it ended
+    /// ([`LlmErrorKind::Transient`]): half a text looks like a whole one.
     pub fn accepted(&self) -> Result<&str, LlmError> {
+        let text = self.accepted_unless_cut();
+        if text.is_ok() && self.finish_reason.is_none() {
+            return Err(self.broken_off());
+        }
+        text
+    }
+
+    /// As [`accepted`](Self::accepted), but for the reader of a form that shows its own end, as a JSON document does:
+    /// it is no error that the provider did not say how the answer ended. Ollama gives good answers so.
+    ///
+    /// # Errors
+    /// When it was cut, filtered, refused or is not there.
+    pub fn accepted_unless_cut(&self) -> Result<&str, LlmError> {
         let partial = self.content.as_deref().unwrap_or_default();
         match self.finish_reason.as_deref() {
-            Some("length" | "max_tokens") => {
+            Some("length" | "max_tokens" | "MAX_TOKENS" | "max_output_tokens" | "model_length") => {
                 return Err(LlmError::new(
                     LlmErrorKind::Truncated,
                     format!(
@@ -258,9 +272,35 @@ impl LlmResponse {
                 format!("the model refused: {refusal}"),
             ));
         }
-        self.content
-            .as_deref()
-            .ok_or_else(|| LlmError::new(LlmErrorKind::InvalidOutput, "the answer holds no text"))
+        match self.content.as_deref() {
+            Some(text) => Ok(text),
+            None if self.finish_reason.is_none() => Err(self.broken_off()),
+            None => Err(LlmError::new(
+                LlmErrorKind::InvalidOutput,
+                "the answer holds no text",
+            )),
+        }
+    }
+
+    /// Whether the model came to its end, and said so: `stop`, or what others call it.
+    pub fn ended_normally(&self) -> bool {
+        const ENDS: [&str; 6] = [
+            "stop",
+            "end_turn",
+            "stop_sequence",
+            "eos",
+            "eos_token",
+            "completed",
+        ];
+        let reason = self.finish_reason.as_deref().unwrap_or_default();
+        ENDS.iter().any(|end| end.eq_ignore_ascii_case(reason))
+    }
+
+    /// Nobody said how the answer ended.
+    pub(crate) fn broken_off(&self) -> LlmError {
+        let message = "the answer broke off: the provider gave no finish reason";
+        LlmError::new(LlmErrorKind::Transient, message)
+            .with_partial(self.content.as_deref().unwrap_or_default())
     }
 }
 
@@ -320,11 +360,24 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_whose_end_was_not_given_is_accepted() {
+    fn an_answer_whose_end_was_not_given_is_accepted_only_by_who_sees_its_end() {
         let response = LlmResponse {
             finish_reason: None,
             ..LlmResponse::text("x")
         };
-        assert_eq!(response.accepted().unwrap(), "x");
+        assert_eq!(response.accepted_unless_cut().unwrap(), "x");
+        let error = response.accepted().unwrap_err();
+        assert_eq!(
+            (error.kind(), error.partial()),
+            (LlmErrorKind::Transient, Some("x"))
+        );
+        let refused = LlmResponse {
+            refusal: Some("no".into()),
+            ..response
+        };
+        assert_eq!(
+            refused.accepted().unwrap_err().kind(),
+            LlmErrorKind::Refused
+        );
     }
 }

@@ -5,6 +5,7 @@
 
 mod answer;
 mod content;
+mod structured;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -20,7 +21,9 @@ use serde_json::{Map, Value, json};
 
 use self::answer::Delivery;
 use self::content::messages;
-use super::{LlmBackend, LlmError, LlmRequest, LlmResponse, OutputFormat};
+pub use self::structured::StructuredOutput;
+use self::structured::{asked_for, response_format};
+use super::{LlmBackend, LlmError, LlmRequest, LlmResponse};
 use crate::environment::variable;
 use crate::error::{Error, ErrorKind};
 
@@ -42,6 +45,7 @@ pub struct OpenAiBackend {
     provider: String,
     official: bool,
     key: String,
+    structured: StructuredOutput,
 }
 
 impl OpenAiBackend {
@@ -98,6 +102,7 @@ impl OpenAiBackend {
             },
             official,
             key: key.to_owned(),
+            structured: StructuredOutput::default(),
         })
     }
 
@@ -115,11 +120,12 @@ impl OpenAiBackend {
     /// |---|---|
     /// | `OPENAI_API_KEY` | the key of OpenAI, or of the server below |
     /// | `OPENAI_BASE_URL` | an OpenAI-compatible server; needs no key if the server asks for none |
+    /// | `OPENAI_STRUCTURED_OUTPUT` | how the server is asked for JSON: `json_schema` (if it is not set), `json_object` or `prompt`; see [`StructuredOutput`] |
     ///
     /// A variable that is set to nothing counts as not set.
     ///
     /// # Errors
-    /// When neither variable is set, or [`new`](Self::new) does not take what they hold.
+    /// When neither of the first two is set, or what the variables hold cannot be used.
     pub fn from_env() -> Result<Self, Error> {
         Self::from_variables(variable)
     }
@@ -127,7 +133,7 @@ impl OpenAiBackend {
     fn from_variables(
         variable: impl Fn(&str) -> Result<Option<String>, Error>,
     ) -> Result<Self, Error> {
-        match (variable("OPENAI_BASE_URL")?, variable("OPENAI_API_KEY")?) {
+        let backend = match (variable("OPENAI_BASE_URL")?, variable("OPENAI_API_KEY")?) {
             (Some(url), key) => Self::new(&url, key.as_deref().unwrap_or_default()),
             (None, Some(key)) => Self::official(&key),
             (None, None) => Err(Error::new(
@@ -135,7 +141,17 @@ impl OpenAiBackend {
                 "no model is configured: set OPENAI_API_KEY, or OPENAI_BASE_URL for a compatible server, and \
                  FLOW_ENGINE_MODEL",
             )),
+        }?;
+        match variable("OPENAI_STRUCTURED_OUTPUT")? {
+            Some(word) => Ok(backend.with_structured_output(StructuredOutput::named(&word)?)),
+            None => Ok(backend),
         }
+    }
+
+    /// How the server is asked for JSON: by its schema if this is not called.
+    pub fn with_structured_output(mut self, structured: StructuredOutput) -> Self {
+        self.structured = structured;
+        self
     }
 
     /// How long a request may take, from connecting to the answer's last byte: 10 minutes if this is not called, as
@@ -201,6 +217,7 @@ impl fmt::Debug for OpenAiBackend {
         f.debug_struct("OpenAiBackend")
             .field("provider", &self.provider)
             .field("timeout", &self.timeout)
+            .field("structured", &self.structured)
             .finish_non_exhaustive()
     }
 }
@@ -218,7 +235,8 @@ impl LlmBackend for OpenAiBackend {
         let parameters = &request.parameters;
         let mut body = Map::new();
         body.insert("model".into(), json!(request.model));
-        body.insert("messages".into(), messages(&request.messages)?);
+        let asked = asked_for(self.structured, request);
+        body.insert("messages".into(), messages(&asked)?);
         // OpenAI's newer models refuse `max_tokens`; many compatible servers know no other name.
         let limit = if self.official {
             "max_completion_tokens"
@@ -247,19 +265,8 @@ impl LlmBackend for OpenAiBackend {
                 .into_iter()
                 .filter_map(|(name, value)| Some((name.to_owned(), value?))),
         );
-        match &request.format {
-            OutputFormat::Text => {}
-            OutputFormat::JsonSchema {
-                name,
-                schema,
-                strict,
-            } => {
-                let format = json!({
-                    "type": "json_schema",
-                    "json_schema": { "name": name, "strict": strict, "schema": schema },
-                });
-                body.insert("response_format".into(), format);
-            }
+        if let Some(format) = response_format(self.structured, &request.format) {
+            body.insert("response_format".into(), format);
         }
         Ok(Value::Object(body))
     }

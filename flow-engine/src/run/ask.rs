@@ -14,6 +14,7 @@ use super::retry::wait;
 use crate::error::Error;
 use crate::llm::{LlmError, LlmErrorKind, LlmResponse};
 use crate::policy::{OnRefusal, OnTruncate, Policy};
+use crate::step::Answer;
 
 impl Prepared<'_> {
     /// Asks the step's model, and then those that stand in for it.
@@ -107,6 +108,10 @@ impl Prepared<'_> {
             Ok(response) => self.read(response).await,
             Err(error) => Err(error.clone()),
         };
+        let outcome = outcome.map(|Answer { value, repairs }| {
+            step.asked(|asked| asked.repairs = repairs);
+            value
+        });
         let outcome = outcome.map_err(|error| error.hiding(&request.secrets));
         attempt.end(outcome.as_ref().err());
         Ok(outcome)

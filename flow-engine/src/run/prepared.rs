@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::progress::usd;
 use super::question::Question;
-use super::recall::who_answered;
+use super::recall::{note_repairs, who_answered};
 use super::{Budget, Run};
 use crate::definition::{Definition, WorkKind};
 use crate::error::{Error, ErrorKind};
@@ -15,7 +15,7 @@ use crate::identity::{Hash, Identity};
 use crate::llm::{LlmError, LlmResponse, Models, Parameters};
 use crate::policy::Policy;
 use crate::prompt::Prompt;
-use crate::step::{StepCall, StepKind};
+use crate::step::{Answer, StepCall, StepKind};
 
 /// A model step before anything is sent: its request is all that it reads.
 pub(super) struct Prepared<'a> {
@@ -107,7 +107,7 @@ impl<'a> Prepared<'a> {
     }
 
     /// Reads an answer as the output of the step.
-    pub(super) async fn read(&self, response: &LlmResponse) -> Result<Value, LlmError> {
+    pub(super) async fn read(&self, response: &LlmResponse) -> Result<Answer, LlmError> {
         self.kind.read(&self.call, response).await
     }
 
@@ -132,9 +132,11 @@ impl<'a> Prepared<'a> {
             .response
             .as_deref()
             .and_then(|raw| backend.parse(raw).ok());
-        let Some(response) = response else {
+        let Some(mut response) = response else {
             return Ok(None);
         };
+        // A backend whose raw answers are mere text does not find it there; a cut answer stays cut.
+        response.finish_reason.clone_from(&request.finish_reason);
         let Ok(answer) = self.read(&response).await else {
             return Ok(None);
         };
@@ -150,7 +152,8 @@ impl<'a> Prepared<'a> {
             let who = who_answered(Some(&request.provider), Some(served), Some(&request.model));
             step.step_metadata = Some(Value::from(who).to_string());
         }
-        Ok(Some((step, answer.to_string())))
+        note_repairs(&mut step, &answer.repairs);
+        Ok(Some((step, answer.value.to_string())))
     }
 }
 

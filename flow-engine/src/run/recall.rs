@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use flow_engine_db::{HitNote, JournalStep, NewStep, StepFinish, StepMove, StepStatus, Write};
-use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::context::Place;
@@ -17,6 +17,10 @@ use super::{Done, Metadata};
 use crate::error::{Error, ErrorKind, ErrorRecord};
 use crate::inputs;
 use crate::output::{Erased, Output, Recorded};
+use crate::step::Repair;
+
+/// Where a step's row keeps what was repaired of the answer.
+const REPAIRED: &str = "repaired";
 
 /// What a step's row keeps beside its output.
 #[derive(Debug, Default, Deserialize)]
@@ -26,6 +30,9 @@ struct Kept {
     /// The model that was asked, where another one served.
     asked: Option<String>,
     error: Option<ErrorRecord>,
+    /// Words, since a later version may have more of them.
+    #[serde(default)]
+    repaired: Vec<String>,
 }
 
 /// Takes what the journal holds for a call, or says why it has to run.
@@ -278,7 +285,8 @@ fn copied(
         provider, model, ..
     } = metadata(step);
     let asked = model_asked(step);
-    let who = who_answered(provider.as_deref(), model.as_deref(), asked.as_deref());
+    let mut who = who_answered(provider.as_deref(), model.as_deref(), asked.as_deref());
+    who.extend(repaired(&kept(step).repaired));
     let completed_at = turn.ended_at();
     let created_at = match taken {
         // In a fork of this fork it is known what came after it.
@@ -358,6 +366,22 @@ pub(super) fn who_answered(
         }
     }
     who
+}
+
+/// What was repaired of an answer, as a step's row keeps it: nothing where nothing was.
+pub(super) fn repaired<T: Serialize>(repairs: &[T]) -> Option<(String, Value)> {
+    (!repairs.is_empty()).then(|| (REPAIRED.to_owned(), json!(repairs)))
+}
+
+/// Keeps what was repaired of an answer that was read again.
+pub(super) fn note_repairs(step: &mut JournalStep, repairs: &[Repair]) {
+    let kept = step.step_metadata.take();
+    let mut kept: Map<_, _> = kept
+        .and_then(|json| serde_json::from_str(&json).ok())
+        .unwrap_or_default();
+    kept.remove(REPAIRED);
+    kept.extend(repaired(repairs));
+    step.step_metadata = (!kept.is_empty()).then(|| Value::from(kept).to_string());
 }
 
 /// The model that a step asked. Its request is gone with the run that sent it.

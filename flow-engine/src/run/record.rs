@@ -13,12 +13,13 @@ use super::context::Place;
 use super::entry::Entry;
 use super::journal::Miss;
 use super::progress::{Counted, Spent};
-use super::recall::who_answered;
+use super::recall::{repaired, who_answered};
 use super::returns::Turn;
 use super::{Metadata, Run};
 use crate::error::Error;
 use crate::inputs;
 use crate::lock::lock;
+use crate::step::Repair;
 
 /// When a call was made. Of several at the same time that are not recorded, each may wait for the others to ask; their rows
 /// keep the order of the calls, by which a later replay tells equal ones apart.
@@ -58,6 +59,8 @@ pub(super) struct Asked {
     pub(super) model: Option<String>,
     /// The model that was asked, whichever answered.
     pub(super) requested: Option<String>,
+    /// Of the answer that became the output.
+    pub(super) repairs: Vec<Repair>,
 }
 
 impl StepRecord {
@@ -124,6 +127,7 @@ impl StepRecord {
             metadata.model.as_deref(),
             asked.requested.as_deref(),
         );
+        step_metadata.extend(repaired(&asked.repairs));
         if let Some(error) = error {
             step_metadata.insert("error".to_owned(), json!(error.record()));
         }

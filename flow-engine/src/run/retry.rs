@@ -21,7 +21,7 @@ pub(super) async fn wait(policy: &Policy, failures: u32, asked: Option<Duration>
     let jitter = getrandom::u32().unwrap_or_default() % 1000;
     let wait = match asked {
         Some(_) => wait + wait * jitter / 10_000,
-        None => wait / 2 + wait * jitter / 2000,
+        None => wait * 6 / 10 + wait * jitter * 4 / 10_000,
     };
     tokio::time::sleep(wait).await;
 }

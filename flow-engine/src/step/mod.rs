@@ -1,5 +1,6 @@
 //! What a step does: a model step is of a [`StepKind`], one file each; a task is the user's code.
 
+mod answer;
 mod structured;
 pub(crate) mod task;
 mod unstructured;
@@ -9,7 +10,8 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use serde_json::{Map, Value};
 
-pub use structured::Structured;
+pub use answer::Answer;
+pub use structured::{Repair, Structured};
 pub use unstructured::Unstructured;
 
 use crate::definition::Definition;
@@ -25,9 +27,8 @@ use crate::prompt::ParsedPrompt;
 ///
 /// ```
 /// use flow_engine::llm::{LlmError, LlmRequest, LlmResponse, OutputFormat};
-/// use flow_engine::step::{StepCall, StepKind};
+/// use flow_engine::step::{Answer, StepCall, StepKind};
 /// use flow_engine::{BoxFuture, Error};
-/// use serde_json::Value;
 ///
 /// /// Text in capitals.
 /// struct Shout;
@@ -45,8 +46,8 @@ use crate::prompt::ParsedPrompt;
 ///         &'a self,
 ///         _call: &'a StepCall<'_>,
 ///         response: &'a LlmResponse,
-///     ) -> BoxFuture<'a, Result<Value, LlmError>> {
-///         Box::pin(async move { Ok(Value::from(response.accepted()?.to_uppercase())) })
+///     ) -> BoxFuture<'a, Result<Answer, LlmError>> {
+///         Box::pin(async move { Ok(response.accepted()?.to_uppercase().into()) })
 ///     }
 /// }
 /// ```
@@ -73,7 +74,9 @@ pub trait StepKind: Send + Sync + 'static {
     /// When the prompt cannot be rendered from the inputs.
     fn request(&self, call: &StepCall<'_>) -> Result<LlmRequest, Error>;
 
-    /// The output, as JSON of the step's output type.
+    /// The output, as JSON of the step's output type: `Ok(value.into())` for what converts into a `serde_json::Value`.
+    ///
+    /// An answer that was recorded may be read again, so the same answer always gives the same.
     ///
     /// # Errors
     /// When the answer was cut or refused, or does not fit.
@@ -81,7 +84,7 @@ pub trait StepKind: Send + Sync + 'static {
         &'a self,
         call: &'a StepCall<'_>,
         response: &'a LlmResponse,
-    ) -> BoxFuture<'a, Result<Value, LlmError>>;
+    ) -> BoxFuture<'a, Result<Answer, LlmError>>;
 }
 
 /// A call of a model step, with everything a kind may want to know.

@@ -1,10 +1,14 @@
 //! A Rust type from a model, through a strict JSON schema.
 
+mod repair;
+
 use futures::FutureExt;
 use futures::future::{BoxFuture, ready};
 use serde_json::Value;
 
-use super::{StepCall, StepKind};
+pub use self::repair::Repair;
+use self::repair::{Unrepaired, repaired};
+use super::{Answer, StepCall, StepKind};
 use crate::definition::Definition;
 use crate::error::{Error, ErrorKind};
 use crate::llm::{LlmError, LlmErrorKind, LlmRequest, LlmResponse, OutputFormat};
@@ -54,7 +58,7 @@ impl StepKind for Structured {
         &'a self,
         call: &'a StepCall<'_>,
         response: &'a LlmResponse,
-    ) -> BoxFuture<'a, Result<Value, LlmError>> {
+    ) -> BoxFuture<'a, Result<Answer, LlmError>> {
         ready(read(&call.definition.output, response)).boxed()
     }
 }
@@ -85,19 +89,44 @@ fn check_example(output: &Output, text: &str) -> Result<(), String> {
     output.check(&schema::sent_as(output, answer)?)
 }
 
-fn read(output: &Output, response: &LlmResponse) -> Result<Value, LlmError> {
-    let text = response.accepted()?;
-    let invalid =
-        |reason: String| LlmError::new(LlmErrorKind::InvalidOutput, reason).with_partial(text);
-    let answer: Value = serde_json::from_str(text).map_err(|error| {
-        let begin: String = text.chars().take(LONGEST_QUOTE).collect();
-        invalid(format!(
-            "the answer is not JSON: {error}; it begins {begin:?}"
-        ))
-    })?;
+/// What is cut, filtered or refused is not read at all; what is JSON as it stands is taken so; only an answer that is known to
+/// be whole is repaired.
+fn read(output: &Output, response: &LlmResponse) -> Result<Answer, LlmError> {
+    let text = response.accepted_unless_cut()?;
+    let (answer, repairs) = match serde_json::from_str(text) {
+        // The end of a number is not in it: `12` may be half of `123`.
+        Ok(Value::Number(_)) if response.finish_reason.is_none() => {
+            return Err(response.broken_off());
+        }
+        Ok(answer) => (answer, Vec::new()),
+        Err(error) if response.finish_reason.is_none() && error.is_eof() => {
+            return Err(response.broken_off());
+        }
+        Err(error) if response.ended_normally() => {
+            repaired(text).map_err(|unrepaired| no_json(text, &told(&error, unrepaired)))?
+        }
+        Err(error) => return Err(no_json(text, &error.to_string())),
+    };
     let value = schema::unwrapped(output, answer);
     fit(output, &value, text)?;
-    Ok(value)
+    Ok(Answer { value, repairs })
+}
+
+/// Why an answer is not JSON: `strict` is what is wrong with it as it stands.
+fn told(strict: &serde_json::Error, unrepaired: Unrepaired) -> String {
+    match unrepaired {
+        Unrepaired::Nothing | Unrepaired::Unclosed => strict.to_string(),
+        Unrepaired::Ambiguous => {
+            "it holds several JSON documents, and which one is meant is not said".to_owned()
+        }
+        Unrepaired::Invalid(error) => format!("in the document that it holds: {error}"),
+    }
+}
+
+fn no_json(text: &str, reason: &str) -> LlmError {
+    let begin: String = text.chars().take(LONGEST_QUOTE).collect();
+    let message = format!("the answer is not JSON: {reason}; it begins {begin:?}");
+    LlmError::new(LlmErrorKind::InvalidOutput, message).with_partial(text)
 }
 
 /// Whether what was read from a text fits the output: its type, and the constraints of that.
@@ -110,6 +139,9 @@ pub(super) fn fit(output: &Output, value: &Value, text: &str) -> Result<(), LlmE
         LlmError::new(LlmErrorKind::InvalidOutput, message).with_partial(text)
     })
 }
+
+#[cfg(test)]
+mod properties;
 
 #[cfg(test)]
 mod tests {
@@ -133,7 +165,9 @@ mod tests {
     }
 
     fn read_as<T: OutputType>(answer: &str) -> Result<Value, LlmError> {
-        read(&output::<T>().erased(), &LlmResponse::text(answer))
+        let answer = read(&output::<T>().erased(), &LlmResponse::text(answer))?;
+        assert_eq!(answer.repairs, []);
+        Ok(answer.value)
     }
 
     /// The message about an answer that does not fit, which is kept whole.
@@ -183,14 +217,17 @@ mod tests {
             ("", "EOF while parsing a value at line 1 column 0"),
             ("Here it is.", "expected value at line 1 column 1"),
             (
-                r#"{"stars": 4, "reasons": []} I hope this helps!"#,
-                "trailing characters at line 1 column 29",
-            ),
-            (
                 r#"{"stars": 4, "reasons": ["#,
                 "EOF while parsing a list at line 1 column 25",
             ),
-            ("```json\n{}\n```", "expected value at line 1 column 1"),
+            (
+                "```json\n{\"stars\": }\n```",
+                "in the document that it holds: expected value at line 1 column 11",
+            ),
+            (
+                "{} {}",
+                "it holds several JSON documents, and which one is meant is not said",
+            ),
         ];
         for (answer, reason) in cases {
             assert_eq!(
@@ -257,5 +294,43 @@ mod tests {
         };
         let error = read(&output::<Rating>().erased(), &cut).unwrap_err();
         assert_eq!(error.kind(), LlmErrorKind::Truncated);
+    }
+
+    /// What an answer is read to that ended for this reason.
+    fn ended<T: OutputType>(reason: Option<&str>, text: &str) -> Result<Answer, LlmErrorKind> {
+        let response = LlmResponse {
+            finish_reason: reason.map(Into::into),
+            ..LlmResponse::text(text)
+        };
+        read(&output::<T>().erased(), &response).map_err(|error| error.kind())
+    }
+
+    #[test]
+    fn only_an_answer_that_is_known_to_be_whole_is_repaired() {
+        let fenced = "```json\n{\"stars\": 4, \"reasons\": []}\n```";
+        let invalid = Err(LlmErrorKind::InvalidOutput);
+        for reason in ["stop", "end_turn", "STOP"] {
+            let answer = ended::<Rating>(Some(reason), fenced).unwrap();
+            assert_eq!(answer.value, json!({ "stars": 4, "reasons": [] }));
+            assert_eq!(answer.repairs, [Repair::CodeFence]);
+        }
+        assert_eq!(ended::<Rating>(Some("tool_calls"), fenced), invalid);
+        assert_eq!(ended::<Rating>(None, fenced), invalid);
+        assert_eq!(
+            ended::<Rating>(Some("length"), fenced),
+            Err(LlmErrorKind::Truncated)
+        );
+    }
+
+    #[test]
+    fn an_answer_whose_end_was_not_given_is_read_if_it_is_whole_by_itself() {
+        let whole = r#"{"stars": 4, "reasons": []}"#;
+        assert_eq!(ended::<Rating>(None, whole).unwrap().repairs, []);
+        assert_eq!(ended::<Vec<u8>>(None, "[12]").unwrap().value, json!([12]));
+        let broken_off = Err(LlmErrorKind::Transient);
+        assert_eq!(ended::<Rating>(None, &whole[..26]), broken_off);
+        assert_eq!(ended::<Rating>(None, ""), broken_off);
+        assert_eq!(ended::<u8>(None, "12"), broken_off, "may be half of 123");
+        assert_eq!(ended::<u8>(Some("stop"), "12").unwrap().value, 12);
     }
 }

@@ -5,7 +5,7 @@ use futures::future::{BoxFuture, ready};
 use serde_json::Value;
 
 use super::structured::fit;
-use super::{StepCall, StepKind};
+use super::{Answer, StepCall, StepKind};
 use crate::definition::Definition;
 use crate::error::Error;
 use crate::llm::{LlmError, LlmRequest, LlmResponse, OutputFormat};
@@ -38,16 +38,16 @@ impl StepKind for Unstructured {
         &'a self,
         call: &'a StepCall<'_>,
         response: &'a LlmResponse,
-    ) -> BoxFuture<'a, Result<Value, LlmError>> {
+    ) -> BoxFuture<'a, Result<Answer, LlmError>> {
         ready(held(&call.definition.output, response)).boxed()
     }
 }
 
 /// The text, held to the constraints of its type: a newtype may have some.
-fn held(output: &Output, response: &LlmResponse) -> Result<Value, LlmError> {
+fn held(output: &Output, response: &LlmResponse) -> Result<Answer, LlmError> {
     let value = read(response)?;
     fit(output, &value, response.accepted()?)?;
-    Ok(value)
+    Ok(value.into())
 }
 
 fn read(response: &LlmResponse) -> Result<Value, LlmError> {
@@ -81,8 +81,25 @@ mod tests {
     }
 
     #[test]
+    fn a_text_whose_end_was_not_given_may_have_been_cut() {
+        let response = LlmResponse {
+            finish_reason: None,
+            ..LlmResponse::text(" half of ")
+        };
+        let error = read(&response).unwrap_err();
+        assert_eq!(
+            (error.kind(), error.partial()),
+            (LlmErrorKind::Transient, Some(" half of "))
+        );
+    }
+
+    #[test]
     fn an_answer_without_text_is_invalid() {
-        let error = read(&LlmResponse::default()).unwrap_err();
+        let empty = LlmResponse {
+            content: None,
+            ..LlmResponse::text("")
+        };
+        let error = read(&empty).unwrap_err();
         assert_eq!(error.kind(), LlmErrorKind::InvalidOutput);
     }
 }

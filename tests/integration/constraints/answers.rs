@@ -6,7 +6,7 @@ use flow_engine::llm::{
     LlmError, LlmErrorKind, LlmRequest, LlmResponse, MockBackend, OutputFormat,
 };
 use flow_engine::prelude::*;
-use flow_engine::step::{StepCall, StepKind};
+use flow_engine::step::{Answer, StepCall, StepKind};
 use flow_engine::{BoxFuture, Error, StepStatus};
 use serde_json::{Value, json};
 
@@ -140,14 +140,14 @@ impl StepKind for Spoken {
         &'a self,
         call: &'a StepCall<'_>,
         response: &'a LlmResponse,
-    ) -> BoxFuture<'a, Result<Value, LlmError>> {
+    ) -> BoxFuture<'a, Result<Answer, LlmError>> {
         Box::pin(async move {
             let word = json!({ "text": response.accepted()? });
             let output = call.definition().output();
             output
                 .check(&word)
                 .map_err(|reason| LlmError::new(LlmErrorKind::InvalidOutput, reason))?;
-            Ok(word)
+            Ok(word.into())
         })
     }
 }

@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
-use crate::llm::{LlmErrorKind, Message, Parameters, Role};
+use crate::llm::{LlmErrorKind, Message, OutputFormat, Parameters, Role};
 
 const KEY: &str = "sk-test-0123456789-abcdefghijklmnop";
 

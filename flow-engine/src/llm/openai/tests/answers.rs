@@ -52,7 +52,12 @@ async fn an_answer_of_the_least_that_servers_give_is_read() {
         ..LlmResponse::default()
     };
     assert_eq!(response, expected);
-    assert_eq!(response.accepted().unwrap(), "yes");
+    assert_eq!(response.accepted_unless_cut().unwrap(), "yes");
+    assert_eq!(
+        response.accepted().unwrap_err().kind(),
+        LlmErrorKind::Transient,
+        "the end of a text is not known"
+    );
 }
 
 #[tokio::test]

@@ -181,6 +181,7 @@ fn the_environment_names_the_server() {
             let value = match name {
                 "OPENAI_BASE_URL" => url,
                 "OPENAI_API_KEY" => key,
+                "OPENAI_STRUCTURED_OUTPUT" => None,
                 other => panic!("{other} is read"),
             };
             Ok(value.map(str::to_owned))
@@ -202,5 +203,77 @@ fn the_environment_names_the_server() {
     assert_eq!(
         named(None, None).unwrap_err().to_string(),
         "no model is configured: set OPENAI_API_KEY, or OPENAI_BASE_URL for a compatible server, and FLOW_ENGINE_MODEL"
+    );
+}
+
+/// What the full request becomes for a server that is asked so.
+fn asked(way: StructuredOutput, messages: Vec<Message>) -> Value {
+    let backend = OpenAiBackend::new("http://127.0.0.1:1/v1", "").unwrap();
+    let request = LlmRequest { messages, ..full() };
+    let body = backend.with_structured_output(way).body(&request).unwrap();
+    json!([body["response_format"], body["messages"]])
+}
+
+#[test]
+fn a_server_that_takes_no_schema_is_told_it_at_the_end_of_the_system_message() {
+    let words = "Answer with one JSON object and nothing else: no words before or after it, no code fence. It must fit this JSON \
+        schema:\n{\"type\":\"object\",\"properties\":{},\"required\":[],\"additionalProperties\":false}";
+    let user = json!({ "role": "user", "content": "Say \"ü\"\n" });
+    let messages = json!([
+        { "role": "system", "content": format!("Be brief.\n\n{words}") },
+        user,
+    ]);
+    assert_eq!(
+        asked(StructuredOutput::JsonObject, full().messages),
+        json!([{ "type": "json_object" }, messages])
+    );
+    assert_eq!(
+        asked(StructuredOutput::Prompt, full().messages),
+        json!([null, messages])
+    );
+    assert_eq!(
+        asked(StructuredOutput::Prompt, full().messages.split_off(1)),
+        json!([null, [{ "role": "system", "content": words }, user]])
+    );
+}
+
+#[test]
+fn a_request_for_text_is_the_same_for_all_servers() {
+    let text = LlmRequest {
+        format: OutputFormat::Text,
+        ..full()
+    };
+    let body = |way| {
+        let backend = OpenAiBackend::new("http://127.0.0.1:1/v1", "").unwrap();
+        backend.with_structured_output(way).body(&text).unwrap()
+    };
+    assert_eq!(
+        body(StructuredOutput::Prompt),
+        body(StructuredOutput::JsonSchema)
+    );
+}
+
+#[test]
+fn the_environment_says_how_json_is_asked_for() {
+    let named = |word: &str| {
+        OpenAiBackend::from_variables(|name| {
+            let set = match name {
+                "OPENAI_API_KEY" => Some(KEY),
+                "OPENAI_STRUCTURED_OUTPUT" => Some(word),
+                _ => None,
+            };
+            Ok(set.map(str::to_owned))
+        })
+    };
+    for way in [
+        StructuredOutput::JsonSchema,
+        StructuredOutput::JsonObject,
+        StructuredOutput::Prompt,
+    ] {
+        assert_eq!(named(way.as_str()).unwrap().structured, way);
+    }
+    assert_eq!(
+        named("json").unwrap_err().to_string(),
+        "OPENAI_STRUCTURED_OUTPUT is `json`; it can be `json_schema`, `json_object` or `prompt`"
     );
 }

@@ -9,7 +9,7 @@ fn the_key_is_not_printed() {
     let backend = OpenAiBackend::new("http://127.0.0.1:8080/v1", KEY).unwrap();
     assert_eq!(
         format!("{backend:?}"),
-        "OpenAiBackend { provider: \"127.0.0.1:8080\", timeout: 600s, .. }"
+        "OpenAiBackend { provider: \"127.0.0.1:8080\", timeout: 600s, structured: JsonSchema, .. }"
     );
 }
 
@@ -44,7 +44,7 @@ async fn a_key_at_the_cut_of_a_long_message_is_hidden_whole() {
 
 #[tokio::test]
 async fn a_key_in_an_answer_of_the_server_is_hidden() {
-    let echo = json!({ "choices": [{ "message": { "content": "yes" } }], "debug": { "authorization": KEY } });
+    let echo = json!({ "choices": [{ "message": { "content": "yes" }, "finish_reason": "stop" }], "debug": { "authorization": KEY } });
     let response = answered(json("200 OK", &echo)).await;
     assert_eq!(response.raw, echo.to_string().replace(KEY, "[key]"));
     assert_eq!(response.accepted().unwrap(), "yes");
@@ -52,7 +52,7 @@ async fn a_key_in_an_answer_of_the_server_is_hidden() {
 
 #[tokio::test]
 async fn a_key_that_is_a_word_makes_no_hole_in_an_answer() {
-    let body = json!({ "choices": [{ "message": { "content": "lm-studio and ollama" } }] });
+    let body = json!({ "choices": [{ "message": { "content": "lm-studio and ollama" }, "finish_reason": "stop" }] });
     for key in ["lm-studio", "ollama", "e"] {
         let server = Server::start(json("200 OK", &body)).await;
         let response = ask(&server.backend(key)).await.unwrap();
