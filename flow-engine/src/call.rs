@@ -10,7 +10,7 @@ use crate::constraints::Check;
 use crate::definition::Definition;
 use crate::error::{BoxError, Error};
 use crate::output::{Erased, OutputOf};
-use crate::run::{Done, FlowResult, StepResult};
+use crate::run::{Done, FlowResult, StepResult, StepStream, streamed};
 use crate::secret::Secrets;
 use crate::state::States;
 
@@ -58,6 +58,15 @@ pub trait Call: Clone + fmt::Debug + Send + Sync + Sized + 'static {
     /// The JSON schema of the output.
     fn output_schema() -> Value {
         Self::definition().output_schema()
+    }
+
+    /// Runs a step as `execute()` does, and gives its answer as it comes.
+    #[track_caller]
+    fn stream(self) -> StepStream<Self::Output>
+    where
+        Self: Step,
+    {
+        streamed(self)
     }
 
     /// What there is to do.

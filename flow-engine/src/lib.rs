@@ -58,8 +58,8 @@ pub use policy::{OnRefusal, OnTruncate, Policy};
 pub use prices::{Cost, Price, Prices};
 pub use prompt::Prompt;
 pub use run::{
-    Current, FlowResult, Metadata, MissReason, RunRequest, StepResult, current, in_current_run,
-    map, now, race, random, spawn, timeout, uuid,
+    Current, Delta, FlowResult, Metadata, MissReason, RunRequest, StepResult, StepStream, current,
+    in_current_run, map, now, race, random, spawn, timeout, uuid,
 };
 // Not `Value`: with its variant `String` in sight, rustc would write `std::string::String` into users' errors.
 pub use serde_json::json;

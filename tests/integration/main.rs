@@ -24,4 +24,5 @@ mod prices;
 mod records;
 mod repairs;
 mod secrets;
+mod streams;
 mod support;

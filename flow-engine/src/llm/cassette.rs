@@ -301,6 +301,7 @@ mod tests {
             messages: vec![Message::new(Role::User, content)],
             parameters: Parameters::default(),
             format: OutputFormat::Text,
+            streams: false,
             secrets: Arc::default(),
         }
     }

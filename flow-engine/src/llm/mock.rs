@@ -17,7 +17,7 @@ type Answer = Arc<dyn Fn(&LlmRequest) -> Result<LlmResponse, LlmError> + Send + 
 /// A backend without a network: each step has an answer, given by the step's name.
 ///
 /// A clone shares answers and requests with its origin, so a test can keep one and give one to the engine.
-/// A word counts as a token.
+/// A word counts as a token, and is a piece of an answer that is streamed.
 ///
 /// ```
 /// use flow_engine::llm::{LlmError, LlmErrorKind, MockBackend};
@@ -145,6 +145,27 @@ impl LlmBackend for MockBackend {
                     ),
                 )),
             }
+        })
+    }
+
+    fn stream<'a>(
+        &'a self,
+        request: &'a LlmRequest,
+        body: &'a Value,
+        give: &'a (dyn Fn(&str) + Send + Sync),
+    ) -> BoxFuture<'a, Result<LlmResponse, LlmError>> {
+        Box::pin(async move {
+            let answer = self.send(request, body).await;
+            let text = match &answer {
+                Ok(response) => response.content.as_deref(),
+                // What came before it broke off.
+                Err(error) => error.partial(),
+            };
+            for word in text.unwrap_or_default().split_inclusive(' ') {
+                give(word);
+                tokio::task::yield_now().await;
+            }
+            answer
         })
     }
 }

@@ -79,6 +79,24 @@ pub trait LlmBackend: fmt::Debug + Send + Sync + 'static {
         request: &'a LlmRequest,
         body: &'a Value,
     ) -> BoxFuture<'a, Result<LlmResponse, LlmError>>;
+
+    /// Sends one request and gives the answer's text away as it comes; then the whole answer. Without this it comes in one
+    /// piece.
+    ///
+    /// # Errors
+    /// As for [`send`](Self::send). An answer that breaks off has what came of it as [`LlmError::partial`].
+    fn stream<'a>(
+        &'a self,
+        request: &'a LlmRequest,
+        body: &'a Value,
+        give: &'a (dyn Fn(&str) + Send + Sync),
+    ) -> BoxFuture<'a, Result<LlmResponse, LlmError>> {
+        Box::pin(async move {
+            let response = self.send(request, body).await?;
+            give(response.content.as_deref().unwrap_or_default());
+            Ok(response)
+        })
+    }
 }
 
 /// One request, before a provider's form is given to it.
@@ -96,6 +114,9 @@ pub struct LlmRequest {
     pub parameters: Parameters,
     /// What the answer must be.
     pub format: OutputFormat,
+    /// Whether the answer is wanted in pieces, as it comes.
+    #[serde(skip)]
+    pub streams: bool,
     /// What is in it and must be kept nowhere.
     #[serde(skip)]
     pub(crate) secrets: Arc<Secrets>,

@@ -5,17 +5,18 @@
 
 mod answer;
 mod content;
+mod stream;
 mod structured;
 
 use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use async_openai::config::OpenAIConfig;
+use async_openai::config::{Config as _, OpenAIConfig};
 use async_openai::error::OpenAIError;
 use async_openai::middleware::HttpRequestFactory;
 use futures::future::BoxFuture;
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use reqwest::Url;
 use serde_json::{Map, Value, json};
 
@@ -164,6 +165,39 @@ impl OpenAiBackend {
     }
 }
 
+impl OpenAiBackend {
+    /// Posts a request whose answer is read as it comes.
+    async fn post(&self, body: &Value) -> reqwest::Result<reqwest::Response> {
+        let config = self.client.config();
+        let request = self.http.post(config.url("/chat/completions"));
+        let request = request.headers(config.headers());
+        let request = request.header(CONTENT_TYPE, "application/json");
+        let mut request = request.body(body.to_string()).build()?;
+        prepare(&mut request, self.timeout);
+        self.http.execute(request).await
+    }
+
+    fn without_key(&self, mut delivery: Delivery) -> Delivery {
+        let is_secret = if delivery.is_success() {
+            self.key.len() >= LONGER_THAN_WORDS
+        } else {
+            self.key.len() >= SHORTEST_SECRET
+        };
+        if is_secret {
+            delivery.hide(&self.key);
+        }
+        delivery
+    }
+
+    fn error_without_key(&self, error: LlmError) -> LlmError {
+        if self.key.len() >= SHORTEST_SECRET {
+            error.without(&self.key)
+        } else {
+            error
+        }
+    }
+}
+
 fn configuration(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::Configuration, message)
 }
@@ -199,6 +233,14 @@ async fn deliver(
     request: HttpRequestFactory,
 ) -> Result<reqwest::Response, OpenAIError> {
     let mut request = request.build().await?;
+    prepare(&mut request, timeout);
+    let delivery = Delivery::receive(http.execute(request).await?).await?;
+    let envelope =
+        serde_json::to_string(&delivery).map_err(|error| OpenAIError::Boxed(Box::new(error)))?;
+    Ok(http::Response::new(envelope).into())
+}
+
+fn prepare(request: &mut reqwest::Request, timeout: Duration) {
     *request.timeout_mut() = Some(timeout);
     let headers = request.headers_mut();
     match headers.get_mut(AUTHORIZATION) {
@@ -206,10 +248,6 @@ async fn deliver(
         Some(key) => key.set_sensitive(true),
         None => {}
     }
-    let delivery = Delivery::receive(http.execute(request).await?).await?;
-    let envelope =
-        serde_json::to_string(&delivery).map_err(|error| OpenAIError::Boxed(Box::new(error)))?;
-    Ok(http::Response::new(envelope).into())
 }
 
 impl fmt::Debug for OpenAiBackend {
@@ -268,6 +306,10 @@ impl LlmBackend for OpenAiBackend {
         if let Some(format) = response_format(self.structured, &request.format) {
             body.insert("response_format".into(), format);
         }
+        if request.streams {
+            body.insert("stream".into(), json!(true));
+            body.insert("stream_options".into(), json!({ "include_usage": true }));
+        }
         Ok(Value::Object(body))
     }
 
@@ -283,26 +325,25 @@ impl LlmBackend for OpenAiBackend {
         Box::pin(async move {
             let delivery: Result<Delivery, _> = self.client.chat().create_byot(body).await;
             let answer = match delivery {
-                Ok(mut delivery) => {
-                    let is_secret = if delivery.is_success() {
-                        self.key.len() >= LONGER_THAN_WORDS
-                    } else {
-                        self.key.len() >= SHORTEST_SECRET
-                    };
-                    if is_secret {
-                        delivery.hide(&self.key);
-                    }
-                    delivery.read()
-                }
+                Ok(delivery) => self.without_key(delivery).read(),
                 Err(error) => Err(answer::undelivered(&error, self.timeout)),
             };
-            answer.map_err(|error| {
-                if self.key.len() >= SHORTEST_SECRET {
-                    error.without(&self.key)
-                } else {
-                    error
-                }
-            })
+            answer.map_err(|error| self.error_without_key(error))
+        })
+    }
+
+    fn stream<'a>(
+        &'a self,
+        _request: &'a LlmRequest,
+        body: &'a Value,
+        give: &'a (dyn Fn(&str) + Send + Sync),
+    ) -> BoxFuture<'a, Result<LlmResponse, LlmError>> {
+        Box::pin(async move {
+            let answer = match self.post(body).await {
+                Ok(response) => stream::receive(self, response, give).await,
+                Err(error) => Err(answer::broken(&error, self.timeout)),
+            };
+            answer.map_err(|error| self.error_without_key(error))
         })
     }
 }

@@ -11,6 +11,7 @@ use super::prepared::Prepared;
 use super::question::Question;
 use super::record::StepRecord;
 use super::retry::wait;
+use super::stream::Deltas;
 use crate::error::Error;
 use crate::llm::{LlmError, LlmErrorKind, LlmResponse};
 use crate::policy::{OnRefusal, OnTruncate, Policy};
@@ -27,12 +28,11 @@ impl Prepared<'_> {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
-            let next = fallbacks
-                .next()
-                .filter(|_| may_stand_in(&error, self.policy()));
-            let Some(next) = next else {
+            let stands_in = may_stand_in(&error, self.policy()) && !is_out(step, &error);
+            let Some(next) = fallbacks.next().filter(|_| stands_in) else {
                 return Err(error.into());
             };
+            void(step);
             tracing::warn!(step = %step.id, model = next, %error, "a model failed, and another one is asked");
             question = self.question().to(models.find(next))?;
         }
@@ -56,6 +56,7 @@ impl Prepared<'_> {
                 Err(error) => error,
             };
             match error.kind() {
+                _ if is_out(step, &error) => return Ok(Err(error)),
                 LlmErrorKind::RateLimited => {
                     let since: &Instant = limited_since.get_or_insert_with(Instant::now);
                     if policy.timeout.is_none() && since.elapsed() >= policy.rate_limit_wait {
@@ -77,10 +78,12 @@ impl Prepared<'_> {
                         return Ok(Err(error));
                     };
                     uncorrected = grown?;
+                    void(step);
                     question = uncorrected.clone();
                 }
                 LlmErrorKind::InvalidOutput if reasks < policy.on_invalid => {
                     reasks += 1;
+                    void(step);
                     tracing::warn!(step = %step.id, reasks, %error, "an answer cannot be used, and the model is asked again");
                     question = match error.partial() {
                         Some(answer) => uncorrected.corrected(answer, &error)?,
@@ -103,7 +106,7 @@ impl Prepared<'_> {
         let reserved = Reservation::of(question, &step.run, self.budget()).await?;
         let _pass = models.limits.pass(&question.model.address, request).await;
         let mut attempt = Attempt::send(step, self, question, reserved)?;
-        let answer = self.send(question).await;
+        let answer = self.send(step, question).await;
         let outcome = match attempt.received(answer) {
             Ok(response) => self.read(response).await,
             Err(error) => Err(error.clone()),
@@ -117,9 +120,20 @@ impl Prepared<'_> {
         Ok(outcome)
     }
 
-    async fn send(&self, question: &Question) -> Result<LlmResponse, LlmError> {
-        let backend = &question.model.backend;
-        let answer = backend.send(&question.request, &question.body);
+    async fn send(&self, step: &StepRecord, question: &Question) -> Result<LlmResponse, LlmError> {
+        let Question {
+            model,
+            request,
+            body,
+            ..
+        } = question;
+        let answer = async {
+            let Some(deltas) = &step.deltas else {
+                return model.backend.send(request, body).await;
+            };
+            let give = |text: &str| deltas.give(text);
+            model.backend.stream(request, body, &give).await
+        };
         let Some(limit) = self.policy().attempt_timeout else {
             return answer.await;
         };
@@ -127,6 +141,22 @@ impl Prepared<'_> {
             let message = format!("no answer within the {limit:?} that one attempt may take");
             Err(LlmError::new(LlmErrorKind::Timeout, message))
         })
+    }
+}
+
+/// Whether a failure came when a piece of the answer was with the caller: they know what to make of the part, or to ask again.
+fn is_out(step: &StepRecord, error: &LlmError) -> bool {
+    let broke_off = matches!(
+        error.kind(),
+        LlmErrorKind::RateLimited | LlmErrorKind::Transient | LlmErrorKind::Timeout
+    );
+    broke_off && step.deltas.as_ref().is_some_and(Deltas::is_given)
+}
+
+/// Says that what the caller has of the answer is void.
+fn void(step: &StepRecord) {
+    if let Some(deltas) = &step.deltas {
+        deltas.again();
     }
 }
 

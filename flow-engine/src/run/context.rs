@@ -14,8 +14,9 @@ use uuid::Uuid;
 
 use super::request::Asked;
 use super::scope::Scope;
+use super::stream::{Deltas, StepStream};
 use super::{Done, Run, Services, in_run, typed};
-use crate::call::{AnyCall, Call};
+use crate::call::{AnyCall, Call, Step};
 use crate::error::{Error, ErrorKind};
 
 tokio::task_local! {
@@ -33,6 +34,8 @@ pub(crate) struct Place {
     /// The key of the step that returned before a call was made here.
     pub(super) previous: Option<Arc<str>>,
     pub(super) step: Option<(Uuid, &'static str)>,
+    /// Where a step gives its answer as it comes.
+    pub(super) deltas: Option<Deltas>,
 }
 
 impl Place {
@@ -43,6 +46,7 @@ impl Place {
             scope: Arc::default(),
             previous: None,
             step: None,
+            deltas: None,
         }
     }
 
@@ -177,6 +181,23 @@ fn executed_at(
         Some(services) => Asked::of(services).execute(call),
         None => ready(Err(no_engine(call.definition().name(), location))).boxed(),
     }
+}
+
+/// `.stream()` on a call: as [`execute`], with the answer as it comes.
+#[track_caller]
+pub(crate) fn streamed<S: Step>(call: S) -> StepStream<S::Output> {
+    let location = Location::caller();
+    let (deltas, received) = Deltas::new();
+    let output = S::definition().output();
+    let done = match (Place::here(), installed()) {
+        (Some(place), _) => {
+            let deltas = Some(deltas);
+            in_run(Place { deltas, ..place }, Box::new(call))
+        }
+        (None, Some(services)) => Asked::of(services).stream(Box::new(call), deltas),
+        (None, None) => ready(Err(no_engine(S::definition().name(), location))).boxed(),
+    };
+    StepStream::new(output, received, done)
 }
 
 fn outside(name: &str, location: &Location<'_>) -> Error {

@@ -43,6 +43,7 @@ pub(super) async fn flow_in_run(place: Place, call: Box<dyn AnyCall>) -> Result<
         scope: Arc::clone(&scope),
         previous: None,
         step: None,
+        deltas: None,
     };
     let end = flow_at(inside, call, inputs).await;
     place.scope.returned(scope.path());

@@ -24,6 +24,7 @@ mod retry;
 mod returns;
 mod scope;
 mod step;
+mod stream;
 mod tree;
 mod values;
 
@@ -38,8 +39,8 @@ use uuid::Uuid;
 
 pub(crate) use budget::Budget;
 pub use choice::{race, timeout};
-pub(crate) use context::install;
 pub use context::{Current, awaited, current, execute};
+pub(crate) use context::{install, streamed};
 pub(crate) use dispatch::{as_run, as_untyped_run, in_run, typed};
 pub(crate) use entry::ASIDE;
 pub use journal::MissReason;
@@ -51,6 +52,7 @@ pub(crate) use request::RunOptions;
 pub use request::RunRequest;
 pub use result::{Done, FlowResult, Metadata, StepResult};
 pub(crate) use scope::names;
+pub use stream::{Delta, StepStream};
 pub(crate) use tree::{Claim, Shared, Tree, Variation};
 pub use values::{now, random, uuid};
 

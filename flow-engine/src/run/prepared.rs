@@ -5,6 +5,7 @@ use std::sync::Arc;
 use flow_engine_db::{JournalStep, StepStatus};
 use serde_json::{Map, Value, json};
 
+use super::context::Place;
 use super::progress::usd;
 use super::question::Question;
 use super::recall::{note_repairs, who_answered};
@@ -31,11 +32,12 @@ pub(super) struct Prepared<'a> {
 impl<'a> Prepared<'a> {
     /// `asked` is the model to ask in place of all others, if the run says so.
     pub(super) fn new(
-        run: &Run,
+        place: &Place,
         definition: &'static Definition,
         inputs: &'a Map<String, Value>,
         asked: Option<&str>,
     ) -> Result<Self, Error> {
+        let run = &place.run;
         let WorkKind::Model { kind, prompt } = definition.work else {
             unreachable!("only a model step asks a model");
         };
@@ -52,6 +54,7 @@ impl<'a> Prepared<'a> {
         };
         let mut request = kind.request(&call)?;
         request.secrets = run.tree.secrets();
+        request.streams = place.deltas.is_some();
         let question = Question::new(model, request)?;
         // All that the model reads, and apart from it how its answer is read.
         let mut json = question.request.to_json()?;

@@ -15,6 +15,7 @@ use super::journal::Miss;
 use super::progress::{Counted, Spent};
 use super::recall::{repaired, who_answered};
 use super::returns::Turn;
+use super::stream::Deltas;
 use super::{Metadata, Run};
 use crate::error::Error;
 use crate::inputs;
@@ -42,6 +43,7 @@ impl Called {
 pub(super) struct StepRecord {
     pub(super) run: Arc<Run>,
     pub(super) id: Uuid,
+    pub(super) deltas: Option<Deltas>,
     started: Instant,
     counted: Counted,
     asked: Mutex<Asked>,
@@ -89,6 +91,7 @@ impl StepRecord {
         Ok(Self {
             run,
             id,
+            deltas: place.deltas.clone(),
             started: Instant::now(),
             counted: entry.counted,
             asked: Mutex::default(),

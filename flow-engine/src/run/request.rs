@@ -9,8 +9,10 @@ use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::step::streamed_step_as_run;
+use super::stream::{Deltas, StepStream};
 use super::{Claim, Done, Run, Services, Tree, as_run, typed};
-use crate::call::{AnyCall, Call};
+use crate::call::{AnyCall, Call, Step};
 use crate::error::{Error, ErrorKind};
 
 /// What a caller says of a run beside its inputs.
@@ -87,6 +89,15 @@ impl<C: Call> RunRequest<C> {
     }
 }
 
+impl<S: Step> RunRequest<S> {
+    /// Runs a step to its end, and gives its answer as it comes.
+    pub fn stream(self) -> StepStream<S::Output> {
+        let (deltas, received) = Deltas::new();
+        let done = self.asked.stream(Box::new(self.call), deltas);
+        StepStream::new(S::definition().output(), received, done)
+    }
+}
+
 /// What a caller asks for, whatever the call.
 #[derive(Debug)]
 pub(super) struct Asked {
@@ -105,6 +116,22 @@ impl Asked {
     }
 
     pub(super) fn execute(self, call: Box<dyn AnyCall>) -> BoxFuture<'static, Result<Done, Error>> {
+        self.start(call, None)
+    }
+
+    pub(super) fn stream(
+        self,
+        call: Box<dyn AnyCall>,
+        deltas: Deltas,
+    ) -> BoxFuture<'static, Result<Done, Error>> {
+        self.start(call, Some(deltas))
+    }
+
+    fn start(
+        self,
+        call: Box<dyn AnyCall>,
+        deltas: Option<Deltas>,
+    ) -> BoxFuture<'static, Result<Done, Error>> {
         let options = match self.mistake {
             Some(mistake) => Err(mistake),
             None => self.options.claimed(),
@@ -112,7 +139,10 @@ impl Asked {
         match options {
             Ok(options) => {
                 let run = Run::root(self.services, call.definition(), options);
-                as_run(Arc::new(run), call)
+                match deltas {
+                    Some(deltas) => streamed_step_as_run(Arc::new(run), call, deltas).boxed(),
+                    None => as_run(Arc::new(run), call),
+                }
             }
             Err(error) => ready(Err(error)).boxed(),
         }

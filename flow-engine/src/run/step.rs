@@ -18,6 +18,7 @@ use super::recall::{Recalled, find, recall};
 use super::record::{Called, StepRecord};
 use super::retry::{retried, within};
 use super::returns::Turn;
+use super::stream::Deltas;
 use super::{Done, Run};
 use crate::call::{AnyCall, Code, checked_inputs};
 use crate::definition::Definition;
@@ -33,9 +34,24 @@ pub(super) async fn step_in_run(place: Place, call: Box<dyn AnyCall>) -> Result<
 
 /// A step used alone: a run of one step.
 pub(super) async fn step_as_run(run: Arc<Run>, call: Box<dyn AnyCall>) -> Result<Done, Error> {
+    step_at_root(Place::root(run), call).await
+}
+
+/// A step used alone, which gives its answer as it comes.
+pub(super) async fn streamed_step_as_run(
+    run: Arc<Run>,
+    call: Box<dyn AnyCall>,
+    deltas: Deltas,
+) -> Result<Done, Error> {
+    let deltas = Some(deltas);
+    let place = Place::root(run);
+    step_at_root(Place { deltas, ..place }, call).await
+}
+
+async fn step_at_root(place: Place, call: Box<dyn AnyCall>) -> Result<Done, Error> {
+    let run = Arc::clone(&place.run);
     let definition = call.definition();
     let (inputs, work) = begun(call, &run)?;
-    let place = Place::root(Arc::clone(&run));
     let content = recorded(place.clone(), definition, inputs.clone(), work).boxed();
     let (done, _) = live(place, &run.shown(definition, &inputs), content).await?;
     Ok(done)
@@ -71,7 +87,7 @@ async fn recorded(
     let run = &place.run;
     let shown = run.shown(definition, &inputs);
     let model = run.tree.variation.model.as_deref();
-    let prepare = |asked| Prepared::new(run, definition, &inputs, asked).map(Task::Ask);
+    let prepare = |asked| Prepared::new(&place, definition, &inputs, asked).map(Task::Ask);
     // Nothing is sent and no code runs yet: what the step reads is known here, before anything of it is recorded.
     let task = match code {
         Ok(None) => prepare(model),
@@ -105,7 +121,7 @@ async fn shared(
     let mut last = None;
     for model in models {
         // The last one is that of a run without a model of its own.
-        let Ok(prepared) = Prepared::new(run, definition, inputs, model) else {
+        let Ok(prepared) = Prepared::new(place, definition, inputs, model) else {
             continue;
         };
         let found = is_shared(&prepared);
@@ -210,6 +226,7 @@ async fn recalled_or_run(
     let here = Place {
         scope: place.scope.apart(),
         step: Some((record.id, entry.name)),
+        deltas: None,
         ..place.clone()
     };
     let outcome = PLACE

@@ -142,6 +142,7 @@ impl StepCall<'_> {
             messages: self.messages()?,
             parameters: self.parameters(),
             format,
+            streams: false,
             secrets: Arc::default(),
         })
     }

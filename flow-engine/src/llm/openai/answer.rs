@@ -39,19 +39,26 @@ pub(super) struct Delivery {
     request_id: Option<String>,
     retry_after: Option<Duration>,
     location: Option<String>,
-    body: String,
+    pub(super) body: String,
 }
 
 impl Delivery {
     pub(super) async fn receive(response: reqwest::Response) -> Result<Self, reqwest::Error> {
+        let head = Self::head(&response);
+        let body = response.text().await?;
+        Ok(Self { body, ..head })
+    }
+
+    /// What an answer says before its body.
+    pub(super) fn head(response: &reqwest::Response) -> Self {
         let headers = response.headers();
-        Ok(Self {
+        Self {
             status: response.status().as_u16(),
             request_id: header(headers, "x-request-id").map(str::to_owned),
             retry_after: retry_after(headers),
             location: header(headers, LOCATION.as_str()).map(str::to_owned),
-            body: response.text().await?,
-        })
+            body: String::new(),
+        }
     }
 
     /// The body of an answer that was received and kept.
@@ -177,6 +184,19 @@ impl Delivery {
         )
     }
 
+    /// The server says in the middle of an answer that it failed.
+    pub(super) fn failed_midway(&self) -> LlmError {
+        let said: Option<Value> = serde_json::from_str(&self.body).ok();
+        let status = said
+            .as_ref()
+            .and_then(|said| said.pointer("/error/code")?.as_u64());
+        let status = status.and_then(|status| u16::try_from(status).ok());
+        self.refused(
+            said.as_ref(),
+            status.filter(|status| *status >= 400).unwrap_or(500),
+        )
+    }
+
     /// The answer is none. It may be a proxy's page or cut on its way: the next attempt may well be answered.
     fn unreadable(&self, reason: &str) -> LlmError {
         self.failed(
@@ -246,6 +266,11 @@ pub(super) fn undelivered(error: &OpenAIError, timeout: Duration) -> LlmError {
     let OpenAIError::Reqwest(cause) = error else {
         return LlmError::new(LlmErrorKind::InvalidRequest, error.to_string());
     };
+    broken(cause, timeout)
+}
+
+/// The connection failed before the answer was there.
+pub(super) fn broken(cause: &reqwest::Error, timeout: Duration) -> LlmError {
     // reqwest's own text leaves out why; its innermost cause says it ("connection refused").
     let mut reason: &dyn std::error::Error = cause;
     while let Some(source) = reason.source() {

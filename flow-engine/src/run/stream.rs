@@ -1,0 +1,219 @@
+//! A step whose answer is shown while it comes.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+
+use futures::future::BoxFuture;
+use futures::{Stream, StreamExt as _};
+use jiter::{JsonValue, PartialMode};
+use serde_json::Value;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use super::{Done, StepResult};
+use crate::call::Executed as _;
+use crate::error::Error;
+use crate::output::Output;
+
+/// A piece of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Delta {
+    /// What comes next.
+    Text(String),
+    /// What has come so far is void: the answer could not be used, and the model is asked again.
+    Again,
+}
+
+fn value(json: &JsonValue<'_>) -> Value {
+    match json {
+        JsonValue::Null => Value::Null,
+        JsonValue::Bool(bool) => (*bool).into(),
+        JsonValue::Int(number) => (*number).into(),
+        JsonValue::Float(number) => (*number).into(),
+        JsonValue::Str(text) => text.as_ref().into(),
+        JsonValue::Array(items) => items.iter().map(value).collect(),
+        JsonValue::Object(fields) => fields
+            .iter()
+            .map(|(name, field)| (name.to_string(), value(field)))
+            .collect(),
+    }
+}
+
+/// Where the pieces of an answer go.
+#[derive(Debug, Clone)]
+pub(super) struct Deltas {
+    to: UnboundedSender<Delta>,
+    given: Arc<AtomicBool>,
+}
+
+impl Deltas {
+    pub(super) fn new() -> (Self, UnboundedReceiver<Delta>) {
+        let (to, from) = unbounded_channel();
+        let given = Arc::default();
+        (Self { to, given }, from)
+    }
+
+    pub(super) fn give(&self, text: &str) {
+        if !text.is_empty() {
+            self.given.store(true, Ordering::Relaxed);
+            // Whoever drops the receiver drops the step with it.
+            let _ = self.to.send(Delta::Text(text.to_owned()));
+        }
+    }
+
+    /// Whether a piece of the answer is out.
+    pub(super) fn is_given(&self) -> bool {
+        self.given.load(Ordering::Relaxed)
+    }
+
+    /// What was given is void.
+    pub(super) fn again(&self) {
+        if self.given.swap(false, Ordering::Relaxed) {
+            let _ = self.to.send(Delta::Again);
+        }
+    }
+}
+
+/// The answer of a step as it comes: a stream of [`Delta`]s, and then the step's result.
+///
+/// The step runs while this is polled; dropped before its end, it cancels the request, and the rows say so. A recorded answer
+/// comes in one piece.
+///
+/// ```
+/// # use flow_engine::prelude::*;
+/// # #[step(prompt = "summarize.md")]
+/// # async fn summarize(content: String, #[input(default = "plain")] style: String) -> String;
+/// # async fn example() -> Result<()> {
+/// use flow_engine::Delta;
+/// use futures::StreamExt;
+///
+/// let mut answer = summarize("…").stream();
+/// while let Some(delta) = answer.next().await {
+///     match delta {
+///         Delta::Text(text) => print!("{text}"),
+///         _ => println!("\n--"),
+///     }
+/// }
+/// let done = answer.finish().await?;
+/// println!("\n{} tokens", done.metadata.tokens_used);
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "a step does nothing until its stream is polled"]
+pub struct StepStream<T> {
+    step: Option<BoxFuture<'static, Result<Done, Error>>>,
+    deltas: UnboundedReceiver<Delta>,
+    end: Option<Result<Done, Error>>,
+    output: &'static Output,
+    text: String,
+    typed: PhantomData<fn() -> T>,
+}
+
+impl<T> fmt::Debug for StepStream<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StepStream")
+            .field("text", &self.text)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T: 'static> StepStream<T> {
+    pub(super) fn new(
+        output: &'static Output,
+        deltas: UnboundedReceiver<Delta>,
+        step: BoxFuture<'static, Result<Done, Error>>,
+    ) -> Self {
+        Self {
+            step: Some(step),
+            deltas,
+            end: None,
+            output,
+            text: String::new(),
+            typed: PhantomData,
+        }
+    }
+
+    /// What has come so far, of the answer that counts.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// What has come so far of a structured answer, as JSON: what is open is closed, a value that has not begun is left out.
+    /// `None` before the JSON begins.
+    ///
+    /// A part of an answer: it need not fit the step's type yet, nor keep its constraints.
+    pub fn snapshot(&self) -> Option<Value> {
+        let begin = self.text.find(['{', '['])?;
+        let json = &self.text.as_bytes()[begin..];
+        let json = JsonValue::parse_with_config(json, false, PartialMode::TrailingStrings).ok()?;
+        Some(value(&json))
+    }
+
+    /// Waits for the end, and gives the result that `execute()` would have given.
+    ///
+    /// # Errors
+    /// What the step failed with. An answer that breaks off after its first piece is not asked for again: the error has what
+    /// came, by [`LlmError::partial`](crate::LlmError::partial).
+    pub async fn finish(mut self) -> Result<StepResult<T>, Error> {
+        while self.next().await.is_some() {}
+        match self.end {
+            Some(end) => end.map(StepResult::of),
+            None => unreachable!("a stream ends with its step"),
+        }
+    }
+
+    fn received(&mut self, delta: Delta) -> Poll<Option<Delta>> {
+        match &delta {
+            Delta::Text(text) => self.text.push_str(text),
+            Delta::Again => self.text.clear(),
+        }
+        Poll::Ready(Some(delta))
+    }
+
+    /// The whole answer, if none of it came in pieces.
+    fn whole(&self) -> Option<Delta> {
+        let Some(Ok(done)) = &self.end else {
+            return None;
+        };
+        let text = match self.output.value_of(&done.output).ok()? {
+            Value::String(text) => text,
+            json => json.to_string(),
+        };
+        (self.text.is_empty() && !text.is_empty()).then_some(Delta::Text(text))
+    }
+}
+
+impl<T: 'static> Stream for StepStream<T> {
+    type Item = Delta;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Delta>> {
+        let this = &mut *self;
+        loop {
+            if let Ok(delta) = this.deltas.try_recv() {
+                return this.received(delta);
+            }
+            let Some(step) = &mut this.step else {
+                return Poll::Ready(None);
+            };
+            // The step itself is polled here, so nothing comes while it waits.
+            let Poll::Ready(end) = step.as_mut().poll(cx) else {
+                match this.deltas.try_recv() {
+                    Ok(delta) => return this.received(delta),
+                    Err(_) => return Poll::Pending,
+                }
+            };
+            this.step = None;
+            this.end = Some(end);
+            if let Ok(delta) = this.deltas.try_recv() {
+                return this.received(delta);
+            }
+            if let Some(whole) = this.whole() {
+                return this.received(whole);
+            }
+        }
+    }
+}

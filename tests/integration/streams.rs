@@ -1,0 +1,198 @@
+//! An answer that is shown while it comes.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use flow_engine::llm::{LlmError, LlmErrorKind, LlmResponse, MockBackend};
+use flow_engine::prelude::*;
+use flow_engine::{Delta, Policy, RequestStatus, RunStatus, StepStatus};
+use futures::StreamExt;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::{Greeting, Rating, engine_with};
+
+#[step(prompt = "./prompts/any.md")]
+async fn tell_aloud(text: String) -> String;
+
+#[step(prompt = "./prompts/any.md")]
+async fn assess_aloud(text: String) -> Rating;
+
+#[step]
+async fn count_letters(text: String) -> usize {
+    text.len()
+}
+
+#[flow]
+async fn tells_and_counts(text: String) -> Result<String> {
+    let mut answer = tell_aloud(text).stream();
+    let mut pieces = Vec::new();
+    while let Some(delta) = answer.next().await {
+        let Delta::Text(piece) = delta else { continue };
+        pieces.push(piece);
+    }
+    let whole = answer.finish().await?.output_content;
+    count_letters(whole.clone()).await?;
+    Ok(format!("{whole} in {}", pieces.len()))
+}
+
+async fn all_of<T: 'static>(stream: &mut flow_engine::StepStream<T>) -> Vec<Delta> {
+    stream.collect().await
+}
+
+fn text(piece: &str) -> Delta {
+    Delta::Text(piece.to_owned())
+}
+
+async fn start(mock: MockBackend) -> (Engine, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", folder.path().join("test.db").display());
+    let wait = Duration::from_millis(1);
+    let builder = Engine::builder()
+        .policy(Policy::default().waits(wait, wait))
+        .backend(mock)
+        .state(Greeting("hello"));
+    (builder.database_url(url).build().await.unwrap(), folder)
+}
+
+fn in_turn(step: &str, answers: Vec<Result<LlmResponse, LlmError>>) -> MockBackend {
+    let answers = Mutex::new(answers.into_iter());
+    MockBackend::new().on(step, move |_| answers.lock().unwrap().next().unwrap())
+}
+
+fn broken(partial: &str) -> LlmError {
+    LlmError::new(LlmErrorKind::Transient, "it broke").with_partial(partial)
+}
+
+#[tokio::test]
+async fn an_answer_comes_in_pieces_and_then_as_execute_gives_it() {
+    let engine = engine_with(MockBackend::new().answer("tell_aloud", "one two three")).await;
+    let mut stream = engine.run(tell_aloud("x")).stream();
+    assert_eq!(
+        all_of(&mut stream).await,
+        [text("one "), text("two "), text("three")]
+    );
+    assert_eq!(stream.text(), "one two three");
+    let done = stream.finish().await.unwrap();
+    assert_eq!(done.output_content, "one two three");
+    assert_eq!(
+        done.metadata.tokens_used,
+        3 + engine.requests_of(done.run_id).await.unwrap()[0]
+            .input_tokens
+            .unwrap()
+            .unsigned_abs()
+    );
+    assert_eq!(engine.row(done.run_id).await.status, RunStatus::Completed);
+
+    let executed = engine.execute(tell_aloud("x")).await.unwrap();
+    assert_eq!(executed.output_content, done.output_content);
+    assert_eq!(executed.metadata.tokens_used, done.metadata.tokens_used);
+}
+
+#[tokio::test]
+async fn a_replay_gives_the_recorded_answer_in_one_piece() {
+    let engine = engine_with(MockBackend::new().answer("tell_aloud", "one two three")).await;
+    let done = engine.execute(tells_and_counts("x")).await.unwrap();
+    assert_eq!(done.output_content, "one two three in 3");
+    let fork = engine
+        .fork(done.run_id)
+        .from("count_letters")
+        .execute()
+        .await
+        .unwrap();
+    assert_eq!(fork.output_content, json!("one two three in 1"));
+}
+
+#[tokio::test]
+async fn a_structured_answer_shows_what_it_has_so_far() {
+    let answer = r#"{"stars": 4, "reason": "it is short"}"#;
+    let engine = engine_with(MockBackend::new().answer("assess_aloud", answer)).await;
+    let mut stream = engine.run(assess_aloud("x")).stream();
+    let mut snapshots: Vec<Value> = Vec::new();
+    while stream.next().await.is_some() {
+        snapshots.extend(stream.snapshot());
+    }
+    assert_eq!(snapshots.first(), Some(&json!({})));
+    assert!(
+        snapshots.contains(&json!({ "stars": 4, "reason": "it is " })),
+        "{snapshots:?}"
+    );
+    assert_eq!(
+        snapshots.last(),
+        Some(&json!({ "stars": 4, "reason": "it is short" }))
+    );
+    assert_eq!(stream.finish().await.unwrap().output_content.stars, 4);
+}
+
+#[tokio::test]
+async fn a_stream_that_breaks_off_before_its_first_piece_is_begun_again() {
+    let mock = in_turn(
+        "tell_aloud",
+        vec![Err(broken("")), Ok(LlmResponse::text("here it is"))],
+    );
+    let (engine, _folder) = start(mock.clone()).await;
+    let done = engine.run(tell_aloud("x")).stream().finish().await.unwrap();
+    assert_eq!(done.output_content, "here it is");
+    assert_eq!(mock.requests().len(), 2);
+}
+
+#[tokio::test]
+async fn a_stream_that_breaks_off_after_its_first_piece_is_an_error_with_what_came() {
+    let mock = in_turn("tell_aloud", vec![Err(broken("half of"))]);
+    let (engine, _folder) = start(mock.clone()).await;
+    let mut stream = engine.run(tell_aloud("x")).stream();
+    assert_eq!(all_of(&mut stream).await, [text("half "), text("of")]);
+    let error = stream.finish().await.unwrap_err();
+    let llm = error.llm().unwrap();
+    assert_eq!(
+        (llm.kind(), llm.partial()),
+        (LlmErrorKind::Transient, Some("half of"))
+    );
+    assert_eq!(mock.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn an_answer_that_is_asked_for_again_says_that_the_first_is_void() {
+    let right = r#"{"stars":2,"reason":"dull"}"#;
+    let mock = in_turn(
+        "assess_aloud",
+        vec![Ok(LlmResponse::text("none")), Ok(LlmResponse::text(right))],
+    );
+    let (engine, _folder) = start(mock).await;
+    let mut stream = engine.run(assess_aloud("x")).stream();
+    assert_eq!(
+        all_of(&mut stream).await,
+        [text("none"), Delta::Again, text(right)]
+    );
+    assert_eq!(stream.text(), right);
+    assert_eq!(stream.finish().await.unwrap().output_content.stars, 2);
+}
+
+#[tokio::test]
+async fn a_dropped_stream_cancels_its_request_and_the_rows_say_so() {
+    let engine = engine_with(MockBackend::new().answer("tell_aloud", "one two three")).await;
+    let request = engine.run(tell_aloud("x"));
+    let id = request.id();
+    let mut stream = request.stream();
+    assert_eq!(stream.next().await, Some(text("one ")));
+    drop(stream);
+    let requests = loop {
+        let requests = engine.requests_of(id).await.unwrap();
+        if requests
+            .iter()
+            .any(|request| request.status != RequestStatus::Sent)
+        {
+            break requests;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    };
+    assert_eq!(requests[0].status, RequestStatus::Cancelled);
+    assert_eq!(engine.steps(id).await[0].status, StepStatus::Cancelled);
+    assert_eq!(engine.row(id).await.status, RunStatus::Interrupted);
+}
+
+#[tokio::test]
+async fn a_stream_outside_of_a_run_and_without_an_engine_says_what_to_do() {
+    let error = tell_aloud("x").stream().finish().await.unwrap_err();
+    assert!(error.to_string().contains("engine.install()"), "{error}");
+}
