@@ -4,6 +4,7 @@ mod answers;
 mod failures;
 mod requests;
 mod secrets;
+mod streams;
 
 use std::sync::{Arc, Mutex};
 
