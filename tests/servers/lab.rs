@@ -4,9 +4,13 @@ use std::time::Duration;
 
 use flow_engine::llm::{LlmError, LlmErrorKind, OpenAiBackend};
 use flow_engine::prelude::*;
-use flow_engine::{ErrorKind, LlmRequest, Policy, RequestStatus, RunStatus, Step, StepStatus};
+use flow_engine::{
+    Delta, ErrorKind, LlmRequest, Policy, RequestStatus, RunStatus, Step, StepStatus,
+};
+use futures::StreamExt as _;
 use serde_json::Value;
 use tempfile::TempDir;
+use uuid::Uuid;
 
 pub(crate) const KEY: &str = "sk-test-0123456789-abcdefghijklmnop";
 
@@ -42,6 +46,10 @@ pub(crate) struct Rating {
 
 #[step(prompt = "./prompts/text.md", retries = 2)]
 pub(crate) async fn rate(text: String) -> Rating;
+
+/// May ask a second time.
+#[step(prompt = "./prompts/text.md", retries = 1)]
+pub(crate) async fn recite(text: String) -> String;
 
 /// Is told of an answer that does not fit, once.
 #[step(prompt = "./prompts/text.md", on_invalid = 1)]
@@ -102,6 +110,37 @@ impl Lab {
         let request = self.engine.run(call);
         let id = request.id();
         let result = request.execute().await.map(|done| done.output_content);
+        self.held(id, result).await
+    }
+
+    /// The same for a step whose answer comes in pieces, and these.
+    pub(crate) async fn stream<S: Step>(&self, call: S) -> (Vec<Delta>, Outcome<S::Output>) {
+        let request = self.engine.run(call);
+        let id = request.id();
+        let mut stream = request.stream();
+        let mut deltas = Vec::new();
+        while let Some(delta) = stream.next().await {
+            deltas.push(delta);
+        }
+        let result = stream.finish().await.map(|done| done.output_content);
+        (deltas, self.held(id, result).await)
+    }
+
+    /// Drops a step's stream after so many pieces: the rows of its requests, in short.
+    pub(crate) async fn cancelled_after<S: Step>(&self, call: S, pieces: usize) -> Vec<String> {
+        let request = self.engine.run(call);
+        let id = request.id();
+        let mut stream = request.stream();
+        for _ in 0..pieces {
+            stream.next().await.unwrap();
+        }
+        drop(stream);
+        self.engine.close().await;
+        let requests = self.engine.requests_of(id).await.unwrap();
+        requests.iter().map(short).collect()
+    }
+
+    async fn held<T>(&self, id: Uuid, result: Result<T, flow_engine::Error>) -> Outcome<T> {
         let run = self.engine.find_run(id).await.unwrap().unwrap();
         let steps = self.engine.steps_of(id).await.unwrap();
         let requests = self.engine.requests_of(id).await.unwrap();
@@ -135,14 +174,7 @@ impl Lab {
 impl<T: std::fmt::Debug> Outcome<T> {
     /// The rows in the order of the attempts, each in short: `failed rate_limited 429`, `succeeded - 200`.
     pub(crate) fn rows(&self) -> Vec<String> {
-        let rows = self.requests.iter().map(|request| {
-            let kind = request.error_kind.as_deref().unwrap_or("-");
-            let status = request
-                .http_status
-                .map_or("-".to_owned(), |status| status.to_string());
-            format!("{} {kind} {status}", request.status)
-        });
-        rows.collect()
+        self.requests.iter().map(short).collect()
     }
 
     pub(crate) fn value(&self) -> &T {
@@ -172,4 +204,12 @@ pub(crate) fn question(request: &Value) -> &str {
         .as_str()
         .unwrap()
         .trim()
+}
+
+fn short(request: &LlmRequest) -> String {
+    let kind = request.error_kind.as_deref().unwrap_or("-");
+    let status = request
+        .http_status
+        .map_or("-".to_owned(), |status| status.to_string());
+    format!("{} {kind} {status}", request.status)
 }

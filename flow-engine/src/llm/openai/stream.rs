@@ -58,10 +58,10 @@ pub(super) async fn receive(
         if event.data.trim() == "[DONE]" {
             break;
         }
-        // A comment of a proxy's is no piece.
-        let Ok(chunk) = serde_json::from_str::<Value>(&event.data) else {
-            continue;
-        };
+        let chunk: Value = serde_json::from_str(&event.data).map_err(|error| {
+            let message = format!("a piece of the answer cannot be read: {error}");
+            LlmError::new(LlmErrorKind::Transient, message).with_partial(&*pieces.content)
+        })?;
         if chunk.get("error").is_some_and(|error| !error.is_null()) {
             delivery.body = chunk.to_string();
             let delivery = backend.without_key(delivery);

@@ -58,12 +58,24 @@ async fn pieces_are_given_as_they_come_and_then_the_whole() {
 }
 
 #[tokio::test]
-async fn comments_and_what_is_no_json_are_passed_over() {
-    let rest = ": a comment\n\ndata: not JSON\n\ndata: [DONE]\n\n";
+async fn comments_are_passed_over() {
+    let rest = ": a comment\n\ndata: [DONE]\n\n";
     let all = [json!({ "choices": [] }), piece("Yes."), last("stop")];
     let (pieces, end) = streamed(events(&all, rest)).await;
     assert_eq!(pieces, ["Yes."]);
     assert_eq!(end.unwrap().accepted().unwrap(), "Yes.");
+}
+
+#[tokio::test]
+async fn a_piece_that_cannot_be_read_is_missing_in_the_answer() {
+    let rest = "data: {\"choices\": [\n\ndata: [DONE]\n\n";
+    let (pieces, end) = streamed(events(&[piece("It ")], rest)).await;
+    assert_eq!(pieces, ["It "]);
+    let error = end.unwrap_err();
+    assert_eq!(
+        (error.kind(), error.partial()),
+        (LlmErrorKind::Transient, Some("It "))
+    );
 }
 
 #[tokio::test]
