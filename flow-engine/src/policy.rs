@@ -37,8 +37,8 @@ pub struct Policy {
 pub enum OnTruncate {
     /// The step fails with [`LlmErrorKind::Truncated`](crate::llm::LlmErrorKind::Truncated) and the text as far as it came.
     Fail,
-    /// The model is asked once more with twice the limit. Without a `max_output_tokens` the limit is the model's own, and the
-    /// step fails.
+    /// The model is asked once more with twice the limit, or the longest answer that the model is known to give. Without a
+    /// `max_output_tokens`, or with that one already, the step fails.
     Grow,
 }
 
@@ -96,7 +96,8 @@ impl Policy {
     }
 
     /// How long a step without a timeout waits, in all, for a server that asks to slow down (HTTP 429). That is no failure, so
-    /// retries are not counted; the timeout of a step that has one is its only bound. 10 minutes if this is not called.
+    /// retries are not counted; the timeout of a step that has one is its only bound. No time at all fails the step at once, also one
+    /// with a timeout. 10 minutes if this is not called.
     pub fn rate_limit_wait(mut self, longest: Duration) -> Self {
         self.rate_limit_wait = longest;
         self

@@ -20,6 +20,7 @@ mod nesting;
 mod options;
 mod outputs;
 mod policy;
+mod policy_review;
 mod prices;
 mod records;
 mod repairs;

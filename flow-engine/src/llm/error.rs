@@ -123,6 +123,13 @@ impl LlmError {
         self
     }
 
+    /// The same, of another kind.
+    #[cfg(feature = "genai")]
+    pub(super) fn as_kind(mut self, kind: LlmErrorKind) -> Self {
+        self.0.kind = kind;
+        self
+    }
+
     /// Takes the server's key out of every text: it may echo it.
     #[cfg(feature = "openai")]
     pub(super) fn without(mut self, key: &str) -> Self {

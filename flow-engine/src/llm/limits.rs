@@ -77,6 +77,11 @@ impl Limits {
         self.0.insert(model, gate);
     }
 
+    /// Whether there is a limit of that name.
+    pub(crate) fn has(&self, model: &str) -> bool {
+        self.0.contains_key(model)
+    }
+
     /// Waits until a request may be sent. While the pass is kept it is on its way.
     pub(crate) async fn pass(&self, model: &str, request: &LlmRequest) -> Pass {
         let Some(gate) = self.0.get(model) else {

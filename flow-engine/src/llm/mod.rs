@@ -5,6 +5,8 @@
 
 mod cassette;
 mod error;
+#[cfg(feature = "genai")]
+mod genai;
 mod limits;
 mod message;
 mod mock;
@@ -21,6 +23,8 @@ use serde_json::Value;
 
 use crate::secret::Secrets;
 
+#[cfg(feature = "genai")]
+pub use self::genai::GenAiBackend;
 pub use cassette::Cassette;
 pub(crate) use cassette::REPLAY;
 pub use error::{LlmError, LlmErrorKind};

@@ -66,6 +66,10 @@ impl Models {
                 Some(format!(
                     "the alias `{alias}` is for `{address}`, which is an alias itself; name a model"
                 ))
+            } else if self.limits.has(alias) {
+                Some(format!(
+                    "the limit of `{alias}` is never met, since that is an alias; name the model: `{address}`"
+                ))
             } else {
                 None
             }

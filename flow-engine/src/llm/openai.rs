@@ -1,22 +1,28 @@
-//! OpenAI and every server that speaks its chat completions, through async-openai.
+//! OpenAI, Azure and every server that speaks chat completions, through async-openai.
 //!
 //! Two things of that client are not used. Its retries: an attempt that the ledger does not show may still be
 //! billed. And its response types: one unknown word of a compatible server would lose the whole answer.
 
+#[cfg(feature = "genai")]
+pub(super) mod answer;
+#[cfg(not(feature = "genai"))]
 mod answer;
+mod azure;
 mod content;
 mod stream;
 mod structured;
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use async_openai::config::{Config as _, OpenAIConfig};
+use async_openai::config::{Config, OpenAIConfig};
 use async_openai::error::OpenAIError;
 use async_openai::middleware::HttpRequestFactory;
+use async_openai::traits::RequestOptionsBuilder as _;
 use futures::future::BoxFuture;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName};
 use reqwest::Url;
 use serde_json::{Map, Value, json};
 
@@ -29,22 +35,28 @@ use crate::environment::variable;
 use crate::error::{Error, ErrorKind};
 
 const OFFICIAL: &str = "https://api.openai.com/v1";
+/// In which Azure takes the key.
+const API_KEY: HeaderName = HeaderName::from_static("api-key");
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// OpenAI's own clients wait as long: a reasoning model may think for minutes before its first byte.
-const ANSWER_TIMEOUT: Duration = Duration::from_mins(10);
+pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_mins(10);
 
 /// A shorter key (`x`, `EMPTY`) guards nothing, and to hide it would make holes in the words of an error.
-const SHORTEST_SECRET: usize = 8;
+pub(super) const SHORTEST_SECRET: usize = 8;
 /// A shorter key (`lm-studio`) may be a word of a good answer, which must stay as it came.
-const LONGER_THAN_WORDS: usize = 20;
+pub(super) const LONGER_THAN_WORDS: usize = 20;
+
+type Client = async_openai::Client<Arc<dyn Config>>;
 
 /// A server that speaks OpenAI's chat completions.
 pub struct OpenAiBackend {
     http: reqwest::Client,
-    client: async_openai::Client<OpenAIConfig>,
+    client: Client,
     timeout: Duration,
     provider: String,
+    /// Knows all that OpenAI does.
     official: bool,
+    azure: bool,
     key: String,
     structured: StructuredOutput,
 }
@@ -56,33 +68,7 @@ impl OpenAiBackend {
     /// # Errors
     /// When the address is not an `http` or `https` URL, or the key holds a character that no key has.
     pub fn new(base_url: &str, key: &str) -> Result<Self, Error> {
-        let key = key.trim();
-        let url = Url::parse(base_url.trim())
-            .ok()
-            .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
-            .filter(|url| url.query().is_none() && url.fragment().is_none())
-            .ok_or_else(|| {
-                configuration(format!(
-                    "`{base_url}` is not an address of a server; it looks like {OFFICIAL}"
-                ))
-            })?;
-        // async-openai takes a key to be sound, and panics if it is not.
-        if !key.chars().all(|letter| letter.is_ascii_graphic()) {
-            return Err(configuration(
-                "the key of the model's server holds white space or a letter that no key has; copy it again",
-            ));
-        }
-        let mut http = reqwest::Client::builder();
-        if is_loopback(&url) {
-            // A proxy reaches another machine's loopback, if any.
-            http = http.no_proxy();
-        }
-        let http = http
-            .connect_timeout(CONNECT_TIMEOUT)
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .build()
-            .map_err(|error| Error::caused(ErrorKind::Configuration, &error))?;
+        let (url, key) = (address(base_url, OFFICIAL)?, sound(key)?);
         // Left alone, it sends the organization of the environment's OpenAI account to every server.
         let config = OpenAIConfig::new()
             .with_api_base(base_url.trim().trim_end_matches('/'))
@@ -92,16 +78,28 @@ impl OpenAiBackend {
         let official = url
             .host_str()
             .is_some_and(|host| host == "api.openai.com" || host.ends_with(".api.openai.com"));
+        let provider = if official {
+            "openai".to_owned()
+        } else {
+            authority(&url)
+        };
+        let backend = Self::with_config(Arc::new(config), &url, key)?;
+        Ok(Self {
+            provider,
+            official,
+            ..backend
+        })
+    }
+
+    fn with_config(config: Arc<dyn Config>, url: &Url, key: &str) -> Result<Self, Error> {
+        let http = http_client(url)?;
         Ok(Self {
             client: client(http.clone(), config, ANSWER_TIMEOUT),
             http,
             timeout: ANSWER_TIMEOUT,
-            provider: if official {
-                "openai".to_owned()
-            } else {
-                authority(&url)
-            },
-            official,
+            provider: String::new(),
+            official: false,
+            azure: false,
             key: key.to_owned(),
             structured: StructuredOutput::default(),
         })
@@ -158,7 +156,7 @@ impl OpenAiBackend {
     /// How long a request may take, from connecting to the answer's last byte: 10 minutes if this is not called, as
     /// in OpenAI's own clients. A request that takes longer fails with [`LlmErrorKind::Timeout`](super::LlmErrorKind::Timeout).
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
-        let config = self.client.config().clone();
+        let config = Arc::clone(self.client.config());
         self.client = client(self.http.clone(), config, timeout);
         self.timeout = timeout;
         self
@@ -167,12 +165,20 @@ impl OpenAiBackend {
 
 impl OpenAiBackend {
     /// Posts a request whose answer is read as it comes.
-    async fn post(&self, body: &Value) -> reqwest::Result<reqwest::Response> {
+    async fn post(&self, model: &str, body: &Value) -> reqwest::Result<reqwest::Response> {
         let config = self.client.config();
-        let request = self.http.post(config.url("/chat/completions"));
-        let request = request.headers(config.headers());
+        let url = if self.azure {
+            config.url(&azure::path(model))
+        } else {
+            config.url("/chat/completions")
+        };
+        let request = self.http.post(url).headers(config.headers());
         let request = request.header(CONTENT_TYPE, "application/json");
         let mut request = request.body(body.to_string()).build()?;
+        let query = config.query();
+        if !query.is_empty() {
+            request.url_mut().query_pairs_mut().extend_pairs(query);
+        }
         prepare(&mut request, self.timeout);
         self.http.execute(request).await
     }
@@ -198,8 +204,46 @@ impl OpenAiBackend {
     }
 }
 
-fn configuration(message: impl Into<String>) -> Error {
+pub(super) fn configuration(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::Configuration, message)
+}
+
+/// The address of a server, which looks like the one given with it.
+pub(super) fn address(base_url: &str, example: &str) -> Result<Url, Error> {
+    Url::parse(base_url.trim())
+        .ok()
+        .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+        .filter(|url| url.query().is_none() && url.fragment().is_none())
+        .ok_or_else(|| {
+            configuration(format!(
+                "`{base_url}` is not an address of a server; it looks like {example}"
+            ))
+        })
+}
+
+/// A key without what is around it. The clients take it to be sound, and panic if it is not.
+pub(super) fn sound(key: &str) -> Result<&str, Error> {
+    let key = key.trim();
+    if key.chars().all(|letter| letter.is_ascii_graphic()) {
+        return Ok(key);
+    }
+    Err(configuration(
+        "the key of the model's server holds white space or a letter that no key has; copy it again",
+    ))
+}
+
+/// Sends each request once, and to no other server.
+pub(super) fn http_client(url: &Url) -> Result<reqwest::Client, Error> {
+    let mut http = reqwest::Client::builder();
+    if is_loopback(url) {
+        // A proxy reaches another machine's loopback, if any.
+        http = http.no_proxy();
+    }
+    http.connect_timeout(CONNECT_TIMEOUT)
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .build()
+        .map_err(|error| Error::caused(ErrorKind::Configuration, &error))
 }
 
 fn is_loopback(url: &Url) -> bool {
@@ -218,11 +262,7 @@ fn authority(url: &Url) -> String {
 }
 
 /// A client that sends each request once: the service stands in the place of its retries.
-fn client(
-    http: reqwest::Client,
-    config: OpenAIConfig,
-    timeout: Duration,
-) -> async_openai::Client<OpenAIConfig> {
+fn client(http: reqwest::Client, config: Arc<dyn Config>, timeout: Duration) -> Client {
     let service = tower::service_fn(move |request| deliver(http.clone(), timeout, request));
     async_openai::Client::with_config(config).with_http_service(service)
 }
@@ -248,6 +288,9 @@ fn prepare(request: &mut reqwest::Request, timeout: Duration) {
         Some(key) => key.set_sensitive(true),
         None => {}
     }
+    if let Some(key) = headers.get_mut(API_KEY) {
+        key.set_sensitive(true);
+    }
 }
 
 impl fmt::Debug for OpenAiBackend {
@@ -270,6 +313,9 @@ impl LlmBackend for OpenAiBackend {
     }
 
     fn body(&self, request: &LlmRequest) -> Result<Value, LlmError> {
+        if self.azure {
+            azure::check(&request.model)?;
+        }
         let parameters = &request.parameters;
         let mut body = Map::new();
         body.insert("model".into(), json!(request.model));
@@ -319,11 +365,20 @@ impl LlmBackend for OpenAiBackend {
 
     fn send<'a>(
         &'a self,
-        _request: &'a LlmRequest,
+        request: &'a LlmRequest,
         body: &'a Value,
     ) -> BoxFuture<'a, Result<LlmResponse, LlmError>> {
         Box::pin(async move {
-            let delivery: Result<Delivery, _> = self.client.chat().create_byot(body).await;
+            let chat = self.client.chat();
+            let chat = if self.azure {
+                chat.path(azure::path(&request.model))
+            } else {
+                Ok(chat)
+            };
+            let delivery: Result<Delivery, _> = match chat {
+                Ok(chat) => chat.create_byot(body).await,
+                Err(error) => Err(error),
+            };
             let answer = match delivery {
                 Ok(delivery) => self.without_key(delivery).read(),
                 Err(error) => Err(answer::undelivered(&error, self.timeout)),
@@ -334,12 +389,12 @@ impl LlmBackend for OpenAiBackend {
 
     fn stream<'a>(
         &'a self,
-        _request: &'a LlmRequest,
+        request: &'a LlmRequest,
         body: &'a Value,
         give: &'a (dyn Fn(&str) + Send + Sync),
     ) -> BoxFuture<'a, Result<LlmResponse, LlmError>> {
         Box::pin(async move {
-            let answer = match self.post(body).await {
+            let answer = match self.post(&request.model, body).await {
                 Ok(response) => stream::receive(self, response, give).await,
                 Err(error) => Err(answer::broken(&error, self.timeout)),
             };

@@ -1,16 +1,16 @@
 //! Asking a model until there is an answer that can be used, as far as the step's policy goes.
 
-use std::time::Instant;
+use std::time::Duration;
 
 use serde_json::Value;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::attempt::Attempt;
 use super::budget::Reservation;
 use super::prepared::Prepared;
 use super::question::Question;
 use super::record::StepRecord;
-use super::retry::wait;
+use super::retry::{pause, wait};
 use super::stream::Deltas;
 use crate::error::Error;
 use crate::llm::{LlmError, LlmErrorKind, LlmResponse};
@@ -49,7 +49,7 @@ impl Prepared<'_> {
         // What is told of a wrong answer is said to this, so that wrong answers do not pile up.
         let mut uncorrected = asked.clone();
         let (mut failures, mut limited, mut reasks) = (0, 0, 0);
-        let mut limited_since = None;
+        let mut waited = Duration::ZERO;
         loop {
             let error = match self.ask_once(step, &question).await? {
                 Ok(answer) => return Ok(Ok(answer)),
@@ -58,13 +58,18 @@ impl Prepared<'_> {
             match error.kind() {
                 _ if is_out(step, &error) => return Ok(Err(error)),
                 LlmErrorKind::RateLimited => {
-                    let since: &Instant = limited_since.get_or_insert_with(Instant::now);
-                    if policy.timeout.is_none() && since.elapsed() >= policy.rate_limit_wait {
+                    let left = match policy.timeout {
+                        Some(_) if !policy.rate_limit_wait.is_zero() => Duration::MAX,
+                        _ => policy.rate_limit_wait.saturating_sub(waited),
+                    };
+                    if left.is_zero() {
                         return Ok(Err(error));
                     }
                     limited += 1;
+                    let pause = pause(policy, limited, error.retry_after()).min(left);
+                    waited = waited.saturating_add(pause);
                     tracing::debug!(step = %step.id, limited, %error, "the model's server asks to slow down");
-                    wait(policy, limited, error.retry_after()).await;
+                    sleep(pause).await;
                 }
                 LlmErrorKind::Transient | LlmErrorKind::Timeout if failures < policy.retries => {
                     failures += 1;
@@ -74,7 +79,11 @@ impl Prepared<'_> {
                 LlmErrorKind::Truncated if policy.on_truncate == OnTruncate::Grow => {
                     // Once: the question has grown then.
                     let has_grown = uncorrected.request.parameters != asked.request.parameters;
-                    let Some(grown) = uncorrected.with_more_room().filter(|_| !has_grown) else {
+                    let model = &asked.model;
+                    let prices = &step.run.services.prices;
+                    let most = prices.max_output_tokens(model.backend.provider(), &model.name);
+                    let grown = uncorrected.with_more_room(most);
+                    let Some(grown) = grown.filter(|_| !has_grown) else {
                         return Ok(Err(error));
                     };
                     uncorrected = grown?;
@@ -85,7 +94,9 @@ impl Prepared<'_> {
                     reasks += 1;
                     void(step);
                     tracing::warn!(step = %step.id, reasks, %error, "an answer cannot be used, and the model is asked again");
-                    question = match error.partial() {
+                    let answer = error.partial();
+                    // Many servers refuse a message without a word.
+                    question = match answer.filter(|answer| !answer.trim().is_empty()) {
                         Some(answer) => uncorrected.corrected(answer, &error)?,
                         None => uncorrected.clone(),
                     };

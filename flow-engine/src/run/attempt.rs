@@ -33,7 +33,7 @@ impl<'a> Attempt<'a> {
         step: &'a StepRecord,
         prepared: &Prepared<'_>,
         question: &'a Question,
-        reserved: Reservation,
+        mut reserved: Reservation,
     ) -> Result<Self, Error> {
         let (backend, request) = (&question.model.backend, &question.request);
         let id = Uuid::now_v7();
@@ -57,6 +57,7 @@ impl<'a> Attempt<'a> {
         };
         // Not awaited: the step's own end, which is, comes after it in the same queue.
         let _commit = step.run.submit_while_open(|_| vec![row.into()])?;
+        reserved.sent();
         step.asked(|asked| {
             asked.last_request = Some(id);
             asked.provider = Some(backend.provider().to_owned());

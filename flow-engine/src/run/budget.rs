@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind};
 use crate::llm::{REPLAY, Usage};
 use crate::prices::Prices;
 
-/// A text never has more tokens than this many bytes each, in any language that models are asked in.
+/// What people write has no more tokens than this many bytes each, in any language. Rows of signs, such as keys, can have more.
 const BYTES_PER_TOKEN: usize = 2;
 /// What an image or a file comes to, at the most that is usual.
 const TOKENS_PER_ATTACHMENT: usize = 3000;
@@ -97,12 +97,13 @@ fn dollars(nano_usd: i64) -> String {
     format!("${:.6}", usd(nano_usd))
 }
 
-/// What is kept back for a request that is on its way. Dropped before it is settled, all of it counts as spent: nobody knows
-/// what became of the request.
+/// What is kept back for a request. If that has been sent, and this is dropped before it is settled, all of it counts as spent:
+/// nobody knows what became of the request.
 #[derive(Debug, Default)]
 pub(super) struct Reservation {
     budgets: Vec<Arc<Budget>>,
     amount: i64,
+    sent: bool,
     settled: bool,
 }
 
@@ -137,6 +138,7 @@ impl Reservation {
                 return Ok(Self {
                     budgets,
                     amount,
+                    sent: false,
                     settled: false,
                 });
             }
@@ -145,6 +147,11 @@ impl Reservation {
                 budget.settle(amount, 0);
             }
         }
+    }
+
+    /// The request leaves.
+    pub(super) fn sent(&mut self) {
+        self.sent = true;
     }
 
     /// Gives back what the request did not cost.
@@ -159,7 +166,7 @@ impl Reservation {
 impl Drop for Reservation {
     fn drop(&mut self) {
         if !self.settled {
-            self.settle(self.amount);
+            self.settle(if self.sent { self.amount } else { 0 });
         }
     }
 }

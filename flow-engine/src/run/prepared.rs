@@ -152,7 +152,7 @@ impl<'a> Prepared<'a> {
             step.cost_estimate = request.cost_nano_usd.map(usd);
             step.execution_time_ms = request.latency_ms;
             let served = request.model_served.as_ref().unwrap_or(&request.model);
-            let who = who_answered(Some(&request.provider), Some(served), Some(&request.model));
+            let who = who_answered(Some(&request.provider), Some(served), Some(self.model()));
             step.step_metadata = Some(Value::from(who).to_string());
         }
         note_repairs(&mut step, &answer.repairs);

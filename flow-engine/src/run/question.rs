@@ -34,11 +34,16 @@ impl Question {
         Self::new(model, request)
     }
 
-    /// With twice the room for an answer; none if the model has all that it may have.
-    pub(super) fn with_more_room(&self) -> Option<Result<Self, LlmError>> {
+    /// With twice the room for an answer, up to the most that the model can give; none if it has all of that.
+    pub(super) fn with_more_room(&self, most: Option<u64>) -> Option<Result<Self, LlmError>> {
         let limit = self.request.parameters.max_output_tokens?;
+        let most = most.and_then(|most| u32::try_from(most).ok());
+        let grown = limit.saturating_mul(2).min(most.unwrap_or(u32::MAX));
+        if grown <= limit {
+            return None;
+        }
         let mut request = self.request.clone();
-        request.parameters.max_output_tokens = Some(limit.saturating_mul(2));
+        request.parameters.max_output_tokens = Some(grown);
         Some(Self::new(self.model.clone(), request))
     }
 

@@ -384,10 +384,11 @@ pub(super) fn note_repairs(step: &mut JournalStep, repairs: &[Repair]) {
     step.step_metadata = (!kept.is_empty()).then(|| Value::from(kept).to_string());
 }
 
-/// The model that a step asked. Its request is gone with the run that sent it.
+/// The model that a step asked, by its address. Its request is gone with the run that sent it, and names the model that stood in
+/// for it, without its provider: what is asked only if the step came to no end.
 pub(crate) fn model_asked(step: &JournalStep) -> Option<String> {
     let kept = kept(step);
-    step.model.clone().or(kept.asked).or(kept.model)
+    kept.asked.or(kept.model).or_else(|| step.model.clone())
 }
 
 pub(super) fn metadata(step: &JournalStep) -> Metadata {

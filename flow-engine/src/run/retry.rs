@@ -10,20 +10,27 @@ use crate::call::{AnyCall, Code};
 use crate::error::{Error, ErrorKind};
 use crate::policy::Policy;
 
-/// Waits before the repetition that follows `failures`: as long as the server asks, or else longer each time, and never as
-/// long as others that failed together.
+/// Waits before the repetition that follows `failures`.
 pub(super) async fn wait(policy: &Policy, failures: u32, asked: Option<Duration>) {
+    tokio::time::sleep(pause(policy, failures, asked)).await;
+}
+
+/// How long to wait before the repetition that follows `failures`: as long as the server asks, or else longer each time, and
+/// never as long as others that failed together.
+pub(super) fn pause(policy: &Policy, failures: u32, asked: Option<Duration>) -> Duration {
     let doubled = policy
         .first_wait
         .saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1)));
+    // A server that says "at once" each time would be stormed.
+    let asked = asked.filter(|asked| !asked.is_zero());
     let wait = asked.unwrap_or(doubled).min(policy.longest_wait);
     // Without chance, one wave of repetitions follows the other.
     let jitter = getrandom::u32().unwrap_or_default() % 1000;
-    let wait = match asked {
-        Some(_) => wait + wait * jitter / 10_000,
-        None => wait * 6 / 10 + wait * jitter * 4 / 10_000,
-    };
-    tokio::time::sleep(wait).await;
+    // Divided first: the longest wait can be all that a `Duration` holds.
+    match asked {
+        Some(_) => wait.saturating_add(wait / 10_000 * jitter),
+        None => wait / 10 * 6 + wait / 10_000 * (jitter * 4),
+    }
 }
 
 /// A task that is called again when it fails, as often as it says.
@@ -66,5 +73,25 @@ pub(super) async fn within<T>(
             ErrorKind::TimedOut,
             format!("the step took longer than its timeout of {limit:?}"),
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_without_measure_is_no_panic() {
+        let policy = Policy::default().waits(Duration::MAX, Duration::MAX);
+        assert_eq!(pause(&policy, 1, Some(Duration::MAX)), Duration::MAX);
+        assert!(pause(&policy, u32::MAX, None) > Duration::MAX / 2);
+    }
+
+    #[test]
+    fn to_ask_again_at_once_is_no_wish_that_is_granted() {
+        let policy = Policy::default();
+        assert!(pause(&policy, 1, Some(Duration::ZERO)) >= Duration::from_millis(300));
+        let short = Duration::from_millis(1);
+        assert!(pause(&policy, 1, Some(short)) < Duration::from_millis(2));
     }
 }

@@ -34,7 +34,7 @@ fn output_tokens(count: impl Fn(&str) -> Option<u64>) -> Option<u64> {
 
 /// An HTTP answer as a JSON document: the only form in which status and headers pass through async-openai.
 #[derive(Serialize, Deserialize)]
-pub(super) struct Delivery {
+pub(in crate::llm) struct Delivery {
     status: u16,
     request_id: Option<String>,
     retry_after: Option<Duration>,
@@ -61,6 +61,24 @@ impl Delivery {
         }
     }
 
+    /// An answer that was received elsewhere.
+    #[cfg(feature = "genai")]
+    pub(in crate::llm) fn received(status: u16, headers: &HeaderMap, body: String) -> Self {
+        let id = header(headers, "x-request-id").or_else(|| header(headers, "request-id"));
+        Self {
+            status,
+            request_id: id.map(str::to_owned),
+            retry_after: retry_after(headers),
+            location: None,
+            body,
+        }
+    }
+
+    #[cfg(feature = "genai")]
+    pub(in crate::llm) fn body(&self) -> &str {
+        &self.body
+    }
+
     /// The body of an answer that was received and kept.
     pub(super) fn recorded(body: &str) -> Self {
         Self {
@@ -77,11 +95,11 @@ impl Delivery {
     }
 
     /// Takes a secret out of what the server says: before it is read, since half a key is one too many in a message.
-    pub(super) fn hide(&mut self, secret: &str) {
+    pub(in crate::llm) fn hide(&mut self, secret: &str) {
         self.body = self.body.replace(secret, "[key]");
     }
 
-    pub(super) fn read(self) -> Result<LlmResponse, LlmError> {
+    pub(in crate::llm) fn read(self) -> Result<LlmResponse, LlmError> {
         let body = serde_json::from_str::<Value>(&self.body);
         let said = body.as_ref().ok();
         if !self.is_success() {
@@ -262,7 +280,7 @@ fn content(content: &Value) -> Option<String> {
 }
 
 /// The request brought no answer at all.
-pub(super) fn undelivered(error: &OpenAIError, timeout: Duration) -> LlmError {
+pub(in crate::llm) fn undelivered(error: &OpenAIError, timeout: Duration) -> LlmError {
     let OpenAIError::Reqwest(cause) = error else {
         return LlmError::new(LlmErrorKind::InvalidRequest, error.to_string());
     };

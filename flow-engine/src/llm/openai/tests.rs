@@ -1,6 +1,7 @@
 //! The backend against a server of the test's own, which plays the answers that servers were seen to give.
 
 mod answers;
+mod azure;
 mod failures;
 mod requests;
 mod secrets;
