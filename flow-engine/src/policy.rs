@@ -97,7 +97,7 @@ impl Policy {
 
     /// How long a step without a timeout waits, in all, for a server that asks to slow down (HTTP 429). That is no failure, so
     /// retries are not counted; the timeout of a step that has one is its only bound. No time at all fails the step at once, also one
-    /// with a timeout. 10 minutes if this is not called.
+    /// with a timeout; nor is a server waited for that asks for more than what is left. 10 minutes if this is not called.
     pub fn rate_limit_wait(mut self, longest: Duration) -> Self {
         self.rate_limit_wait = longest;
         self

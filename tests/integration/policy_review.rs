@@ -1,6 +1,6 @@
 //! What policies, limits and budgets come to together, and at their edges.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use flow_engine::llm::{Limit, LlmError, LlmErrorKind, LlmRequest, LlmResponse, MockBackend};
 use flow_engine::prelude::*;
@@ -74,6 +74,7 @@ fn limited(wait: Duration) -> LlmError {
     LlmError::new(LlmErrorKind::RateLimited, "not now").with_retry_after(Some(wait))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a mock may fail")]
 fn cut(_: &LlmRequest) -> std::result::Result<LlmResponse, LlmError> {
     let mut response = LlmResponse::text("half").with_usage(5, 10);
     response.finish_reason = Some("length".to_owned());
@@ -125,12 +126,10 @@ async fn a_server_that_asks_to_wait_for_days_is_not_waited_for_longer_than_the_p
         .waits(Duration::from_millis(1), days)
         .rate_limit_wait(Duration::from_millis(200));
     let (engine, _folder) = start(builder(&mock).policy(policy)).await;
-    let begin = Instant::now();
     let failed = tokio::time::timeout(Duration::from_secs(10), engine.execute(utter("x"))).await;
     let error = failed.expect("it waits for days").unwrap_err();
     assert_eq!(error.llm().unwrap().kind(), LlmErrorKind::RateLimited);
-    assert!(begin.elapsed() >= Duration::from_millis(200));
-    assert_eq!(mock.requests().len(), 2, "it is asked again at the end");
+    assert_eq!(mock.requests().len(), 1, "nor is it asked before its time");
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ use uuid::Uuid;
 pub(crate) const KEY: &str = "sk-test-0123456789-abcdefghijklmnop";
 
 /// How long a step waits for a server that asks to slow down.
-const RATE_LIMIT_WAIT: Duration = Duration::from_millis(1500);
+const RATE_LIMIT_WAIT: Duration = Duration::from_millis(2500);
 
 /// Asks once.
 #[step(prompt = "./prompts/text.md")]

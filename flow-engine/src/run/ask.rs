@@ -62,11 +62,12 @@ impl Prepared<'_> {
                         Some(_) if !policy.rate_limit_wait.is_zero() => Duration::MAX,
                         _ => policy.rate_limit_wait.saturating_sub(waited),
                     };
-                    if left.is_zero() {
+                    limited += 1;
+                    let pause = pause(policy, limited, error.retry_after());
+                    // To ask before the time that the server gave is no better.
+                    if left.is_zero() || pause > left {
                         return Ok(Err(error));
                     }
-                    limited += 1;
-                    let pause = pause(policy, limited, error.retry_after()).min(left);
                     waited = waited.saturating_add(pause);
                     tracing::debug!(step = %step.id, limited, %error, "the model's server asks to slow down");
                     sleep(pause).await;

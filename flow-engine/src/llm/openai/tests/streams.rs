@@ -3,10 +3,8 @@
 use super::*;
 
 fn events(events: &[Value], rest: &str) -> Play {
-    let events: String = events
-        .iter()
-        .map(|event| format!("data: {event}\n\n"))
-        .collect();
+    let events = events.iter().map(|event| format!("data: {event}\n\n"));
+    let events = events.collect::<Vec<_>>().concat();
     Play::Bytes(format!(
         "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\nconnection: close\r\n\r\n{events}{rest}"
     ))
