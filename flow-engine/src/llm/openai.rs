@@ -5,6 +5,7 @@
 
 mod answer;
 mod content;
+mod images;
 mod structured;
 
 use std::fmt;
@@ -23,7 +24,7 @@ use self::answer::Delivery;
 use self::content::messages;
 pub use self::structured::StructuredOutput;
 use self::structured::{asked_for, response_format};
-use super::{LlmBackend, LlmError, LlmRequest, LlmResponse};
+use super::{LlmBackend, LlmError, LlmRequest, LlmResponse, OutputFormat};
 use crate::environment::variable;
 use crate::error::{Error, ErrorKind};
 
@@ -227,12 +228,20 @@ impl LlmBackend for OpenAiBackend {
         &self.provider
     }
 
-    fn operation(&self, _request: &LlmRequest) -> &'static str {
-        "chat.completions"
+    fn operation(&self, request: &LlmRequest) -> &'static str {
+        if request.format == OutputFormat::Image {
+            "images.generations"
+        } else {
+            "chat.completions"
+        }
     }
 
     fn body(&self, request: &LlmRequest) -> Result<Value, LlmError> {
+        if request.format == OutputFormat::Image {
+            return images::body(request);
+        }
         let parameters = &request.parameters;
+        images::only_of_images(parameters)?;
         let mut body = Map::new();
         body.insert("model".into(), json!(request.model));
         let asked = asked_for(self.structured, request);
@@ -272,16 +281,24 @@ impl LlmBackend for OpenAiBackend {
     }
 
     fn parse(&self, raw: &str) -> Result<LlmResponse, LlmError> {
-        Delivery::recorded(raw).read()
+        match images::recorded(raw) {
+            Some(answer) => Ok(answer),
+            None => Delivery::recorded(raw).read(),
+        }
     }
 
     fn send<'a>(
         &'a self,
-        _request: &'a LlmRequest,
+        request: &'a LlmRequest,
         body: &'a Value,
     ) -> BoxFuture<'a, Result<LlmResponse, LlmError>> {
         Box::pin(async move {
-            let delivery: Result<Delivery, _> = self.client.chat().create_byot(body).await;
+            let of_image = request.format == OutputFormat::Image;
+            let delivery: Result<Delivery, _> = if of_image {
+                self.client.images().generate_byot(body).await
+            } else {
+                self.client.chat().create_byot(body).await
+            };
             let answer = match delivery {
                 Ok(mut delivery) => {
                     let is_secret = if delivery.is_success() {
@@ -292,7 +309,11 @@ impl LlmBackend for OpenAiBackend {
                     if is_secret {
                         delivery.hide(&self.key);
                     }
-                    delivery.read()
+                    if of_image {
+                        images::read(delivery)
+                    } else {
+                        delivery.read()
+                    }
                 }
                 Err(error) => Err(answer::undelivered(&error, self.timeout)),
             };
