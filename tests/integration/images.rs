@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use flow_engine::llm::{GeneratedImage, LlmResponse, MockBackend, OutputFormat};
+use diesel::{Connection as _, RunQueryDsl as _, SqliteConnection, sql_query};
+use flow_engine::llm::{Cassette, GeneratedImage, LlmResponse, MockBackend, OutputFormat};
 use flow_engine::prelude::*;
 use flow_engine::{ErrorKind, Image, RequestStatus, RunStatus};
 use serde::Deserialize as _;
@@ -220,6 +221,72 @@ async fn an_image_that_could_not_be_stored_is_not_paid_for_twice() {
     assert_eq!(image.revised_prompt.as_deref(), Some("a cat, drawn"));
     assert_eq!(engine.artifact(&image).await.unwrap(), MockBackend::PNG);
     assert_eq!(mock.requests().len(), 1);
+}
+
+/// Makes a run one that was killed when its first request had been answered.
+fn kill_after_the_answer(database: &Path) {
+    let mut connection = SqliteConnection::establish(database.to_str().unwrap()).unwrap();
+    for killed in [
+        "UPDATE flow_runs SET status = 'running', completed_at = NULL, outputs = NULL",
+        "DELETE FROM flow_step_runs WHERE step_name <> 'thumbnail'",
+        "UPDATE flow_step_runs SET status = 'running', completed_at = NULL, outputs = NULL",
+    ] {
+        sql_query(killed).execute(&mut connection).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_was_answered_when_the_process_died_is_read_from_its_row_and_not_asked_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let artifacts = folder.path().join("flow-engine-artifacts");
+    let mock = MockBackend::new().on("thumbnail", |_| {
+        let image = GeneratedImage::bytes(MockBackend::PNG).revised("a cat, drawn");
+        Ok(LlmResponse::of_images(vec![image]))
+    });
+    let engine = engine_at(folder.path(), mock.clone(), &artifacts)
+        .await
+        .unwrap();
+    let file = folder.path().join("there").display().to_string();
+    std::fs::write(&file, "").unwrap();
+    let run = engine.execute(illustrated("a cat", file)).await.unwrap();
+    engine.close().await;
+    drop(engine);
+    kill_after_the_answer(&folder.path().join("test.db"));
+
+    let engine = engine_at(folder.path(), mock.clone(), &artifacts)
+        .await
+        .unwrap();
+    let again = engine.resume(run.run_id).await.unwrap();
+    assert_eq!(image_of(&again.output_content), run.output_content);
+    assert_eq!(mock.requests().len(), 1);
+    assert_eq!(files(&folder).len(), 1);
+}
+
+#[tokio::test]
+async fn a_recording_brings_its_images_to_another_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let tape = folder.path().join("tape.json");
+    let mock = MockBackend::new().image("thumbnail", MockBackend::PNG);
+    let build = |backend: Cassette, name: &str| {
+        let there = folder.path().join(name);
+        let database = format!("sqlite://{}", there.join("a.db").display());
+        std::fs::create_dir(there).unwrap();
+        Engine::builder()
+            .backend(backend)
+            .model("m")
+            .state(crate::support::Greeting("hello"))
+            .database_url(database)
+            .build()
+    };
+    let recorder = build(Cassette::record(&tape, mock).unwrap(), "one");
+    let engine = recorder.await.unwrap();
+    let recorded = engine.execute(thumbnail("a cat")).await.unwrap();
+    let player = build(Cassette::replay(&tape).unwrap(), "other");
+    let engine = player.await.unwrap();
+    let replayed = engine.execute(thumbnail("a cat")).await.unwrap();
+    let image = replayed.output_content;
+    assert_eq!(image, recorded.output_content);
+    assert_eq!(engine.artifact(&image).await.unwrap(), MockBackend::PNG);
 }
 
 #[tokio::test]

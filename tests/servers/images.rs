@@ -27,7 +27,7 @@ async fn the_bytes_of_an_image_are_stored_and_no_row_has_them() {
     assert!(kept.contains(&image.url));
     assert_eq!(image.media_type.as_deref(), Some("image/png"));
     assert_eq!(image.revised_prompt.as_deref(), Some("A cat, drawn."));
-    assert_eq!(lab.artifact(&image).await, MockBackend::PNG);
+    assert_eq!(lab.artifact(image).await, MockBackend::PNG);
     let sent = &server.requests().await[0];
     assert!(sent.to_string().contains("a cat"), "{sent}");
 }
@@ -40,19 +40,25 @@ async fn an_image_by_url_stays_there() {
     ])
     .await;
     let lab = Lab::at(&server.base_url()).await;
-    let image = lab.call(draw("a cat")).await.value();
+    let outcome = lab.call(draw("a cat")).await;
+    let image = outcome.value();
     assert_eq!(image.url, "https://example.com/cat.png");
     assert_eq!(image.media_type.as_deref(), Some("image/png"));
 }
 
 #[tokio::test]
-async fn a_server_without_images_says_so() {
-    let server = Aimock::answering(&[json!({ "response": { "content": "Yes." } })]).await;
+async fn a_prompt_that_a_filter_stopped_is_final() {
+    let error = json!({
+        "message": "Your request was rejected by the safety system.",
+        "type": "image_generation_user_error",
+        "code": "moderation_blocked",
+    });
+    let server = Aimock::answering(&[
+        json!({ "match": { "endpoint": "image" }, "response": { "error": error, "status": 400 } }),
+    ])
+    .await;
     let outcome = Lab::at(&server.base_url()).await.call(draw("a cat")).await;
-    let error = outcome.result.unwrap_err();
-    let kind = error.llm().unwrap().kind();
-    assert!(
-        matches!(kind, LlmErrorKind::InvalidRequest | LlmErrorKind::Transient),
-        "{error:?}"
-    );
+    outcome.llm_error(LlmErrorKind::ContentFiltered);
+    assert_eq!(outcome.rows(), ["failed content_filtered 400"]);
+    assert_eq!(outcome.unpriced, 0);
 }
