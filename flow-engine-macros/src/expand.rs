@@ -59,6 +59,10 @@ fn read_prompt(model: &Model, mistakes: &mut Mistakes) -> Option<Prompt> {
         PromptName::Given(name) => {
             crate::prompt::read(&name.value(), name.span(), &inputs, mistakes)
         }
+        PromptName::OfFnOrInput => {
+            let (name, at) = (format!("{}.md", plain(&model.name)), model.name.span());
+            crate::prompt::of_file_or_input(&name, at, &inputs, mistakes)
+        }
         PromptName::Unclear => None,
         PromptName::OfFn => crate::prompt::read(
             &format!("{}.md", plain(&model.name)),

@@ -21,7 +21,7 @@ use crate::params::{self, Input, Param, State};
 use crate::types::{self, Place};
 
 pub(crate) use policy::Policy;
-pub(crate) use work::{KindPath, PromptName, Work};
+pub(crate) use work::{KindPath, PROMPT_INPUT, PromptName, Work};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {

@@ -72,7 +72,12 @@ pub(crate) fn is_scalar(ty: &Type) -> bool {
 
 /// Whether a type is written `String`.
 pub(crate) fn is_string(ty: &Type) -> bool {
-    matches!(ty, Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == "String"))
+    is_named(ty, "String")
+}
+
+/// Whether a type is written with this name, whatever the path before it.
+pub(crate) fn is_named(ty: &Type, name: &str) -> bool {
+    matches!(ty, Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == name))
 }
 
 /// `T` of `Name<T>`.

@@ -7,12 +7,13 @@ use flow_engine_prompt::{Analysis, Include, Located, PromptFile, Requirement};
 use proc_macro2::Span;
 
 use crate::mistakes::Mistakes;
+use crate::model::PROMPT_INPUT;
 
 /// A prompt that was found. Its mistakes, if any, are reported apart.
 pub(crate) struct Prompt {
     /// As messages name it.
     pub(crate) shown: String,
-    /// Absolute.
+    /// Absolute; empty if the prompt is an input.
     pub(crate) path: String,
     pub(crate) id: String,
     /// Where the code names it.
@@ -89,6 +90,47 @@ pub(crate) fn read(
         requirements: analysis.requirements,
     })
 }
+
+/// What the prompt is, in the form of a file, where an input is all of it.
+pub(crate) const OF_INPUT: &str = "{{ prompt }}";
+
+/// The file, if it is there, else the input `prompt`.
+pub(crate) fn of_file_or_input(
+    name: &str,
+    at: Span,
+    inputs: &[String],
+    mistakes: &mut Mistakes,
+) -> Option<Prompt> {
+    let manifest = std::env::var_os("CARGO_MANIFEST_DIR")
+        .map(PathBuf::from)
+        .unwrap_or_default();
+    if flow_engine_prompt::locate(name, source_file(at).as_deref(), &manifest).is_ok() {
+        return read(name, at, inputs, mistakes);
+    }
+    if !inputs.iter().any(|input| input == PROMPT_INPUT) {
+        let message = format!(
+            "an image is made of words: give the step an input `{PROMPT_INPUT}`, or the prompt file `{name}`"
+        );
+        mistakes.push(syn::Error::new(at, message));
+        return None;
+    }
+    let names: Vec<&str> = inputs.iter().map(String::as_str).collect();
+    let file = flow_engine_prompt::parse(INPUT_SHOWN, OF_INPUT).ok()?;
+    let analysis = file.check(&names);
+    Some(Prompt {
+        shown: INPUT_SHOWN.to_owned(),
+        path: String::new(),
+        id: flow_engine_prompt::prompt_id(OF_INPUT, &[]),
+        span: at,
+        includes: Vec::new(),
+        paths: BTreeMap::new(),
+        used: analysis.used,
+        requirements: analysis.requirements,
+    })
+}
+
+/// How messages name a prompt that is an input.
+const INPUT_SHOWN: &str = "the input `prompt`";
 
 /// The files that a prompt is put together of, as they are found.
 struct Files {

@@ -36,6 +36,12 @@ pub struct Parameters {
     /// How much a reasoning model thinks before it answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reasoning_effort: Option<ReasoningEffort>,
+    /// How large an image is, in the words of its model: `1024x1024`, `auto`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<String>,
+    /// How good an image is, in the words of its model: `low`, `high`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quality: Option<String>,
 }
 
 /// Why a parameter could not be set.
@@ -49,7 +55,7 @@ pub enum WrongParameter {
 
 impl Parameters {
     /// The names, in the order in which messages list them.
-    pub const NAMES: [&'static str; 7] = [
+    pub const NAMES: [&'static str; 9] = [
         "model",
         "temperature",
         "top_p",
@@ -57,7 +63,12 @@ impl Parameters {
         "seed",
         "stop",
         "reasoning_effort",
+        "size",
+        "quality",
     ];
+
+    /// Those that only images have.
+    pub const OF_IMAGES: [&'static str; 2] = ["size", "quality"];
 
     /// Sets the parameter `name` from JSON.
     ///
@@ -104,6 +115,8 @@ impl Parameters {
                         .ok_or_else(|| effort_expected(value))?,
                 );
             }
+            "size" => self.size = Some(non_empty(value, "the size of an image: `1024x1024`")?),
+            "quality" => self.quality = Some(non_empty(value, "the quality of an image: `high`")?),
             _ => return Err(WrongParameter::Name),
         }
         Ok(())
@@ -119,6 +132,8 @@ impl Parameters {
             seed: self.seed.or(others.seed),
             stop: self.stop.or(others.stop),
             reasoning_effort: self.reasoning_effort.or(others.reasoning_effort),
+            size: self.size.or(others.size),
+            quality: self.quality.or(others.quality),
         }
     }
 }

@@ -70,6 +70,9 @@ pub enum ErrorKind {
     /// A request that was not sent, since it may cost more than what is left of a budget; or it cannot be said what it may
     /// cost.
     OverBudget,
+    /// An artifact, such as the bytes of an image, could not be stored or read: the message says where. What a model had answered
+    /// is kept in `llm_requests`, and a resume stores it without asking again.
+    Artifact,
     /// The engine's configuration is wrong: the message says what to set.
     Configuration,
     /// The database could not be opened, read or written.

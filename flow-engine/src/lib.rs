@@ -5,6 +5,7 @@ extern crate self as flow_engine;
 
 #[doc(hidden)]
 pub mod __private;
+mod artifacts;
 mod attachment;
 mod call;
 mod constraints;
@@ -14,6 +15,7 @@ mod engine;
 mod environment;
 mod error;
 mod identity;
+mod image;
 mod inputs;
 pub mod llm;
 mod lock;
@@ -51,6 +53,7 @@ pub use flow_engine_macros::flow;
 #[doc = include_str!("macros/step.md")]
 pub use flow_engine_macros::step;
 pub use futures::future::BoxFuture;
+pub use image::Image;
 pub use inputs::InputType;
 pub use llm::{LlmError, LlmErrorKind};
 pub use output::{Output, OutputType};
@@ -58,8 +61,8 @@ pub use policy::{OnRefusal, OnTruncate, Policy};
 pub use prices::{Cost, Price, Prices};
 pub use prompt::Prompt;
 pub use run::{
-    Current, Delta, FlowResult, Metadata, MissReason, RunRequest, StepResult, StepStream, current,
-    in_current_run, map, now, race, random, spawn, timeout, uuid,
+    Current, Delta, FlowResult, Metadata, MissReason, RunRequest, StepResult, StepStream, artifact,
+    current, in_current_run, map, now, race, random, spawn, timeout, uuid,
 };
 // Not `Value`: with its variant `String` in sight, rustc would write `std::string::String` into users' errors.
 pub use serde_json::json;

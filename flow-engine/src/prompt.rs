@@ -64,7 +64,7 @@ impl Prompt {
         }
     }
 
-    /// The file, from the workspace's root: `prompts/summarize.md`.
+    /// The file, from the workspace's root: `prompts/summarize.md`; of an image without one, "the input `prompt`".
     pub fn name(&self) -> &'static str {
         self.source.name
     }
@@ -73,6 +73,11 @@ impl Prompt {
     /// read again: then its hash of then is.
     pub fn id(&self) -> &'static str {
         self.source.id
+    }
+
+    /// Whether it is an input, and no file.
+    pub(crate) fn is_input(&self) -> bool {
+        self.source.name == "the input `prompt`"
     }
 
     /// The inputs that are sent as parameters.

@@ -14,6 +14,7 @@ mod endings;
 mod errors;
 mod fields;
 mod history;
+mod images;
 mod json_modes;
 mod kinds;
 mod nesting;

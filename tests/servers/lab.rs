@@ -5,7 +5,7 @@ use std::time::Duration;
 use flow_engine::llm::{LlmError, LlmErrorKind, OpenAiBackend};
 use flow_engine::prelude::*;
 use flow_engine::{
-    Delta, ErrorKind, LlmRequest, Policy, RequestStatus, RunStatus, Step, StepStatus,
+    Delta, ErrorKind, Image, LlmRequest, Policy, RequestStatus, RunStatus, Step, StepStatus,
 };
 use futures::StreamExt as _;
 use serde_json::Value;
@@ -67,6 +67,10 @@ pub(crate) async fn say_more(text: String) -> String;
 #[step(prompt = "./prompts/text.md", fallback = "other-model")]
 pub(crate) async fn ask_around(text: String) -> String;
 
+/// Asks for an image, once.
+#[step(kind = "image", size = "256x256")]
+pub(crate) async fn draw(prompt: String) -> Image;
+
 /// An engine on a database of its own.
 pub(crate) struct Lab {
     engine: Engine,
@@ -102,6 +106,10 @@ impl Lab {
             engine: builder.database_url(url).build().await.unwrap(),
             _folder: folder,
         }
+    }
+
+    pub(crate) async fn artifact(&self, image: &Image) -> Vec<u8> {
+        self.engine.artifact(image).await.unwrap()
     }
 
     /// Calls a step, and holds what must be so however it ends: one step whose requests have ended and which tells the

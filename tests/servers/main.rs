@@ -11,6 +11,7 @@
 mod aimock;
 mod answers;
 mod documented;
+mod images;
 mod keys;
 mod lab;
 mod limits;

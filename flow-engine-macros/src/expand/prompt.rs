@@ -8,7 +8,7 @@ use super::{at, respanned};
 use crate::model::Model;
 use crate::names::plain;
 use crate::params::{Input, is_scalar};
-use crate::prompt::Prompt;
+use crate::prompt::{OF_INPUT, Prompt};
 
 /// The prompt as a value of the runtime. `include_str!` makes a file a part of the build: a change of it rebuilds.
 pub(super) fn value(model: &Model, prompt: Option<&Prompt>) -> TokenStream {
@@ -16,7 +16,11 @@ pub(super) fn value(model: &Model, prompt: Option<&Prompt>) -> TokenStream {
     let (shown, id, text, path, includes) = match prompt {
         Some(prompt) => {
             let path = &prompt.path;
-            let text = quote!(::core::include_str!(#path));
+            let text = if path.is_empty() {
+                OF_INPUT.to_token_stream()
+            } else {
+                quote!(::core::include_str!(#path))
+            };
             (&*prompt.shown, &*prompt.id, text, &**path, includes(prompt))
         }
         None => ("", "", quote!(""), "", Vec::new()),

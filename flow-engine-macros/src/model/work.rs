@@ -10,10 +10,16 @@ use super::{Arguments, Output};
 use crate::item::FnItem;
 use crate::mistakes::Mistakes;
 use crate::names::plain;
-use crate::params::{Param, is_string};
+use crate::params::{Param, is_named, is_string};
 
 /// The kinds that have a short name.
-const KINDS: [&str; 3] = ["unstructured", "structured", "task"];
+const KINDS: [&str; 4] = ["unstructured", "structured", "image", "task"];
+
+/// The input that is the prompt of an image, if there is no file.
+pub(crate) const PROMPT_INPUT: &str = "prompt";
+
+/// The kind of images, in `flow_engine::step`.
+const IMAGE: &str = "ImageKind";
 
 pub(crate) enum Work {
     Flow {
@@ -44,6 +50,8 @@ pub(crate) enum PromptName {
     Given(LitStr),
     /// The fn's name with `.md`.
     OfFn,
+    /// The fn's name with `.md` if it is there, else the input `prompt`.
+    OfFnOrInput,
     /// The arguments are too wrong to tell.
     Unclear,
 }
@@ -113,6 +121,13 @@ pub(super) fn step(
                 mistakes.add(&output.ty, message);
             }
             KindPath::Ours("Unstructured")
+        }
+        "image" => {
+            if !is_named(&output.ty, "Image") {
+                let message = "an image step gives a `flow_engine::Image`";
+                mistakes.add(&output.ty, message);
+            }
+            KindPath::Ours(IMAGE)
         }
         _ => KindPath::Ours("Structured"),
     };
@@ -186,12 +201,37 @@ fn ask(
             Param::Input(_) => {}
         }
     }
+    let of_image = match kind {
+        KindPath::Ours(kind) => kind == IMAGE,
+        KindPath::Path(_) => false,
+    };
+    if let KindPath::Ours(_) = kind
+        && !of_image
+    {
+        no_images(arguments, params, mistakes);
+    }
     let prompt = match &arguments.prompt {
         Some(given) => PromptName::Given(given.clone()),
+        None if of_image && !unclear && item.body.is_none() => PromptName::OfFnOrInput,
         None if unclear || item.body.is_some() => PromptName::Unclear,
         None => PromptName::OfFn,
     };
     Work::Ask { kind, prompt }
+}
+
+/// Words have no size.
+fn no_images(arguments: &Arguments, params: &[Param], mistakes: &mut Mistakes) {
+    let inputs = params.iter().filter_map(|param| match param {
+        Param::Input(input) if input.param => Some(&input.name),
+        _ => None,
+    });
+    for name in arguments.of_model_steps.iter().chain(inputs) {
+        let plain = plain(name);
+        if Parameters::OF_IMAGES.contains(&&*plain) {
+            let message = format!("`{plain}` is a parameter of images: `kind = \"image\"`");
+            mistakes.add(name, message);
+        }
+    }
 }
 
 /// Code sends nothing that could have parameters.

@@ -10,7 +10,7 @@ fn parameters(front_matter: &str) -> Parameters {
 #[test]
 fn every_parameter_is_read() {
     let all = "model: gpt-5-mini\ntemperature: 0.2\ntop_p: 1\nmax_output_tokens: 800\nseed: -7\n\
-               stop: [END, \"\\n\"]\nreasoning_effort: low";
+               stop: [END, \"\\n\"]\nreasoning_effort: low\nsize: 1024x1024\nquality: high";
     assert_eq!(
         parameters(all),
         Parameters {
@@ -21,13 +21,16 @@ fn every_parameter_is_read() {
             seed: Some(-7),
             stop: Some(vec!["END".into(), "\n".into()]),
             reasoning_effort: Some(ReasoningEffort::Low),
+            size: Some("1024x1024".into()),
+            quality: Some("high".into()),
         }
     );
 }
 
 #[test]
 fn the_keys_are_the_fields_of_the_parameters() {
-    let all = "model: m\ntemperature: 0\ntop_p: 0\nmax_output_tokens: 1\nseed: 0\nstop: x\nreasoning_effort: max";
+    let all = "model: m\ntemperature: 0\ntop_p: 0\nmax_output_tokens: 1\nseed: 0\nstop: x\nreasoning_effort: max\n\
+               size: auto\nquality: low";
     let json = serde_json::to_value(parameters(all)).unwrap();
     let mut fields: Vec<_> = json
         .as_object()
@@ -83,7 +86,7 @@ fn an_unknown_key_is_reported_at_the_key_with_the_nearest_one_and_all_that_are_a
          3 | temprature: 0.2\n  \
            | ^^^^^^^^^^\n  \
            = help: the front matter holds model parameters only: `model`, `temperature`, `top_p`, \
-         `max_output_tokens`, `seed`, `stop`, `reasoning_effort`"
+         `max_output_tokens`, `seed`, `stop`, `reasoning_effort`, `size`, `quality`"
     );
     assert_eq!(
         mistake("---\ninputs: {}\n---\nhello", &[]),

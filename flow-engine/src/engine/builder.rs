@@ -7,6 +7,7 @@ use flow_engine_db::Store;
 
 use super::Engine;
 use super::contract::mistakes;
+use crate::artifacts::Artifacts;
 use crate::definition::registered;
 use crate::environment::variable;
 use crate::error::{Error, ErrorKind};
@@ -32,6 +33,7 @@ pub struct EngineBuilder {
     policy: Policy,
     budget_usd: Option<f64>,
     prices: Option<Prices>,
+    artifacts_url: Option<String>,
     states: States,
 }
 
@@ -100,6 +102,15 @@ impl EngineBuilder {
         self
     }
 
+    /// Where the bytes of images are kept: a folder (`file:///var/lib/artifacts`), or with the feature of flow-engine behind it
+    /// `s3://bucket/folder` (`s3`), `gs://…` (`gcs`) or `az://…` (`azure`), with the variables of the environment that the
+    /// cloud's own tools read. If this is not called, what the variable `FLOW_ENGINE_ARTIFACTS_URL` says, else the folder
+    /// `flow-engine-artifacts` beside the database, which is made when it is first needed.
+    pub fn artifacts_url(mut self, url: impl Into<String>) -> Self {
+        self.artifacts_url = Some(url.into());
+        self
+    }
+
     /// What `#[state]` parameters of this type are filled with: a pool, a client. It is cloned for each call.
     pub fn state<T: Clone + Send + Sync + 'static>(mut self, value: T) -> Self {
         self.states.insert(value);
@@ -113,7 +124,7 @@ impl EngineBuilder {
     /// # Errors
     /// All that is wrong with the steps and flows, on one line each: two of one name, a `#[state]` type that was not
     /// given, an output that a model cannot be held to. Else, that no backend is configured, that the price file is no
-    /// table and where, or why the database cannot be opened.
+    /// table and where, that artifacts cannot be kept at such a URL, or why the database cannot be opened.
     pub async fn build(self) -> Result<Engine, Error> {
         let budget = self.budget_usd.map(engine_budget).transpose()?;
         let mistakes = mistakes(&registered(), Some(&self.states));
@@ -132,6 +143,7 @@ impl EngineBuilder {
             Some(store) => store,
             None => open(self.database_url).await?,
         };
+        let artifacts = Artifacts::new(self.artifacts_url, store.location())?;
         let model = match self.model {
             Some(model) => Some(model),
             None => variable("FLOW_ENGINE_MODEL")?,
@@ -150,6 +162,7 @@ impl EngineBuilder {
             policy: self.policy,
             budget,
             prices,
+            artifacts: Arc::new(artifacts),
             states: Arc::new(self.states),
             flights: Arc::default(),
         };

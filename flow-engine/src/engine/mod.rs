@@ -25,6 +25,7 @@ pub use why::Explanation;
 use crate::call::Call;
 use crate::definition::{Definition, registered};
 use crate::error::{Error, ErrorKind};
+use crate::image::Image;
 use crate::run::{RunRequest, Services, install};
 
 /// Runs flows and steps, and keeps what they did.
@@ -45,6 +46,7 @@ impl Engine {
     /// | `OPENAI_BASE_URL` | an OpenAI-compatible server; needs no key if the server asks for none |
     /// | `OPENAI_STRUCTURED_OUTPUT` | how the server is asked for JSON: `json_schema`, `json_object` or `prompt` |
     /// | `FLOW_ENGINE_MODEL` | the model of steps that name none |
+    /// | `FLOW_ENGINE_ARTIFACTS_URL` | where the bytes of images are kept: [`EngineBuilder::artifacts_url`] |
     /// | `FLOW_ENGINE_PRICES` | a file of [`Prices`](crate::Prices) that go before the built-in ones |
     ///
     /// A variable that is set to nothing counts as not set.
@@ -107,6 +109,15 @@ impl Engine {
     /// Where the runs are kept: the database's path.
     pub fn database(&self) -> &str {
         self.services.store.location()
+    }
+
+    /// The bytes of an image that a step has made, also of one in another run of this engine.
+    ///
+    /// # Errors
+    /// When the image is not in this engine's artifact store: it was deleted, was made by an engine that keeps its
+    /// artifacts elsewhere, or is at a URL of the provider.
+    pub async fn artifact(&self, image: &Image) -> Result<Vec<u8>, Error> {
+        Ok(self.services.artifacts.read(&image.url).await?.into())
     }
 
     /// Waits until everything is on disk and closes the database. Steps that still run then fail.

@@ -112,6 +112,7 @@ impl Engine {
             policy: self.services.policy.clone(),
             budget: self.services.budget.clone(),
             prices: self.services.prices.clone(),
+            artifacts: Arc::clone(&self.services.artifacts),
             states: Arc::clone(&self.services.states),
             flights: Arc::default(),
         };

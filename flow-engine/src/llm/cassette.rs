@@ -192,10 +192,16 @@ fn keep(
 ) -> Result<(), LlmError> {
     let raw = request.secrets.hidden_in(&response.raw);
     let hidden = |text: &String| request.secrets.hidden_in(text).into_owned();
+    let mut images = response.images.clone();
+    for generated in &mut images {
+        let revised = generated.image.revised_prompt.as_ref().map(hidden);
+        generated.image.revised_prompt = revised;
+    }
     let kept = LlmResponse {
         raw: String::new(),
         content: response.content.as_ref().map(hidden),
         refusal: response.refusal.as_ref().map(hidden),
+        images,
         ..response.clone()
     };
     tape.model.clone_from(&request.model);

@@ -9,7 +9,8 @@ use futures::future::BoxFuture;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{LlmBackend, LlmError, LlmErrorKind, LlmRequest, LlmResponse};
+use super::image::images;
+use super::{GeneratedImage, LlmBackend, LlmError, LlmErrorKind, LlmRequest, LlmResponse};
 use crate::lock::lock;
 
 type Answer = Arc<dyn Fn(&LlmRequest) -> Result<LlmResponse, LlmError> + Send + Sync>;
@@ -41,6 +42,12 @@ struct Shared {
 }
 
 impl MockBackend {
+    /// A whole image of one pixel.
+    pub const PNG: &'static [u8] = b"\
+        \x89\x50\x4e\x47\x0d\x0a\x1a\x0a\x00\x00\x00\x0d\x49\x48\x44\x52\x00\x00\x00\x01\x00\x00\x00\x01\
+        \x08\x00\x00\x00\x00\x3a\x7e\x9b\x55\x00\x00\x00\x0a\x49\x44\x41\x54\x78\xda\x63\x60\x00\x00\x00\
+        \x02\x00\x01\xe5\x27\xde\xfc\x00\x00\x00\x00\x49\x45\x4e\x44\xae\x42\x60\x82";
+
     /// A mock that knows no step yet.
     pub fn new() -> Self {
         Self::default()
@@ -65,6 +72,14 @@ impl MockBackend {
                 .sum();
             let given = words(&text);
             Ok(LlmResponse::text(text).with_usage(asked, given))
+        })
+    }
+
+    /// Answers a step of kind `image` with these bytes, such as [`PNG`](Self::PNG).
+    pub fn image(self, step: &str, bytes: impl Into<Vec<u8>>) -> Self {
+        let image = GeneratedImage::bytes(bytes);
+        self.on(step, move |_| {
+            Ok(LlmResponse::of_images(vec![image.clone()]))
         })
     }
 
@@ -120,7 +135,11 @@ impl LlmBackend for MockBackend {
     }
 
     fn parse(&self, raw: &str) -> Result<LlmResponse, LlmError> {
-        Ok(LlmResponse::text(raw))
+        let mut body = serde_json::from_str(raw).unwrap_or_default();
+        Ok(LlmResponse {
+            images: images(&mut body, true).unwrap_or_default(),
+            ..LlmResponse::text(raw)
+        })
     }
 
     fn send<'a>(

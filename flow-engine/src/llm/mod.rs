@@ -7,6 +7,7 @@ mod cassette;
 mod error;
 #[cfg(feature = "genai")]
 mod genai;
+mod image;
 mod limits;
 mod message;
 mod mock;
@@ -29,6 +30,7 @@ pub use cassette::Cassette;
 pub(crate) use cassette::REPLAY;
 pub use error::{LlmError, LlmErrorKind};
 pub use flow_engine_prompt::{Parameters, ReasoningEffort, Role};
+pub use image::GeneratedImage;
 pub use limits::Limit;
 pub(crate) use limits::Limits;
 pub use message::{Attached, Message};
@@ -180,13 +182,15 @@ pub enum OutputFormat {
         #[serde(default = "is_strict", skip_serializing_if = "Clone::clone")]
         strict: bool,
     },
+    /// An image: [`LlmResponse::images`].
+    Image,
 }
 
 impl OutputFormat {
     /// The schema that is sent with it.
     pub(crate) fn schema(&self) -> Option<&Value> {
         match self {
-            Self::Text => None,
+            Self::Text | Self::Image => None,
             Self::JsonSchema { schema, .. } => Some(schema),
         }
     }
@@ -214,6 +218,9 @@ pub struct LlmResponse {
     /// provider did not say, which is no success: see [`accepted`](Self::accepted).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub finish_reason: Option<String>,
+    /// The images of an answer to [`OutputFormat::Image`]. Their bytes go to the engine's artifact store.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub images: Vec<GeneratedImage>,
     /// What was counted.
     pub usage: Usage,
     /// The answer as it came over the wire.
@@ -237,6 +244,21 @@ impl LlmResponse {
             finish_reason: Some("stop".to_owned()),
             ..Self::default()
         }
+    }
+
+    /// An answer of images, in the form of OpenAI's: what is kept of it names artifacts in the place of bytes.
+    pub fn of_images(images: Vec<GeneratedImage>) -> Self {
+        Self {
+            raw: image::raw(&images),
+            finish_reason: Some("stop".to_owned()),
+            images,
+            ..Self::default()
+        }
+    }
+
+    /// The answer as the ledger keeps it: images that were not stored yet are in it.
+    pub(crate) fn kept(&self, secrets: &Secrets) -> String {
+        image::with_bytes(secrets.hidden_in(&self.raw).into_owned(), &self.images)
     }
 
     /// Sets the counted tokens.
@@ -347,6 +369,12 @@ pub struct Usage {
     /// Those of the output that the model spent on reasoning.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reasoning_tokens: Option<u64>,
+    /// Those of the input that are of images, whose price can be another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image_input_tokens: Option<u64>,
+    /// Those of the output that are of images.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image_output_tokens: Option<u64>,
 }
 
 impl Usage {

@@ -9,6 +9,7 @@ pub(super) mod answer;
 mod answer;
 mod azure;
 mod content;
+mod images;
 mod stream;
 mod structured;
 
@@ -30,10 +31,11 @@ use self::answer::Delivery;
 use self::content::messages;
 pub use self::structured::StructuredOutput;
 use self::structured::{asked_for, response_format};
-use super::{LlmBackend, LlmError, LlmRequest, LlmResponse};
+use super::{LlmBackend, LlmError, LlmRequest, LlmResponse, OutputFormat};
 use crate::environment::variable;
 use crate::error::{Error, ErrorKind};
 
+const CHAT: &str = "chat/completions";
 const OFFICIAL: &str = "https://api.openai.com/v1";
 /// In which Azure takes the key.
 const API_KEY: HeaderName = HeaderName::from_static("api-key");
@@ -164,13 +166,35 @@ impl OpenAiBackend {
 }
 
 impl OpenAiBackend {
+    async fn delivered(
+        &self,
+        request: &LlmRequest,
+        of_image: bool,
+        body: &Value,
+    ) -> Result<Delivery, OpenAIError> {
+        let model = &request.model;
+        if of_image {
+            let images = self.client.images();
+            if self.azure {
+                let path = azure::path(model, "images/generations");
+                return images.path(path)?.generate_byot(body).await;
+            }
+            return images.generate_byot(body).await;
+        }
+        let chat = self.client.chat();
+        if self.azure {
+            return chat.path(azure::path(model, CHAT))?.create_byot(body).await;
+        }
+        chat.create_byot(body).await
+    }
+
     /// Posts a request whose answer is read as it comes.
     async fn post(&self, model: &str, body: &Value) -> reqwest::Result<reqwest::Response> {
         let config = self.client.config();
         let url = if self.azure {
-            config.url(&azure::path(model))
+            config.url(&azure::path(model, CHAT))
         } else {
-            config.url("/chat/completions")
+            config.url(&format!("/{CHAT}"))
         };
         let request = self.http.post(url).headers(config.headers());
         let request = request.header(CONTENT_TYPE, "application/json");
@@ -308,15 +332,23 @@ impl LlmBackend for OpenAiBackend {
         &self.provider
     }
 
-    fn operation(&self, _request: &LlmRequest) -> &'static str {
-        "chat.completions"
+    fn operation(&self, request: &LlmRequest) -> &'static str {
+        if request.format == OutputFormat::Image {
+            "images.generations"
+        } else {
+            "chat.completions"
+        }
     }
 
     fn body(&self, request: &LlmRequest) -> Result<Value, LlmError> {
         if self.azure {
             azure::check(&request.model)?;
         }
+        if request.format == OutputFormat::Image {
+            return images::body(request);
+        }
         let parameters = &request.parameters;
+        images::only_of_images(parameters)?;
         let mut body = Map::new();
         body.insert("model".into(), json!(request.model));
         let asked = asked_for(self.structured, request);
@@ -360,7 +392,10 @@ impl LlmBackend for OpenAiBackend {
     }
 
     fn parse(&self, raw: &str) -> Result<LlmResponse, LlmError> {
-        Delivery::recorded(raw).read()
+        match images::recorded(raw) {
+            Some(answer) => Ok(answer),
+            None => Delivery::recorded(raw).read(),
+        }
     }
 
     fn send<'a>(
@@ -369,17 +404,9 @@ impl LlmBackend for OpenAiBackend {
         body: &'a Value,
     ) -> BoxFuture<'a, Result<LlmResponse, LlmError>> {
         Box::pin(async move {
-            let chat = self.client.chat();
-            let chat = if self.azure {
-                chat.path(azure::path(&request.model))
-            } else {
-                Ok(chat)
-            };
-            let delivery: Result<Delivery, _> = match chat {
-                Ok(chat) => chat.create_byot(body).await,
-                Err(error) => Err(error),
-            };
-            let answer = match delivery {
+            let of_image = request.format == OutputFormat::Image;
+            let answer = match self.delivered(request, of_image, body).await {
+                Ok(delivery) if of_image => images::read(self.without_key(delivery)),
                 Ok(delivery) => self.without_key(delivery).read(),
                 Err(error) => Err(answer::undelivered(&error, self.timeout)),
             };

@@ -94,11 +94,22 @@ impl Price {
             // A model that gives no text, such as one for embeddings.
             None => usage.output_tokens.unwrap_or(0),
         };
-        if self.depends_on_images() {
+        let rates = self.rates_for(input);
+        let image_input = of_images(usage.image_input_tokens, self.image_input, self.rates.input)?;
+        let image_output = of_images(
+            usage.image_output_tokens,
+            self.image_output,
+            self.rates.output,
+        )?;
+        if image_input > 0 && cached + written > 0 {
+            // Whether the cached ones are among them is not said.
             return None;
         }
-        let rates = self.rates_for(input);
+        let plain = plain.checked_sub(image_input)?;
+        let output = output.checked_sub(image_output)?;
         let parts = [
+            (image_input, self.image_input),
+            (image_output, self.image_output),
             (plain, rates.input),
             (cached, rates.cached_input.or(rates.input)),
             (written, rates.cache_write.or(rates.input)),
@@ -115,12 +126,6 @@ impl Price {
         Some(i64::try_from(nano_usd).unwrap_or(i64::MAX))
     }
 
-    /// Whether it takes to know which tokens are of images. What was counted does not say that.
-    fn depends_on_images(&self) -> bool {
-        let differs = |image: Option<Rate>, text| image.is_some() && image != text;
-        differs(self.image_input, self.rates.input) || differs(self.image_output, self.rates.output)
-    }
-
     /// Those for a request of so many tokens: all of them cost what the highest limit says that they exceed.
     fn rates_for(&self, input_tokens: u64) -> Rates {
         let base = self.rates;
@@ -133,6 +138,15 @@ impl Price {
                 cache_write: rates.cache_write.or(base.cache_write),
                 output: rates.output.or(base.output),
             })
+    }
+}
+
+/// The tokens of images, where they have a price of their own; `None` if it was not said how many those are.
+fn of_images(tokens: Option<u64>, image: Option<Rate>, text: Option<Rate>) -> Option<u64> {
+    if image.is_some() && image != text {
+        tokens
+    } else {
+        Some(0)
     }
 }
 

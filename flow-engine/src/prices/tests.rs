@@ -214,6 +214,29 @@ fn tokens_of_images_have_prices_of_their_own() {
 }
 
 #[test]
+fn counted_tokens_of_images_have_their_price() {
+    let prices = Prices::builtin();
+    let of_images = |image_input, image_output, counted| Usage {
+        image_input_tokens: image_input,
+        image_output_tokens: image_output,
+        ..counted
+    };
+    let cost = |usage| nano(&prices, "openai", "gpt-image-1.5", usage);
+    // 4 x 5 + 6 x 8 + 10 x 10 + 90 x 32 dollars for a million.
+    let counted = of_images(Some(6), Some(90), usage(10, 0, 100));
+    assert_eq!(cost(counted), Some(3_048_000));
+    assert_eq!(
+        cost(of_images(Some(0), Some(100), usage(10, 4, 100))),
+        Some(3_235_000)
+    );
+    // Which of the cached ones are of images, or how many are, is not said.
+    assert_eq!(cost(of_images(Some(6), Some(90), usage(10, 4, 100))), None);
+    assert_eq!(cost(of_images(Some(6), None, usage(10, 0, 100))), None);
+    assert_eq!(cost(of_images(Some(11), Some(0), usage(10, 0, 0))), None);
+    assert_eq!(cost(of_images(Some(0), Some(101), usage(10, 0, 100))), None);
+}
+
+#[test]
 fn a_large_request_costs_more_and_all_of_it() {
     let prices = table(
         r#"{"provider": "p", "model": "m", "input": 1, "cached_input": 0.5, "output": 2, "above": [

@@ -13,7 +13,7 @@ use super::record::StepRecord;
 use super::retry::{pause, wait};
 use super::stream::Deltas;
 use crate::error::Error;
-use crate::llm::{LlmError, LlmErrorKind, LlmResponse};
+use crate::llm::{LlmError, LlmErrorKind, LlmResponse, OutputFormat};
 use crate::policy::{OnRefusal, OnTruncate, Policy};
 use crate::step::Answer;
 
@@ -115,12 +115,23 @@ impl Prepared<'_> {
     ) -> Result<Result<Value, LlmError>, Error> {
         let models = &step.run.services.models;
         let request = &question.request;
+        let artifacts = &step.run.services.artifacts;
+        if request.format == OutputFormat::Image {
+            artifacts.check().await?;
+        }
         let reserved = Reservation::of(question, &step.run, self.budget()).await?;
         let _pass = models.limits.pass(&question.model.address, request).await;
         let mut attempt = Attempt::send(step, self, question, reserved)?;
         let answer = self.send(step, question).await;
         let outcome = match attempt.received(answer) {
-            Ok(response) => self.read(response).await,
+            Ok(response) => match artifacts.keep(response).await {
+                Ok(()) => self.read(response).await,
+                Err(error) => {
+                    // It is in the ledger with all that was paid for, and read again from there.
+                    attempt.end(None);
+                    return Err(error);
+                }
+            },
             Err(error) => Err(error.clone()),
         };
         let outcome = outcome.map(|Answer { value, repairs }| {

@@ -79,7 +79,7 @@ impl<'a> Attempt<'a> {
     pub(super) fn received(
         &mut self,
         answer: Result<LlmResponse, LlmError>,
-    ) -> &Result<LlmResponse, LlmError> {
+    ) -> &mut Result<LlmResponse, LlmError> {
         self.latency = Some(self.sent.elapsed());
         self.answer.insert(answer)
     }
@@ -109,13 +109,7 @@ impl<'a> Attempt<'a> {
         }
         if let Some(Ok(response)) = &self.answer {
             describe(&mut row, response);
-            row.response = Some(
-                self.question
-                    .request
-                    .secrets
-                    .hidden_in(&response.raw)
-                    .into_owned(),
-            );
+            row.response = Some(response.kept(&self.question.request.secrets));
         }
         let served = match &self.answer {
             Some(Ok(response)) => response.model.clone(),

@@ -8,7 +8,7 @@ use super::Run;
 use super::progress::usd;
 use super::question::Question;
 use crate::error::{Error, ErrorKind};
-use crate::llm::{REPLAY, Usage};
+use crate::llm::{OutputFormat, REPLAY, Usage};
 use crate::prices::Prices;
 
 /// What people write has no more tokens than this many bytes each, in any language. Rows of signs, such as keys, can have more.
@@ -199,6 +199,11 @@ fn most(question: &Question, prices: &Prices) -> Result<i64, Error> {
             output_tokens: Some(output.ok_or_else(|| {
                 refused("its longest answer is not known; set `max_output_tokens`")
             })?),
+            // All of it, should it be of images, which cost more.
+            image_input_tokens: Some(0),
+            image_output_tokens: (request.format == OutputFormat::Image)
+                .then_some(output)
+                .flatten(),
             ..Usage::default()
         };
     let cost = prices.cost(provider, name, &usage);

@@ -1,5 +1,6 @@
 //! A run while it lives: where steps find it, how it and they are recorded, and how they end.
 
+mod artifact;
 mod ask;
 mod attempt;
 mod budget;
@@ -37,6 +38,7 @@ use flow_engine_db::{FlowRun, Store};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+pub use artifact::artifact;
 pub(crate) use budget::Budget;
 pub use choice::{race, timeout};
 pub use context::{Current, awaited, current, execute};
@@ -56,6 +58,7 @@ pub use stream::{Delta, StepStream};
 pub(crate) use tree::{Claim, Shared, Tree, Variation};
 pub use values::{now, random, uuid};
 
+use crate::artifacts::Artifacts;
 use crate::definition::Definition;
 use crate::error::Error;
 use crate::llm::Models;
@@ -76,6 +79,7 @@ pub(crate) struct Services {
     pub(crate) policy: Policy,
     pub(crate) budget: Option<Arc<Budget>>,
     pub(crate) prices: Prices,
+    pub(crate) artifacts: Arc<Artifacts>,
     pub(crate) states: Arc<States>,
     pub(crate) flights: Arc<Flights>,
 }

@@ -140,6 +140,7 @@ impl<'a> Prepared<'a> {
         };
         // A backend whose raw answers are mere text does not find it there; a cut answer stays cut.
         response.finish_reason.clone_from(&request.finish_reason);
+        run.services.artifacts.keep(&mut response).await?;
         let Ok(answer) = self.read(&response).await else {
             return Ok(None);
         };
@@ -171,10 +172,14 @@ fn named<'a>(
         .or(parameters.model.as_deref())
         .or(models.default())
         .ok_or_else(|| {
+            let write = if prompt.is_input() {
+                "`model = \"…\"` into the step's attribute".to_owned()
+            } else {
+                format!("`model: …` into the front matter of {}", prompt.name())
+            };
             let message = format!(
-                "no model is named: set FLOW_ENGINE_MODEL, write `model: …` into the front matter of {}, or give the \
-                 engine one with `Engine::builder().model(…)`",
-                prompt.name()
+                "no model is named: set FLOW_ENGINE_MODEL, write {write}, or give the engine one with \
+                 `Engine::builder().model(…)`"
             );
             Error::new(ErrorKind::Configuration, message)
         })

@@ -186,7 +186,13 @@ async fn read(
     let again = match again {
         Ok(again) => again,
         // To ask the model in its place would be to pay again.
-        Err(error) => return Ok(Err(error)),
+        Err(error) => {
+            let noted = match error.kind() {
+                ErrorKind::Artifact => unstored(place, entry, &row.step, &error, turn),
+                _ => Ok(()),
+            };
+            return Ok(Err(noted.err().unwrap_or(error)));
+        }
     };
     match again.and_then(|(step, json)| Some((step, output.read_back(json).ok()?))) {
         Some((step, recorded)) => Ok(returned(place, entry, &step, taken, recorded, turn)),
@@ -323,6 +329,37 @@ fn copied(
         [start.into(), end.into()].into_iter().chain(note).collect()
     })?;
     Ok(id)
+}
+
+/// Writes a row for a call whose answer is there and could not be stored, by which the next resume finds the answer.
+fn unstored(
+    place: &Place,
+    entry: &Entry<'_>,
+    step: &JournalStep,
+    error: &Error,
+    turn: &Turn,
+) -> Result<(), Error> {
+    let id = Uuid::now_v7();
+    let inputs = inputs::text(entry.inputs)?;
+    let completed_at = turn.ended_at();
+    let _commit = place.run.submit_while_open(|order| {
+        *order += 1;
+        let start = NewStep {
+            created_at: completed_at,
+            ..entry.row(id, place, *order, inputs)
+        };
+        let end = StepFinish {
+            completed_at,
+            step_metadata: Some(json!({ "error": error.record() }).to_string()),
+            tokens_used: step.tokens_used,
+            cost_estimate: step.cost_estimate,
+            llm_request_id: step.llm_request_id,
+            error_message: Some(error.cause_line()),
+            ..StepFinish::new(id, StepStatus::Failed)
+        };
+        vec![start.into(), end.into()]
+    })?;
+    Ok(())
 }
 
 fn noted(id: Uuid, note: &str) -> Write {

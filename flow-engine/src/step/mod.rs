@@ -1,6 +1,7 @@
 //! What a step does: a model step is of a [`StepKind`], one file each; a task is the user's code.
 
 mod answer;
+mod image;
 mod structured;
 pub(crate) mod task;
 mod unstructured;
@@ -11,6 +12,7 @@ use futures::future::BoxFuture;
 use serde_json::{Map, Value};
 
 pub use answer::Answer;
+pub use image::ImageKind;
 pub use structured::{Repair, Structured};
 pub use unstructured::Unstructured;
 

@@ -41,6 +41,7 @@ pub(super) fn given(response: ChatResponse, secret: Option<&str>) -> Result<LlmR
             cache_write_tokens: count(input.and_then(|input| input.cache_creation_tokens)),
             output_tokens: count(usage.completion_tokens),
             reasoning_tokens: count(output.and_then(|output| output.reasoning_tokens)),
+            ..Usage::default()
         },
         raw: raw.unwrap_or_default(),
         provider_request_id: id,

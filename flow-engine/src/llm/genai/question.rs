@@ -35,6 +35,10 @@ pub(super) fn asked(
     let mut options = options(native, request)?;
     match &request.format {
         OutputFormat::Text => {}
+        OutputFormat::Image => {
+            let message = "images are asked of `OpenAiBackend`, and of no model here";
+            return Err(LlmError::new(LlmErrorKind::InvalidRequest, message));
+        }
         // Anthropic holds a model to closed objects only, and genai closes the others.
         OutputFormat::JsonSchema { schema, strict, .. }
             if native == Native::Anthropic && !strict =>

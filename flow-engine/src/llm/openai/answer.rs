@@ -15,6 +15,14 @@ use serde_json::Value;
 use super::authority;
 use crate::llm::{LlmError, LlmErrorKind, LlmResponse, Usage};
 
+/// What the answer to a chat should be.
+const COMPLETION: &str = "a chat completion";
+/// The errors' names where a filter stopped a request; the last two are of images.
+const FILTERED: [&str; 3] = [
+    "content_filter",
+    "content_policy_violation",
+    "moderation_blocked",
+];
 /// How much of a server's message stands in ours; the whole of it is kept beside.
 const LONGEST_MESSAGE: usize = 300;
 
@@ -35,8 +43,8 @@ fn output_tokens(count: impl Fn(&str) -> Option<u64>) -> Option<u64> {
 /// An HTTP answer as a JSON document: the only form in which status and headers pass through async-openai.
 #[derive(Serialize, Deserialize)]
 pub(in crate::llm) struct Delivery {
-    status: u16,
-    request_id: Option<String>,
+    pub(super) status: u16,
+    pub(super) request_id: Option<String>,
     retry_after: Option<Duration>,
     location: Option<String>,
     pub(super) body: String,
@@ -99,7 +107,8 @@ impl Delivery {
         self.body = self.body.replace(secret, "[key]");
     }
 
-    pub(in crate::llm) fn read(self) -> Result<LlmResponse, LlmError> {
+    /// The body, unless the server refused or it is none; `wanted` is what it should be: "a chat completion".
+    pub(super) fn accepted(&self, wanted: &str) -> Result<Value, LlmError> {
         let body = serde_json::from_str::<Value>(&self.body);
         let said = body.as_ref().ok();
         if !self.is_success() {
@@ -110,20 +119,25 @@ impl Delivery {
         if let Some(status @ 400..=599) = failure {
             return Err(self.refused(said, u16::try_from(status).unwrap_or(self.status)));
         }
-        let completion = match &body {
-            Ok(completion) => completion,
+        match body {
+            Ok(body) => Ok(body),
             Err(_) if self.body.trim_start().starts_with('<') => {
                 let reason = "it is a page of HTML; the address of a server usually ends in `/v1`";
-                return Err(self.unreadable(reason));
+                Err(self.unreadable(wanted, reason))
             }
-            Err(error) => return Err(self.unreadable(&error.to_string())),
-        };
+            Err(error) => Err(self.unreadable(wanted, &error.to_string())),
+        }
+    }
+
+    pub(in crate::llm) fn read(self) -> Result<LlmResponse, LlmError> {
+        let completion = &self.accepted(COMPLETION)?;
         let at = |pointer: &str| completion.pointer(pointer);
         let text = |pointer: &str| at(pointer)?.as_str().map(str::to_owned);
         let count = |pointer: &str| at(pointer)?.as_u64();
         if !at("/choices/0/message").is_some_and(Value::is_object) {
             let said = message(completion).map(|said| format!(": {said}"));
-            return Err(self.unreadable(&format!("it holds no choice{}", said.unwrap_or_default())));
+            let reason = format!("it holds no choice{}", said.unwrap_or_default());
+            return Err(self.unreadable(COMPLETION, &reason));
         }
         Ok(LlmResponse {
             model: text("/model"),
@@ -136,10 +150,12 @@ impl Delivery {
                 cache_write_tokens: count("/usage/prompt_tokens_details/cache_write_tokens"),
                 output_tokens: output_tokens(count),
                 reasoning_tokens: count("/usage/completion_tokens_details/reasoning_tokens"),
+                ..Usage::default()
             },
             http_status: Some(self.status),
             provider_request_id: self.request_id.or_else(|| text("/id")),
             raw: self.body,
+            ..LlmResponse::default()
         })
     }
 
@@ -177,7 +193,7 @@ impl Delivery {
             ),
             501 => (LlmErrorKind::InvalidRequest, None),
             408 | 409 | 425 | 500.. => (LlmErrorKind::Transient, None),
-            _ if is("content_filter") => (LlmErrorKind::ContentFiltered, None),
+            _ if FILTERED.into_iter().any(is) => (LlmErrorKind::ContentFiltered, None),
             _ => (LlmErrorKind::InvalidRequest, None),
         };
         let said = body
@@ -216,10 +232,10 @@ impl Delivery {
     }
 
     /// The answer is none. It may be a proxy's page or cut on its way: the next attempt may well be answered.
-    fn unreadable(&self, reason: &str) -> LlmError {
+    pub(super) fn unreadable(&self, wanted: &str, reason: &str) -> LlmError {
         self.failed(
             LlmErrorKind::Transient,
-            format!("the server's answer is not a chat completion: {reason}"),
+            format!("the server's answer is not {wanted}: {reason}"),
         )
     }
 

@@ -48,8 +48,8 @@ fn is_plain(letter: char) -> bool {
 }
 
 /// What comes after `…/openai/deployments/`.
-pub(super) fn path(deployment: &str) -> String {
-    format!("{deployment}/chat/completions")
+pub(super) fn path(deployment: &str, operation: &str) -> String {
+    format!("{deployment}/{operation}")
 }
 
 pub(super) fn check(deployment: &str) -> Result<(), LlmError> {

@@ -10,7 +10,7 @@ mod wanted;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
-use flow_engine_db::{FlowRun, JournalStep, RunStatus, StepStatus};
+use flow_engine_db::{FlowRun, JournalStep, RequestStatus, RunStatus, StepStatus};
 
 use super::calm::Activity;
 use super::returns::Returns;
@@ -258,9 +258,10 @@ impl Journal {
         let equal = self.answered.get(content)?;
         let place = equal.iter().copied().find(|place| {
             let step = &self.rows[*place].step;
-            // An answer that failed would fail the same way.
+            // An answer that failed would fail the same way; one that only could not be stored would not.
+            let was_good = step.request_status == Some(RequestStatus::Succeeded);
             let may_do = match step.status {
-                StepStatus::Failed => differs_in_schema_only(step, wanted),
+                StepStatus::Failed if !was_good => differs_in_schema_only(step, wanted),
                 _ => step.call_key.as_deref() == Some(key) || differs_in_schema_only(step, wanted),
             };
             may_do && !state.taken.contains(place)

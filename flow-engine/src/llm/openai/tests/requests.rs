@@ -19,6 +19,7 @@ fn full() -> LlmRequest {
             seed: Some(7),
             stop: Some(vec!["END".into()]),
             reasoning_effort: Some(ReasoningEffort::Low),
+            ..Parameters::default()
         },
         format: OutputFormat::JsonSchema {
             name: "Summary".into(),
@@ -275,5 +276,52 @@ fn the_environment_says_how_json_is_asked_for() {
     assert_eq!(
         named("json").unwrap_err().to_string(),
         "OPENAI_STRUCTURED_OUTPUT is `json`; it can be `json_schema`, `json_object` or `prompt`"
+    );
+}
+
+#[test]
+fn an_image_has_a_body_of_its_own() {
+    let backend = OpenAiBackend::official("sk-test").unwrap();
+    let image = |parameters: Parameters| LlmRequest {
+        messages: vec![Message::user("A cat.\n")],
+        parameters,
+        format: OutputFormat::Image,
+        ..request()
+    };
+    let of_images = Parameters {
+        size: Some("1024x1024".into()),
+        quality: Some("low".into()),
+        // For budgets only.
+        max_output_tokens: Some(300),
+        ..Parameters::default()
+    };
+    let body = backend.body(&image(of_images.clone())).unwrap();
+    let expected = json!({ "model": request().model, "prompt": "A cat.", "size": "1024x1024", "quality": "low" });
+    assert_eq!(body, expected);
+    assert_eq!(
+        backend.operation(&image(Parameters::default())),
+        "images.generations"
+    );
+    let of_text = Parameters {
+        temperature: Some(0.5),
+        ..Parameters::default()
+    };
+    let error = backend.body(&image(of_text)).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("`temperature` is no parameter of images"),
+        "{error}"
+    );
+    let text = LlmRequest {
+        format: OutputFormat::Text,
+        ..image(of_images)
+    };
+    let error = backend.body(&text).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("`size` is a parameter of images"),
+        "{error}"
     );
 }

@@ -1,0 +1,89 @@
+//! An image from a model.
+
+use futures::FutureExt;
+use futures::future::{BoxFuture, ready};
+use serde_json::{Value, json};
+
+use super::{Answer, StepCall, StepKind};
+use crate::definition::Definition;
+use crate::error::Error;
+use crate::image::Image;
+use crate::llm::{LlmError, LlmErrorKind, LlmRequest, LlmResponse, OutputFormat};
+use crate::output::output;
+
+/// `kind = "image"`: the answer is an [`Image`](crate::Image), whose bytes the engine has put into its artifact store.
+#[derive(Debug, Clone, Copy)]
+pub struct ImageKind;
+
+impl StepKind for ImageKind {
+    fn name(&self) -> &'static str {
+        "image"
+    }
+
+    fn check(&self, definition: &Definition) -> Result<(), String> {
+        // By its schema, so that another type of the name is not taken for it.
+        if definition.output.schema() == output::<Image>().erased().schema() {
+            return Ok(());
+        }
+        Err(format!(
+            "an image step gives one `flow_engine::Image`, not a `{}`",
+            definition.output.name()
+        ))
+    }
+
+    fn request(&self, call: &StepCall<'_>) -> Result<LlmRequest, Error> {
+        call.request(OutputFormat::Image)
+    }
+
+    fn read<'a>(
+        &'a self,
+        _call: &'a StepCall<'_>,
+        response: &'a LlmResponse,
+    ) -> BoxFuture<'a, Result<Answer, LlmError>> {
+        ready(read(response).map(Answer::from)).boxed()
+    }
+}
+
+fn read(response: &LlmResponse) -> Result<Value, LlmError> {
+    if let Some(generated) = response.images.first() {
+        return Ok(json!(generated.image));
+    }
+    if let Some(refusal) = &response.refusal {
+        let message = format!("the model refused: {refusal}");
+        return Err(LlmError::new(LlmErrorKind::Refused, message));
+    }
+    // Without a partial answer: there is nothing to correct in words.
+    Err(LlmError::new(
+        LlmErrorKind::InvalidOutput,
+        "the answer holds no image",
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::llm::{GeneratedImage, MockBackend};
+
+    #[test]
+    fn the_output_is_the_first_image() {
+        let first = GeneratedImage::bytes(MockBackend::PNG).revised("a cat");
+        let second = GeneratedImage::url("https://example.com/x.png");
+        let value = read(&LlmResponse::of_images(vec![first.clone(), second])).unwrap();
+        assert_eq!(value, json!(first.image));
+        assert_eq!(value["revised_prompt"], "a cat");
+    }
+
+    #[test]
+    fn an_answer_without_an_image_is_invalid() {
+        let error = read(&LlmResponse::text("I draw you a cat.")).unwrap_err();
+        assert_eq!(
+            (error.kind(), error.partial()),
+            (LlmErrorKind::InvalidOutput, None)
+        );
+        let refused = LlmResponse {
+            refusal: Some("no".into()),
+            ..LlmResponse::default()
+        };
+        assert_eq!(read(&refused).unwrap_err().kind(), LlmErrorKind::Refused);
+    }
+}
