@@ -278,11 +278,11 @@ async fn a_recording_brings_its_images_to_another_store() {
             .database_url(database)
             .build()
     };
-    let recorder = build(Cassette::record(&tape, mock).unwrap(), "one");
-    let engine = recorder.await.unwrap();
+    let first = build(Cassette::record(&tape, mock).unwrap(), "one");
+    let engine = first.await.unwrap();
     let recorded = engine.execute(thumbnail("a cat")).await.unwrap();
-    let player = build(Cassette::replay(&tape).unwrap(), "other");
-    let engine = player.await.unwrap();
+    let second = build(Cassette::replay(&tape).unwrap(), "other");
+    let engine = second.await.unwrap();
     let replayed = engine.execute(thumbnail("a cat")).await.unwrap();
     let image = replayed.output_content;
     assert_eq!(image, recorded.output_content);
