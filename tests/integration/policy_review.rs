@@ -129,8 +129,8 @@ async fn a_server_that_asks_to_wait_for_days_is_not_waited_for_longer_than_the_p
     let failed = tokio::time::timeout(Duration::from_secs(10), engine.execute(utter("x"))).await;
     let error = failed.expect("it waits for days").unwrap_err();
     assert_eq!(error.llm().unwrap().kind(), LlmErrorKind::RateLimited);
-    assert!(begin.elapsed() >= Duration::from_millis(200));
-    assert_eq!(mock.requests().len(), 2, "it is asked again at the end");
+    assert!(begin.elapsed() < Duration::from_secs(5));
+    assert_eq!(mock.requests().len(), 1, "it is not asked before its time");
 }
 
 #[tokio::test]

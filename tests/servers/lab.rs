@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use flow_engine::llm::{LlmError, LlmErrorKind, OpenAiBackend};
+use flow_engine::llm::{LlmBackend, LlmError, LlmErrorKind, OpenAiBackend};
 use flow_engine::prelude::*;
 use flow_engine::{ErrorKind, LlmRequest, Policy, RequestStatus, RunStatus, Step, StepStatus};
 use serde_json::Value;
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 pub(crate) const KEY: &str = "sk-test-0123456789-abcdefghijklmnop";
 
 /// How long a step waits for a server that asks to slow down.
-const RATE_LIMIT_WAIT: Duration = Duration::from_millis(1500);
+const RATE_LIMIT_WAIT: Duration = Duration::from_millis(2500);
 
 /// Asks once.
 #[step(prompt = "./prompts/text.md")]
@@ -84,12 +84,16 @@ impl Lab {
         Self::with(backend.with_timeout(timeout)).await
     }
 
-    pub(crate) async fn with(backend: OpenAiBackend) -> Self {
+    pub(crate) async fn with(backend: impl LlmBackend) -> Self {
+        Self::asking("test-model", backend).await
+    }
+
+    pub(crate) async fn asking(model: &str, backend: impl LlmBackend) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}", folder.path().join("test.db").display());
         let policy = Policy::once().rate_limit_wait(RATE_LIMIT_WAIT);
         let builder = Engine::builder().policy(policy).backend(backend);
-        let builder = builder.model("test-model");
+        let builder = builder.model(model);
         Self {
             engine: builder.database_url(url).build().await.unwrap(),
             _folder: folder,
