@@ -179,7 +179,7 @@ impl GenAiBackend {
         match tokio::time::timeout(self.timeout, answer).await {
             Ok(Ok(response)) => {
                 let secret = (self.key.len() >= LONGER_THAN_WORDS).then_some(&*self.key);
-                answer::given(response, secret)
+                Ok(answer::given(response, secret))
             }
             Ok(Err(error)) => {
                 let secret = (self.key.len() >= SHORTEST_SECRET).then_some(&*self.key);
