@@ -42,7 +42,7 @@ async fn pay_twice(text: String) -> String;
 
 #[flow(budget_usd = 0.025)]
 async fn spends(texts: Vec<String>) -> Result<usize> {
-    let answers = flow_engine::map(texts, 8, |text| pay_a_cent(text)).await?;
+    let answers = flow_engine::map(texts, 8, pay_a_cent).await?;
     Ok(answers.len())
 }
 

@@ -45,7 +45,7 @@ async fn ask_quickly(text: String) -> String;
 #[flow]
 async fn asks_often(count: u32) -> Result<usize> {
     let texts = (0..count).map(|number| number.to_string());
-    let answers = flow_engine::map(texts, 500, |text| ask_plainly(text)).await?;
+    let answers = flow_engine::map(texts, 500, ask_plainly).await?;
     Ok(answers.len())
 }
 

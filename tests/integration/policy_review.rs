@@ -74,6 +74,7 @@ fn limited(wait: Duration) -> LlmError {
     LlmError::new(LlmErrorKind::RateLimited, "not now").with_retry_after(Some(wait))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "what a mock is given")]
 fn cut(_: &LlmRequest) -> std::result::Result<LlmResponse, LlmError> {
     let mut response = LlmResponse::text("half").with_usage(5, 10);
     response.finish_reason = Some("length".to_owned());
