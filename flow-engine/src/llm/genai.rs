@@ -70,7 +70,7 @@ impl Native {
 /// use flow_engine::llm::GenAiBackend;
 ///
 /// let builder = Engine::builder()
-///     .provider("anthropic", GenAiBackend::anthropic("sk-ant-…")?)
+///     .provider("anthropic", GenAiBackend::anthropic("sk-ant-0123")?)
 ///     .alias("careful", "anthropic/claude-sonnet-4-5");
 /// # let _ = builder;
 /// # Ok::<(), flow_engine::Error>(())
