@@ -96,8 +96,8 @@ impl Policy {
     }
 
     /// How long a step without a timeout waits, in all, for a server that asks to slow down (HTTP 429). That is no failure, so
-    /// retries are not counted; the timeout of a step that has one is its only bound. No time at all fails the step at once, also one
-    /// with a timeout; nor is a server waited for that asks for more than what is left. 10 minutes if this is not called.
+    /// retries are not counted; the timeout of a step that has one is its only bound. A server that asks for more than what is left
+    /// of it fails the step at once; so does no time at all, also a step with a timeout. 10 minutes if this is not called.
     pub fn rate_limit_wait(mut self, longest: Duration) -> Self {
         self.rate_limit_wait = longest;
         self

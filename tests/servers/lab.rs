@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use flow_engine::llm::{LlmError, LlmErrorKind, OpenAiBackend};
+use flow_engine::llm::{LlmBackend, LlmError, LlmErrorKind, OpenAiBackend};
 use flow_engine::prelude::*;
 use flow_engine::{
     Delta, ErrorKind, Image, LlmRequest, Policy, RequestStatus, RunStatus, Step, StepStatus,
@@ -96,12 +96,16 @@ impl Lab {
         Self::with(backend.with_timeout(timeout)).await
     }
 
-    pub(crate) async fn with(backend: OpenAiBackend) -> Self {
+    pub(crate) async fn with(backend: impl LlmBackend) -> Self {
+        Self::asking("test-model", backend).await
+    }
+
+    pub(crate) async fn asking(model: &str, backend: impl LlmBackend) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}", folder.path().join("test.db").display());
         let policy = Policy::once().rate_limit_wait(RATE_LIMIT_WAIT);
         let builder = Engine::builder().policy(policy).backend(backend);
-        let builder = builder.model("test-model");
+        let builder = builder.model(model);
         Self {
             engine: builder.database_url(url).build().await.unwrap(),
             _folder: folder,

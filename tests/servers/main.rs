@@ -16,6 +16,7 @@ mod keys;
 mod lab;
 mod limits;
 mod llmock;
+mod native;
 mod outages;
 mod process;
 mod streams;

@@ -125,7 +125,7 @@ impl LlmError {
 
     /// The same, of another kind.
     #[cfg(feature = "genai")]
-    pub(super) fn as_kind(mut self, kind: LlmErrorKind) -> Self {
+    pub(super) fn with_kind(mut self, kind: LlmErrorKind) -> Self {
         self.0.kind = kind;
         self
     }

@@ -70,7 +70,7 @@ impl Native {
 /// use flow_engine::llm::GenAiBackend;
 ///
 /// let builder = Engine::builder()
-///     .provider("anthropic", GenAiBackend::anthropic("sk-ant-…")?)
+///     .provider("anthropic", GenAiBackend::anthropic("sk-ant-0123")?)
 ///     .alias("careful", "anthropic/claude-sonnet-4-5");
 /// # let _ = builder;
 /// # Ok::<(), flow_engine::Error>(())
@@ -179,7 +179,7 @@ impl GenAiBackend {
         match tokio::time::timeout(self.timeout, answer).await {
             Ok(Ok(response)) => {
                 let secret = (self.key.len() >= LONGER_THAN_WORDS).then_some(&*self.key);
-                answer::given(response, secret)
+                Ok(answer::given(response, secret))
             }
             Ok(Err(error)) => {
                 let secret = (self.key.len() >= SHORTEST_SECRET).then_some(&*self.key);

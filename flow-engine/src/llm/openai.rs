@@ -264,6 +264,8 @@ pub(super) fn http_client(url: &Url) -> Result<reqwest::Client, Error> {
         http = http.no_proxy();
     }
     http.connect_timeout(CONNECT_TIMEOUT)
+        // Another crate of the program may have turned it on for all.
+        .no_gzip()
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
         .build()

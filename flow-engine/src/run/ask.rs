@@ -62,12 +62,13 @@ impl Prepared<'_> {
                         Some(_) if !policy.rate_limit_wait.is_zero() => Duration::MAX,
                         _ => policy.rate_limit_wait.saturating_sub(waited),
                     };
-                    limited += 1;
-                    let pause = pause(policy, limited, error.retry_after());
-                    // To ask before the time that the server gave is no better.
-                    if left.is_zero() || pause > left {
+                    let pause = pause(policy, limited + 1, error.retry_after());
+                    // A server that says when to ask again is not asked before.
+                    if left.is_zero() || error.retry_after().is_some() && pause > left {
                         return Ok(Err(error));
                     }
+                    limited += 1;
+                    let pause = pause.min(left);
                     waited = waited.saturating_add(pause);
                     tracing::debug!(step = %step.id, limited, %error, "the model's server asks to slow down");
                     sleep(pause).await;

@@ -12,7 +12,7 @@ use super::Native;
 use crate::llm::openai::answer::{Delivery, undelivered};
 use crate::llm::{LlmError, LlmErrorKind, LlmResponse, Usage};
 
-pub(super) fn given(response: ChatResponse, secret: Option<&str>) -> Result<LlmResponse, LlmError> {
+pub(super) fn given(response: ChatResponse, secret: Option<&str>) -> LlmResponse {
     let hidden = |text: &str| match secret {
         Some(secret) => text.replace(secret, "[key]"),
         None => text.to_owned(),
@@ -47,7 +47,7 @@ pub(super) fn given(response: ChatResponse, secret: Option<&str>) -> Result<LlmR
         provider_request_id: id,
         ..LlmResponse::default()
     };
-    Ok(ended(answer, response.stop_reason))
+    ended(answer, response.stop_reason)
 }
 
 /// An answer with the word for its end. Words for a cut or a filtered one that nobody else uses become those that all know.
@@ -107,7 +107,7 @@ pub(super) fn failed(error: Error, timeout: Duration, secret: Option<&str>) -> L
         let is_key = status == 400 && delivery.body().contains("API_KEY_INVALID");
         match delivery.read() {
             // Google says so of a key that it does not know.
-            Err(error) if is_key => error.as_kind(LlmErrorKind::Authentication),
+            Err(error) if is_key => error.with_kind(LlmErrorKind::Authentication),
             Err(error) => error,
             Ok(_) => LlmError::new(LlmErrorKind::Transient, "a failure that reads as an answer"),
         }

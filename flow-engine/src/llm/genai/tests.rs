@@ -15,6 +15,7 @@ fn request(parameters: Parameters) -> LlmRequest {
         messages: vec![Message::system("Be brief."), Message::user("Say it.")],
         parameters,
         format: OutputFormat::Text,
+        streams: false,
         secrets: std::sync::Arc::default(),
     }
 }
@@ -32,13 +33,15 @@ fn refusal(native: Native, request: &LlmRequest) -> String {
 
 #[test]
 fn all_parameters_are_sent() {
-    let mut parameters = Parameters::default();
-    parameters.temperature = Some(0.5);
-    parameters.top_p = Some(0.9);
-    parameters.max_output_tokens = Some(100);
-    parameters.seed = Some(7);
-    parameters.stop = Some(vec!["END".into()]);
-    parameters.reasoning_effort = Some(ReasoningEffort::High);
+    let parameters = Parameters {
+        temperature: Some(0.5),
+        top_p: Some(0.9),
+        max_output_tokens: Some(100),
+        seed: Some(7),
+        stop: Some(vec!["END".into()]),
+        reasoning_effort: Some(ReasoningEffort::High),
+        ..Parameters::default()
+    };
     let (chat, options) = asked(Native::Gemini, &request(parameters)).unwrap();
     assert_eq!(chat.messages.len(), 2);
     assert_eq!(
@@ -57,15 +60,18 @@ fn all_parameters_are_sent() {
 
 #[test]
 fn what_would_be_left_out_in_silence_is_refused() {
-    let mut parameters = Parameters::default();
-    parameters.seed = Some(7);
+    let mut parameters = Parameters {
+        seed: Some(7),
+        ..Parameters::default()
+    };
     assert!(refusal(Native::Anthropic, &request(parameters.clone())).contains("no `seed`"));
     parameters.seed = Some(-7);
     assert!(refusal(Native::Gemini, &request(parameters)).contains("below 0"));
 
-    let mut parameters = Parameters::default();
-    parameters.reasoning_effort = Some(ReasoningEffort::None);
-    let mut thoughtful = request(parameters);
+    let mut thoughtful = request(Parameters {
+        reasoning_effort: Some(ReasoningEffort::None),
+        ..Parameters::default()
+    });
     thoughtful.model = "gemini-3-pro".into();
     assert!(refusal(Native::Gemini, &thoughtful).contains("not to reason"));
     thoughtful.model = "gemini-2.5-flash".into();
