@@ -17,6 +17,7 @@ mod history;
 mod json_modes;
 mod kinds;
 mod nesting;
+mod news;
 mod options;
 mod outputs;
 mod policy;

@@ -17,5 +17,6 @@ mod limits;
 mod llmock;
 mod outages;
 mod process;
+mod searches;
 mod times;
 mod wire;

@@ -196,6 +196,16 @@ fn keep(
         raw: String::new(),
         content: response.content.as_ref().map(hidden),
         refusal: response.refusal.as_ref().map(hidden),
+        citations: response
+            .citations
+            .iter()
+            .map(|cited| cited.map(hidden))
+            .collect(),
+        sources: response
+            .sources
+            .iter()
+            .map(|source| source.map(hidden))
+            .collect(),
         ..response.clone()
     };
     tape.model.clone_from(&request.model);
@@ -245,6 +255,13 @@ impl LlmBackend for Cassette {
         match &self.mode {
             Mode::Replay { .. } => REPLAY,
             Mode::Record { inner, .. } => inner.operation(request),
+        }
+    }
+
+    fn searches_the_web(&self) -> bool {
+        match &self.mode {
+            Mode::Replay { .. } => true,
+            Mode::Record { inner, .. } => inner.searches_the_web(),
         }
     }
 
@@ -301,6 +318,7 @@ mod tests {
             messages: vec![Message::new(Role::User, content)],
             parameters: Parameters::default(),
             format: OutputFormat::Text,
+            web_search: None,
             secrets: Arc::default(),
         }
     }

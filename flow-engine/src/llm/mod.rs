@@ -11,6 +11,7 @@ mod mock;
 mod models;
 #[cfg(feature = "openai")]
 mod openai;
+mod search;
 
 use std::fmt;
 use std::sync::Arc;
@@ -32,6 +33,7 @@ pub use mock::MockBackend;
 pub(crate) use models::{Model, Models};
 #[cfg(feature = "openai")]
 pub use openai::{OpenAiBackend, StructuredOutput};
+pub use search::{Citation, SearchContext, Source, WebSearch};
 
 /// A provider of models.
 ///
@@ -48,6 +50,12 @@ pub trait LlmBackend: fmt::Debug + Send + Sync + 'static {
     /// The name in the ledger of what a request asks for.
     fn operation(&self, _request: &LlmRequest) -> &'static str {
         "chat"
+    }
+
+    /// Whether it sends [`LlmRequest::web_search`] along. The engine refuses such a request to one that does not, since an
+    /// answer without a search would look like one with it.
+    fn searches_the_web(&self) -> bool {
+        false
     }
 
     /// The body that [`send`](Self::send) will send for this request; the ledger keeps it.
@@ -96,6 +104,9 @@ pub struct LlmRequest {
     pub parameters: Parameters,
     /// What the answer must be.
     pub format: OutputFormat,
+    /// That the model searches the web before it answers, and where.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub web_search: Option<WebSearch>,
     /// What is in it and must be kept nowhere.
     #[serde(skip)]
     pub(crate) secrets: Arc<Secrets>,
@@ -111,6 +122,7 @@ impl fmt::Debug for LlmRequest {
             .field("messages", &shown.messages)
             .field("parameters", &shown.parameters)
             .field("format", &shown.format)
+            .field("web_search", &shown.web_search)
             .finish_non_exhaustive()
     }
 }
@@ -189,6 +201,12 @@ pub struct LlmResponse {
     /// provider did not say, which is no success: see [`accepted`](Self::accepted).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub finish_reason: Option<String>,
+    /// What the text rests on, where the provider says so.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub citations: Vec<Citation>,
+    /// What a search on the web has found.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<Source>,
     /// What was counted.
     pub usage: Usage,
     /// The answer as it came over the wire.
@@ -218,6 +236,18 @@ impl LlmResponse {
     pub fn with_usage(mut self, input_tokens: u64, output_tokens: u64) -> Self {
         self.usage.input_tokens = Some(input_tokens);
         self.usage.output_tokens = Some(output_tokens);
+        self
+    }
+
+    /// Adds what the text rests on.
+    pub fn with_citations(mut self, citations: impl IntoIterator<Item = Citation>) -> Self {
+        self.citations.extend(citations);
+        self
+    }
+
+    /// Adds what a search on the web has found.
+    pub fn with_sources(mut self, sources: impl IntoIterator<Item = Source>) -> Self {
+        self.sources.extend(sources);
         self
     }
 
@@ -259,8 +289,16 @@ impl LlmResponse {
                     LlmError::new(LlmErrorKind::ContentFiltered, message).with_partial(partial)
                 );
             }
-            // vLLM, OpenRouter and DeepSeek, in this order, for an answer that their machine did not finish.
-            Some(reason @ ("abort" | "error" | "insufficient_system_resource")) => {
+            // vLLM, OpenRouter, DeepSeek and the Responses API, in this order, for an answer that their machine did not finish.
+            Some(
+                reason @ ("abort"
+                | "error"
+                | "insufficient_system_resource"
+                | "incomplete"
+                | "cancelled"
+                | "in_progress"
+                | "queued"),
+            ) => {
                 let message = format!("the provider broke off the answer (`{reason}`)");
                 return Err(LlmError::new(LlmErrorKind::Transient, message).with_partial(partial));
             }
@@ -322,6 +360,9 @@ pub struct Usage {
     /// Those of the output that the model spent on reasoning.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reasoning_tokens: Option<u64>,
+    /// Searches on the web that the provider made for the answer, and charges beside the tokens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub web_searches: Option<u64>,
 }
 
 impl Usage {

@@ -1,10 +1,12 @@
-//! OpenAI and every server that speaks its chat completions, through async-openai.
+//! OpenAI and every server that speaks its chat completions, through async-openai. A search on the web goes to the
+//! Responses API.
 //!
 //! Two things of that client are not used. Its retries: an attempt that the ledger does not show may still be
 //! billed. And its response types: one unknown word of a compatible server would lose the whole answer.
 
 mod answer;
 mod content;
+mod responses;
 mod structured;
 
 use std::fmt;
@@ -227,11 +229,21 @@ impl LlmBackend for OpenAiBackend {
         &self.provider
     }
 
-    fn operation(&self, _request: &LlmRequest) -> &'static str {
-        "chat.completions"
+    fn operation(&self, request: &LlmRequest) -> &'static str {
+        match request.web_search {
+            Some(_) => "responses",
+            None => "chat.completions",
+        }
+    }
+
+    fn searches_the_web(&self) -> bool {
+        true
     }
 
     fn body(&self, request: &LlmRequest) -> Result<Value, LlmError> {
+        if request.web_search.is_some() {
+            return responses::body(self.structured, request);
+        }
         let parameters = &request.parameters;
         let mut body = Map::new();
         body.insert("model".into(), json!(request.model));
@@ -277,11 +289,14 @@ impl LlmBackend for OpenAiBackend {
 
     fn send<'a>(
         &'a self,
-        _request: &'a LlmRequest,
+        request: &'a LlmRequest,
         body: &'a Value,
     ) -> BoxFuture<'a, Result<LlmResponse, LlmError>> {
         Box::pin(async move {
-            let delivery: Result<Delivery, _> = self.client.chat().create_byot(body).await;
+            let delivery: Result<Delivery, _> = match request.web_search {
+                Some(_) => self.client.responses().create_byot(body).await,
+                None => self.client.chat().create_byot(body).await,
+            };
             let answer = match delivery {
                 Ok(mut delivery) => {
                     let is_secret = if delivery.is_success() {
@@ -292,7 +307,8 @@ impl LlmBackend for OpenAiBackend {
                     if is_secret {
                         delivery.hide(&self.key);
                     }
-                    delivery.read()
+                    let answer = delivery.read();
+                    answer::searched(answer, request)
                 }
                 Err(error) => Err(answer::undelivered(&error, self.timeout)),
             };

@@ -1,6 +1,7 @@
 //! What a step does: a model step is of a [`StepKind`], one file each; a task is the user's code.
 
 mod answer;
+mod news;
 mod structured;
 pub(crate) mod task;
 mod unstructured;
@@ -11,6 +12,7 @@ use futures::future::BoxFuture;
 use serde_json::{Map, Value};
 
 pub use answer::Answer;
+pub use news::{NEWS, WebNews};
 pub use structured::{Repair, Structured};
 pub use unstructured::Unstructured;
 
@@ -142,6 +144,7 @@ impl StepCall<'_> {
             messages: self.messages()?,
             parameters: self.parameters(),
             format,
+            web_search: None,
             secrets: Arc::default(),
         })
     }

@@ -12,8 +12,8 @@ use http::header::{HeaderMap, LOCATION, RETRY_AFTER};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::authority;
-use crate::llm::{LlmError, LlmErrorKind, LlmResponse, Usage};
+use super::{authority, responses};
+use crate::llm::{LlmError, LlmErrorKind, LlmRequest, LlmResponse, Usage};
 
 /// How much of a server's message stands in ours; the whole of it is kept beside.
 const LONGEST_MESSAGE: usize = 300;
@@ -93,6 +93,9 @@ impl Delivery {
             }
             Err(error) => return Err(self.unreadable(&error.to_string())),
         };
+        if responses::is_response(completion) {
+            return self.read_response(completion);
+        }
         let at = |pointer: &str| completion.pointer(pointer);
         let text = |pointer: &str| at(pointer)?.as_str().map(str::to_owned);
         let count = |pointer: &str| at(pointer)?.as_u64();
@@ -111,10 +114,27 @@ impl Delivery {
                 cache_write_tokens: count("/usage/prompt_tokens_details/cache_write_tokens"),
                 output_tokens: output_tokens(count),
                 reasoning_tokens: count("/usage/completion_tokens_details/reasoning_tokens"),
+                ..Usage::default()
             },
             http_status: Some(self.status),
             provider_request_id: self.request_id.or_else(|| text("/id")),
             raw: self.body,
+            ..LlmResponse::default()
+        })
+    }
+
+    /// The same of the Responses API.
+    fn read_response(self, answer: &Value) -> Result<LlmResponse, LlmError> {
+        if let Some((kind, said)) = responses::failure(answer) {
+            let said: String = said.chars().take(LONGEST_MESSAGE).collect();
+            return Err(self.failed(kind, format!("the model's server failed: {said}")));
+        }
+        let id = answer["id"].as_str().map(str::to_owned);
+        Ok(LlmResponse {
+            http_status: Some(self.status),
+            provider_request_id: self.request_id.or(id),
+            raw: self.body,
+            ..responses::read(answer)
         })
     }
 
@@ -238,6 +258,30 @@ fn content(content: &Value) -> Option<String> {
             (!texts.is_empty()).then(|| texts.concat())
         }
         _ => None,
+    }
+}
+
+/// What came of a request that may have asked for a search: a server that has no such thing says so, or answers all the same.
+pub(super) fn searched(
+    answer: Result<LlmResponse, LlmError>,
+    request: &LlmRequest,
+) -> Result<LlmResponse, LlmError> {
+    if request.web_search.is_none() {
+        return answer;
+    }
+    match answer {
+        Ok(mut response) => {
+            response.usage.web_searches.get_or_insert(0);
+            Ok(response)
+        }
+        Err(error) if matches!(error.http_status(), Some(404 | 405 | 501)) => {
+            let message = format!(
+                "{error}; a search on the web goes to the Responses API (`/responses`), which OpenAI has and many \
+                 compatible servers do not"
+            );
+            Err(error.saying(message))
+        }
+        Err(error) => Err(error),
     }
 }
 

@@ -108,6 +108,7 @@ fn request() -> LlmRequest {
         messages: vec![Message::new(Role::User, "Say it.")],
         parameters: Parameters::default(),
         format: OutputFormat::Text,
+        web_search: None,
         secrets: Arc::default(),
     }
 }

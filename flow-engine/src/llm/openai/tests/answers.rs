@@ -33,10 +33,12 @@ async fn all_of_a_good_answer_is_read_and_its_text_is_kept_to_the_byte() {
                 cache_write_tokens: None,
                 output_tokens: Some(5),
                 reasoning_tokens: Some(3),
+                ..Usage::default()
             },
             raw: raw.into(),
             http_status: Some(200),
             provider_request_id: Some("req_7".into()),
+            ..LlmResponse::default()
         }
     );
     assert_eq!(response.accepted().unwrap(), "ü \"said\"\n");
