@@ -57,20 +57,20 @@ fn is_private_v4(address: Ipv4Addr) -> bool {
 }
 
 fn is_private_v6(address: Ipv6Addr) -> bool {
-    let [a, b, c, d, e, f, g, h] = address.segments();
-    let inside = |high: u16, low: u16| {
-        let ([w, x], [y, z]) = (high.to_be_bytes(), low.to_be_bytes());
-        is_private_v4(Ipv4Addr::new(w, x, y, z))
+    let parts = address.segments();
+    let inside = |at: usize| {
+        let ([one, two], [three, four]) = (parts[at].to_be_bytes(), parts[at + 1].to_be_bytes());
+        is_private_v4(Ipv4Addr::new(one, two, three, four))
     };
-    match [a, b, c, d, e, f] {
+    match parts {
         // Those of the old protocol: mapped, compatible (with `::` and `::1`), and behind a translator.
-        [0, 0, 0, 0, 0, 0xffff | 0] | [0x64, 0xff9b, 0, 0, 0, 0] => inside(g, h),
-        [0x64, 0xff9b, ..] => true,
-        // 6to4, and Teredo, which hides what it leads to.
-        [0x2002, ..] => inside(b, c),
-        [0x2001, 0, ..] | [0x2001, 0xdb8, ..] => true,
+        [0, 0, 0, 0, 0, 0xffff | 0, ..] | [0x64, 0xff9b, 0, 0, 0, 0, ..] => inside(6),
+        // 6to4.
+        [0x2002, ..] => inside(1),
+        // A translator of one's own; Teredo, which hides what it leads to; documentation.
+        [0x64, 0xff9b, ..] | [0x2001, 0 | 0xdb8, ..] => true,
         // All others in use begin with 001.
-        _ => a & 0xe000 != 0x2000,
+        _ => parts[0] & 0xe000 != 0x2000,
     }
 }
 

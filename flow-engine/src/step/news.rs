@@ -108,7 +108,7 @@ impl StepKind for WebNews {
             let answer: Value =
                 serde_json::from_str(text).map_err(|error| format!("it is not JSON: {error}"))?;
             let value = schema::sent_as(&content.schema, answer)?;
-            content.check(&definition.output, &with_nothing_cited(value))
+            Content::check(&definition.output, &with_nothing_cited(&value))
         })
     }
 
@@ -164,7 +164,7 @@ impl Content {
         let schema = schema::of_property(&schema, "content").ok_or_else(no_news)?;
         // As in an unstructured step, a type of one's own that is read from any text is one.
         let is_text =
-            schema["type"] == "string" && output.reads(&with_nothing_cited(Value::from("")));
+            schema["type"] == "string" && output.reads(&with_nothing_cited(&Value::from("")));
         Ok(Self {
             name: inner,
             schema,
@@ -177,7 +177,7 @@ impl Content {
     }
 
     /// The reason is about the content, since that is what the model wrote.
-    fn check(&self, output: &Output, news: &Value) -> Result<(), String> {
+    fn check(output: &Output, news: &Value) -> Result<(), String> {
         output.check(news).map_err(|reason| {
             for (whole, part) in [
                 ("at `content.", "at `"),
@@ -194,7 +194,7 @@ impl Content {
     }
 }
 
-fn with_nothing_cited(content: Value) -> Value {
+fn with_nothing_cited(content: &Value) -> Value {
     json!({ "content": content, "citations": [], "sources": [] })
 }
 
@@ -219,9 +219,7 @@ fn read(output: &Output, response: &LlmResponse) -> Result<Answer, LlmError> {
         "citations": cited.citations,
         "sources": cited.sources,
     });
-    content
-        .check(output, &value)
-        .map_err(|reason| unfit(&content.name, &reason, text))?;
+    Content::check(output, &value).map_err(|reason| unfit(&content.name, &reason, text))?;
     Ok(Answer { value, repairs })
 }
 
