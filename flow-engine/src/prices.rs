@@ -30,8 +30,9 @@ const VARIABLE: &str = "FLOW_ENGINE_PRICES";
 /// date behind it or without (`gpt-4o`, `gpt-4o-2024-08-06`). A model that is not in the table has no price: none is ever
 /// taken from another.
 ///
-/// The prices are list prices for requests of the usual kind: no batches, no faster or slower tiers, no regions, no
-/// searches that a provider hosts, no sound. What a provider wrote into its cache counts at that price only if it says
+/// The prices are list prices for requests of the usual kind: no batches, no faster or slower tiers, no regions, no sound.
+/// Searches that a provider makes have none in the built-in table, so what a `news` step cost is not known until a file
+/// says what they do. What a provider wrote into its cache counts at that price only if it says
 /// how much it was.
 ///
 /// # An override file
@@ -56,6 +57,7 @@ const VARIABLE: &str = "FLOW_ENGINE_PRICES";
 /// | `cached_input` | those of the request that were read from a cache | as `input` |
 /// | `cache_write` | those that were written into it | as `input` |
 /// | `image_input`, `cached_image_input`, `image_output` | tokens of images | as those of text |
+/// | `web_search` | searches on the web that the provider makes, **a thousand** of them | the price of an answer with any is not known |
 /// | `above` | `[{ "input_tokens": 200000, "input": 5, … }]`: other prices for requests of more tokens than that | none |
 /// | `from`, `hours` | when the entry holds: from a day on (`"2027-01-01"`), in hours of UTC (`"01:00-04:00"`). Of several entries of a model the last that holds counts | always |
 /// | `max_output_tokens` | the longest answer of the model | as the built-in table says |

@@ -28,11 +28,14 @@ const WRAPPER: &str = "value";
 
 /// The strict schema of an output.
 pub(crate) fn strict(output: &Output) -> Result<Sent, String> {
-    let mut schema = output.schema();
+    strict_of(&output.name(), output.schema())
+}
+
+/// The strict schema of a type, by its name and its schema.
+pub(crate) fn strict_of(name: &str, mut schema: Value) -> Result<Sent, String> {
     let wrapped = needs_wrapper(&schema);
-    let name = output.name();
-    let mut translation = Translation::of(&schema, &name, wrapped);
-    translation.node(&mut schema, &name);
+    let mut translation = Translation::of(&schema, name, wrapped);
+    translation.node(&mut schema, name);
     if !translation.problems.is_empty() {
         return Err(translation.problems.join("; "));
     }
@@ -56,15 +59,19 @@ pub(crate) fn strict(output: &Output) -> Result<Sent, String> {
         schema["$defs"] = definitions.into();
     }
     Ok(Sent {
-        name: sendable(&name),
+        name: sendable(name),
         schema,
     })
 }
 
 /// The schema of an output as it is, for a model that is not held to it.
 pub(crate) fn plain(output: &Output) -> Sent {
-    let name = sendable(&output.name());
-    let mut schema = output.schema();
+    plain_of(&output.name(), output.schema())
+}
+
+/// The same of a type, by its name and its schema.
+pub(crate) fn plain_of(name: &str, mut schema: Value) -> Sent {
+    let name = sendable(name);
     if needs_wrapper(&schema) {
         let root = reference(&name);
         refer_to(&root, &mut schema);
@@ -88,37 +95,58 @@ pub(crate) fn plain(output: &Output) -> Sent {
 
 /// Turns the references to a schema itself into those to a definition.
 fn refer_to(definition: &str, schema: &mut Value) {
+    redirect("#", definition, schema);
+}
+
+/// Turns references into others.
+fn redirect(from: &str, to: &str, schema: &mut Value) {
     match schema {
         Value::Object(fields) => {
             for (key, value) in fields {
-                if key == "$ref" && value == "#" {
-                    *value = definition.into();
+                if key == "$ref" && value == from {
+                    *value = to.into();
                 } else {
-                    refer_to(definition, value);
+                    redirect(from, to, value);
                 }
             }
         }
-        Value::Array(items) => items.iter_mut().for_each(|item| refer_to(definition, item)),
+        Value::Array(items) => items.iter_mut().for_each(|item| redirect(from, to, item)),
         _ => {}
     }
 }
 
-/// The output inside an answer that a prompt gives as an example.
-pub(crate) fn sent_as(output: &Output, example: Value) -> Result<Value, String> {
-    if needs_wrapper(&output.schema()) && example.get(WRAPPER).is_none() {
+/// The schema of a property's type, as that type would give it by itself; `None` if there is no such property.
+pub(crate) fn of_property(schema: &Value, property: &str) -> Option<Value> {
+    let mut inner = schema.get("properties")?.get(property)?.clone();
+    let mut definitions = schema.get("$defs").cloned().unwrap_or_else(|| json!({}));
+    let referred = inner.get("$ref").and_then(Value::as_str).map(str::to_owned);
+    if let Some(to) = referred {
+        inner = schema.pointer(to.strip_prefix('#')?)?.clone();
+        let name = to.strip_prefix("#/$defs/")?;
+        definitions.as_object_mut()?.shift_remove(name);
+        redirect(&to, "#", &mut inner);
+        redirect(&to, "#", &mut definitions);
+    }
+    inner
+        .as_object_mut()?
+        .insert("$defs".to_owned(), definitions);
+    Some(inner)
+}
+
+/// The value of a type of this schema inside an answer that a prompt gives as an example.
+pub(crate) fn sent_as(schema: &Value, example: Value) -> Result<Value, String> {
+    if needs_wrapper(schema) && example.get(WRAPPER).is_none() {
         return Err(format!(
             "it is not an object, so it is asked for in one: write `{{\"{WRAPPER}\": …}}`"
         ));
     }
-    Ok(unwrapped(output, example))
+    Ok(unwrapped(schema, example))
 }
 
-/// The output inside an answer to [`strict`]'s or [`plain`]'s schema.
-pub(crate) fn unwrapped(output: &Output, answer: Value) -> Value {
+/// The same inside an answer to [`strict`]'s or [`plain`]'s schema.
+pub(crate) fn unwrapped(schema: &Value, answer: Value) -> Value {
     match answer {
-        Value::Object(mut fields)
-            if fields.contains_key(WRAPPER) && needs_wrapper(&output.schema()) =>
-        {
+        Value::Object(mut fields) if fields.contains_key(WRAPPER) && needs_wrapper(schema) => {
             fields.remove(WRAPPER).unwrap_or_default()
         }
         other => other,

@@ -18,6 +18,7 @@ mod images;
 mod json_modes;
 mod kinds;
 mod nesting;
+mod news;
 mod options;
 mod outputs;
 mod policy;

@@ -19,6 +19,7 @@ mod llmock;
 mod native;
 mod outages;
 mod process;
+mod searches;
 mod streams;
 mod times;
 mod wire;

@@ -10,10 +10,10 @@ use super::{Arguments, Output};
 use crate::item::FnItem;
 use crate::mistakes::Mistakes;
 use crate::names::plain;
-use crate::params::{Param, is_named, is_string};
+use crate::params::{Param, is_named, is_news, is_string};
 
 /// The kinds that have a short name.
-const KINDS: [&str; 4] = ["unstructured", "structured", "image", "task"];
+const KINDS: [&str; 5] = ["unstructured", "structured", "image", "news", "task"];
 
 /// The input that is the prompt of an image, if there is no file.
 pub(crate) const PROMPT_INPUT: &str = "prompt";
@@ -58,7 +58,7 @@ pub(crate) enum PromptName {
 
 /// Where a kind of model step is found.
 pub(crate) enum KindPath {
-    /// A type of `flow_engine::step`.
+    /// A value of `flow_engine::step`.
     Ours(&'static str),
     Path(Box<Expr>),
 }
@@ -128,6 +128,13 @@ pub(super) fn step(
                 mistakes.add(&output.ty, message);
             }
             KindPath::Ours(IMAGE)
+        }
+        "news" => {
+            if !is_news(&output.ty) {
+                let message = "a news step gives a `News`, of text or of a type of your own: write `-> News` or `-> News<YourType>`";
+                mistakes.add(&output.ty, message);
+            }
+            KindPath::Ours("NEWS")
         }
         _ => KindPath::Ours("Structured"),
     };

@@ -202,6 +202,16 @@ fn keep(
         content: response.content.as_ref().map(hidden),
         refusal: response.refusal.as_ref().map(hidden),
         images,
+        citations: response
+            .citations
+            .iter()
+            .map(|cited| cited.map(hidden))
+            .collect(),
+        sources: response
+            .sources
+            .iter()
+            .map(|source| source.map(hidden))
+            .collect(),
         ..response.clone()
     };
     tape.model.clone_from(&request.model);
@@ -251,6 +261,13 @@ impl LlmBackend for Cassette {
         match &self.mode {
             Mode::Replay { .. } => REPLAY,
             Mode::Record { inner, .. } => inner.operation(request),
+        }
+    }
+
+    fn searches_the_web(&self) -> bool {
+        match &self.mode {
+            Mode::Replay { .. } => true,
+            Mode::Record { inner, .. } => inner.searches_the_web(),
         }
     }
 
@@ -308,6 +325,7 @@ mod tests {
             parameters: Parameters::default(),
             format: OutputFormat::Text,
             streams: false,
+            web_search: None,
             secrets: Arc::default(),
         }
     }

@@ -130,6 +130,13 @@ impl LlmError {
         self
     }
 
+    /// The same in other words.
+    #[cfg(feature = "openai")]
+    pub(super) fn saying(mut self, message: String) -> Self {
+        self.0.message = message;
+        self
+    }
+
     /// Takes the server's key out of every text: it may echo it.
     #[cfg(feature = "openai")]
     pub(super) fn without(mut self, key: &str) -> Self {

@@ -10,7 +10,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::image::images;
-use super::{GeneratedImage, LlmBackend, LlmError, LlmErrorKind, LlmRequest, LlmResponse};
+use super::{
+    Citation, GeneratedImage, LlmBackend, LlmError, LlmErrorKind, LlmRequest, LlmResponse,
+};
 use crate::lock::lock;
 
 type Answer = Arc<dyn Fn(&LlmRequest) -> Result<LlmResponse, LlmError> + Send + Sync>;
@@ -83,6 +85,22 @@ impl MockBackend {
         })
     }
 
+    /// Answers a step with a text, or anything else as JSON, and what it rests on.
+    pub fn answer_citing(
+        self,
+        step: &str,
+        output: impl Serialize,
+        citations: impl IntoIterator<Item = Citation>,
+    ) -> Self {
+        let citations: Vec<_> = citations.into_iter().collect();
+        let mock = self.answer(step, output);
+        let answer = lock(&mock.shared.answers).get(step).cloned();
+        mock.on(step, move |request| match &answer {
+            Some(answer) => Ok(answer(request)?.with_citations(citations.clone())),
+            None => Ok(LlmResponse::default()),
+        })
+    }
+
     /// Lets a step's requests fail.
     pub fn fail(self, step: &str, error: LlmError) -> Self {
         self.on(step, move |_| Err(error.clone()))
@@ -132,6 +150,10 @@ impl LlmBackend for MockBackend {
 
     fn default_model(&self) -> Option<&str> {
         Some("mock")
+    }
+
+    fn searches_the_web(&self) -> bool {
+        true
     }
 
     fn parse(&self, raw: &str) -> Result<LlmResponse, LlmError> {

@@ -14,6 +14,7 @@ mod mock;
 mod models;
 #[cfg(feature = "openai")]
 mod openai;
+mod search;
 
 use std::fmt;
 use std::sync::Arc;
@@ -38,6 +39,7 @@ pub use mock::MockBackend;
 pub(crate) use models::{Model, Models};
 #[cfg(feature = "openai")]
 pub use openai::{OpenAiBackend, StructuredOutput};
+pub use search::{Citation, SearchContext, Source, WebSearch};
 
 /// A provider of models.
 ///
@@ -54,6 +56,12 @@ pub trait LlmBackend: fmt::Debug + Send + Sync + 'static {
     /// The name in the ledger of what a request asks for.
     fn operation(&self, _request: &LlmRequest) -> &'static str {
         "chat"
+    }
+
+    /// Whether it sends [`LlmRequest::web_search`] along. The engine refuses such a request to one that does not, since an
+    /// answer without a search would look like one with it.
+    fn searches_the_web(&self) -> bool {
+        false
     }
 
     /// The body that [`send`](Self::send) will send for this request; the ledger keeps it.
@@ -123,6 +131,9 @@ pub struct LlmRequest {
     /// Whether the answer is wanted in pieces, as it comes.
     #[serde(skip)]
     pub streams: bool,
+    /// That the model searches the web before it answers, and where.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub web_search: Option<WebSearch>,
     /// What is in it and must be kept nowhere.
     #[serde(skip)]
     pub(crate) secrets: Arc<Secrets>,
@@ -138,6 +149,7 @@ impl fmt::Debug for LlmRequest {
             .field("messages", &shown.messages)
             .field("parameters", &shown.parameters)
             .field("format", &shown.format)
+            .field("web_search", &shown.web_search)
             .finish_non_exhaustive()
     }
 }
@@ -221,6 +233,12 @@ pub struct LlmResponse {
     /// The images of an answer to [`OutputFormat::Image`]. Their bytes go to the engine's artifact store.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub images: Vec<GeneratedImage>,
+    /// What the text rests on, where the provider says so.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub citations: Vec<Citation>,
+    /// What a search on the web has found.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<Source>,
     /// What was counted.
     pub usage: Usage,
     /// The answer as it came over the wire.
@@ -268,6 +286,18 @@ impl LlmResponse {
         self
     }
 
+    /// Adds what the text rests on.
+    pub fn with_citations(mut self, citations: impl IntoIterator<Item = Citation>) -> Self {
+        self.citations.extend(citations);
+        self
+    }
+
+    /// Adds what a search on the web has found.
+    pub fn with_sources(mut self, sources: impl IntoIterator<Item = Source>) -> Self {
+        self.sources.extend(sources);
+        self
+    }
+
     /// The text of an answer that may be used.
     ///
     /// # Errors
@@ -306,8 +336,16 @@ impl LlmResponse {
                     LlmError::new(LlmErrorKind::ContentFiltered, message).with_partial(partial)
                 );
             }
-            // vLLM, OpenRouter and DeepSeek, in this order, for an answer that their machine did not finish.
-            Some(reason @ ("abort" | "error" | "insufficient_system_resource")) => {
+            // vLLM, OpenRouter, DeepSeek and the Responses API, in this order, for an answer that their machine did not finish.
+            Some(
+                reason @ ("abort"
+                | "error"
+                | "insufficient_system_resource"
+                | "incomplete"
+                | "cancelled"
+                | "in_progress"
+                | "queued"),
+            ) => {
                 let message = format!("the provider broke off the answer (`{reason}`)");
                 return Err(LlmError::new(LlmErrorKind::Transient, message).with_partial(partial));
             }
@@ -375,6 +413,9 @@ pub struct Usage {
     /// Those of the output that are of images.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image_output_tokens: Option<u64>,
+    /// Searches on the web that the provider made for the answer, and charges beside the tokens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub web_searches: Option<u64>,
 }
 
 impl Usage {

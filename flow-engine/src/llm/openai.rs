@@ -1,4 +1,5 @@
-//! OpenAI, Azure and every server that speaks chat completions, through async-openai.
+//! OpenAI, Azure and every server that speaks chat completions, through async-openai. A search on the web goes to the
+//! Responses API.
 //!
 //! Two things of that client are not used. Its retries: an attempt that the ledger does not show may still be
 //! billed. And its response types: one unknown word of a compatible server would lose the whole answer.
@@ -10,6 +11,7 @@ mod answer;
 mod azure;
 mod content;
 mod images;
+mod responses;
 mod stream;
 mod structured;
 
@@ -166,14 +168,12 @@ impl OpenAiBackend {
 }
 
 impl OpenAiBackend {
-    async fn delivered(
-        &self,
-        request: &LlmRequest,
-        of_image: bool,
-        body: &Value,
-    ) -> Result<Delivery, OpenAIError> {
+    async fn delivered(&self, request: &LlmRequest, body: &Value) -> Result<Delivery, OpenAIError> {
         let model = &request.model;
-        if of_image {
+        if request.web_search.is_some() {
+            return self.client.responses().create_byot(body).await;
+        }
+        if request.format == OutputFormat::Image {
             let images = self.client.images();
             if self.azure {
                 let path = azure::path(model, "images/generations");
@@ -337,14 +337,23 @@ impl LlmBackend for OpenAiBackend {
     fn operation(&self, request: &LlmRequest) -> &'static str {
         if request.format == OutputFormat::Image {
             "images.generations"
+        } else if request.web_search.is_some() {
+            "responses"
         } else {
             "chat.completions"
         }
     }
 
+    fn searches_the_web(&self) -> bool {
+        !self.azure
+    }
+
     fn body(&self, request: &LlmRequest) -> Result<Value, LlmError> {
         if self.azure {
             azure::check(&request.model)?;
+        }
+        if request.web_search.is_some() {
+            return responses::body(self.structured, request);
         }
         if request.format == OutputFormat::Image {
             return images::body(request);
@@ -407,9 +416,12 @@ impl LlmBackend for OpenAiBackend {
     ) -> BoxFuture<'a, Result<LlmResponse, LlmError>> {
         Box::pin(async move {
             let of_image = request.format == OutputFormat::Image;
-            let answer = match self.delivered(request, of_image, body).await {
+            let answer = match self.delivered(request, body).await {
                 Ok(delivery) if of_image => images::read(self.without_key(delivery)),
-                Ok(delivery) => self.without_key(delivery).read(),
+                Ok(delivery) => {
+                    let answer = self.without_key(delivery).read();
+                    answer::searched(answer, request)
+                }
                 Err(error) => Err(answer::undelivered(&error, self.timeout)),
             };
             answer.map_err(|error| self.error_without_key(error))
@@ -423,6 +435,11 @@ impl LlmBackend for OpenAiBackend {
         give: &'a (dyn Fn(&str) + Send + Sync),
     ) -> BoxFuture<'a, Result<LlmResponse, LlmError>> {
         Box::pin(async move {
+            if request.web_search.is_some() || request.format == OutputFormat::Image {
+                let response = self.send(request, body).await?;
+                give(response.content.as_deref().unwrap_or_default());
+                return Ok(response);
+            }
             let answer = match self.post(&request.model, body).await {
                 Ok(response) => stream::receive(self, response, give).await,
                 Err(error) => Err(answer::broken(&error, self.timeout)),

@@ -50,6 +50,8 @@ pub(super) struct Entry {
     #[serde(default)]
     image_output: Option<Rate>,
     #[serde(default)]
+    web_search: Option<Rate>,
+    #[serde(default)]
     above: Vec<Above>,
     #[serde(default)]
     pub(super) max_output_tokens: Option<u64>,
@@ -105,6 +107,7 @@ impl Entry {
             image_input: self.image_input,
             cached_image_input: self.cached_image_input,
             image_output: self.image_output,
+            web_search: self.web_search,
         })
     }
 }

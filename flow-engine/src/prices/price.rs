@@ -20,6 +20,8 @@ pub struct Price {
     pub(super) image_input: Option<Rate>,
     pub(super) cached_image_input: Option<Rate>,
     pub(super) image_output: Option<Rate>,
+    /// A thousand searches on the web.
+    pub(super) web_search: Option<Rate>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +85,11 @@ impl Price {
         nano(self.image_output.or(self.rates.output))
     }
 
+    /// Searches on the web that the provider makes: nano-USD for a thousand of them.
+    pub fn web_search(&self) -> Option<u64> {
+        nano(self.web_search)
+    }
+
     /// In nano-USD; `None` if the counts that it takes are not there, or contradict each other.
     pub(super) fn cost(&self, usage: &Usage) -> Option<i64> {
         let input = usage.input_tokens?;
@@ -107,6 +114,8 @@ impl Price {
         }
         let plain = plain.checked_sub(image_input)?;
         let output = output.checked_sub(image_output)?;
+        // Their price is that of a thousand, where tokens have one of a million.
+        let searches = usage.web_searches.unwrap_or(0).saturating_mul(1000);
         let parts = [
             (image_input, self.image_input),
             (image_output, self.image_output),
@@ -114,6 +123,7 @@ impl Price {
             (cached, rates.cached_input.or(rates.input)),
             (written, rates.cache_write.or(rates.input)),
             (output, rates.output),
+            (searches, self.web_search),
         ];
         // Each product is below 2¹¹⁴.
         let mut sum = 0_u128;

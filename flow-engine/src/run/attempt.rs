@@ -143,6 +143,10 @@ impl<'a> Attempt<'a> {
         if model.backend.operation(request) == REPLAY {
             return None;
         }
+        // Searches are paid for one by one: uncounted, they would make the cost too low.
+        if request.web_search.is_some() && response.usage.web_searches.is_none() {
+            return None;
+        }
         let (provider, model) = (
             model.backend.provider(),
             response.model.as_ref().unwrap_or(&model.name),

@@ -179,6 +179,11 @@ fn most(question: &Question, prices: &Prices) -> Result<i64, Error> {
         let message = format!("`{name}` cannot be asked under a budget: {reason}");
         Error::new(ErrorKind::OverBudget, message)
     };
+    if request.web_search.is_some() {
+        return Err(refused(
+            "how often it searches the web, and how much it reads there, is not known before",
+        ));
+    }
     let output = request.parameters.max_output_tokens.map(u64::from);
     let output = output.or_else(|| prices.max_output_tokens(provider, name));
     let input: usize = request

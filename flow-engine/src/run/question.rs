@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::llm::{LlmError, LlmRequest, Message, Model};
+use crate::llm::{LlmError, LlmErrorKind, LlmRequest, Message, Model};
 
 /// A request to a model.
 #[derive(Debug, Clone)]
@@ -16,6 +16,9 @@ pub(super) struct Question {
 
 impl Question {
     pub(super) fn new(model: Model, request: LlmRequest) -> Result<Self, LlmError> {
+        if request.web_search.is_some() && !model.backend.searches_the_web() {
+            return Err(cannot_search(model.backend.provider()));
+        }
         let body = model.backend.body(&request)?;
         let mut shown = body.clone();
         request.secrets.hide_in(&mut shown);
@@ -57,4 +60,12 @@ impl Question {
         request.messages.push(Message::user(correction));
         Self::new(self.model.clone(), request)
     }
+}
+
+fn cannot_search(provider: &str) -> LlmError {
+    let message = format!(
+        "`{provider}` cannot search the web for a model; what can is an `OpenAiBackend` whose server has the Responses API, a \
+         `MockBackend`, a recording of either, or a backend of yours whose `searches_the_web` says so"
+    );
+    LlmError::new(LlmErrorKind::InvalidRequest, message)
 }

@@ -46,7 +46,7 @@ fn can_answer<T: OutputType + PartialEq + Debug>(value: &T) {
         holds(&schema, &schema, &answer),
         "{answer} is not held by {schema}"
     );
-    let output = unwrapped(&of::<T>(), answer);
+    let output = unwrapped(&of::<T>().schema(), answer);
     assert_eq!(serde_json::from_value::<T>(output).unwrap(), *value);
 }
 

@@ -2,6 +2,7 @@
 
 mod answer;
 mod image;
+mod news;
 mod structured;
 pub(crate) mod task;
 mod unstructured;
@@ -13,6 +14,7 @@ use serde_json::{Map, Value};
 
 pub use answer::Answer;
 pub use image::ImageKind;
+pub use news::{NEWS, WebNews};
 pub use structured::{Repair, Structured};
 pub use unstructured::Unstructured;
 
@@ -145,6 +147,7 @@ impl StepCall<'_> {
             parameters: self.parameters(),
             format,
             streams: false,
+            web_search: None,
             secrets: Arc::default(),
         })
     }

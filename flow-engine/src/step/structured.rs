@@ -30,6 +30,12 @@ impl StepKind for Structured {
     }
 
     fn check(&self, definition: &Definition) -> Result<(), String> {
+        if definition.output.name().starts_with(crate::news::NAME) {
+            return Err(
+                "a `News` comes from a search: say `kind = \"news\"`, or the model would invent its sources"
+                    .to_owned(),
+            );
+        }
         if definition.strict {
             schema::strict(&definition.output).map_err(|reason| {
                 format!(
@@ -65,13 +71,24 @@ impl StepKind for Structured {
 
 /// Holds the answers that a prompt gives as examples to the output: what they show is what the model does.
 fn check_examples(definition: &Definition) -> Result<(), String> {
+    let output = &definition.output;
+    each_example(definition, &output.name(), |text| {
+        check_example(output, text)
+    })
+}
+
+/// Holds them to a type of that name.
+pub(super) fn each_example(
+    definition: &Definition,
+    name: &str,
+    check: impl Fn(&str) -> Result<(), String>,
+) -> Result<(), String> {
     let Some(prompt) = definition.prompt() else {
         return Ok(());
     };
     let mut wrong = Vec::new();
     for (place, text) in prompt.example_answers()? {
-        if let Err(reason) = check_example(&definition.output, &text) {
-            let name = definition.output.name();
+        if let Err(reason) = check(&text) {
             wrong.push(format!(
                 "the example answer at {place} does not fit `{name}`: {reason}"
             ));
@@ -86,12 +103,20 @@ fn check_examples(definition: &Definition) -> Result<(), String> {
 fn check_example(output: &Output, text: &str) -> Result<(), String> {
     let answer: Value =
         serde_json::from_str(text).map_err(|error| format!("it is not JSON: {error}"))?;
-    output.check(&schema::sent_as(output, answer)?)
+    output.check(&schema::sent_as(&output.schema(), answer)?)
 }
 
 /// What is cut, filtered or refused is not read at all; what is JSON as it stands is taken so; only an answer that is known to
 /// be whole is repaired.
 fn read(output: &Output, response: &LlmResponse) -> Result<Answer, LlmError> {
+    let (text, answer, repairs) = json(response)?;
+    let value = schema::unwrapped(&output.schema(), answer);
+    fit(output, &value, text)?;
+    Ok(Answer { value, repairs })
+}
+
+/// The JSON of an answer, its text before it.
+pub(super) fn json(response: &LlmResponse) -> Result<(&str, Value, Vec<Repair>), LlmError> {
     let text = response.accepted_unless_cut()?;
     let (answer, repairs) = match serde_json::from_str(text) {
         // The end of a number is not in it: `12` may be half of `123`.
@@ -107,9 +132,7 @@ fn read(output: &Output, response: &LlmResponse) -> Result<Answer, LlmError> {
         }
         Err(error) => return Err(no_json(text, &error.to_string())),
     };
-    let value = schema::unwrapped(output, answer);
-    fit(output, &value, text)?;
-    Ok(Answer { value, repairs })
+    Ok((text, answer, repairs))
 }
 
 /// Why an answer is not JSON: `strict` is what is wrong with it as it stands.
@@ -131,13 +154,18 @@ fn no_json(text: &str, reason: &str) -> LlmError {
 
 /// Whether what was read from a text fits the output: its type, and the constraints of that.
 pub(super) fn fit(output: &Output, value: &Value, text: &str) -> Result<(), LlmError> {
-    output.check(value).map_err(|reason| {
-        // serde quotes what it did not expect, which may be the whole of a long text.
-        let told: String = reason.chars().take(LONGEST_REASON).collect();
-        let more = if told.len() < reason.len() { "…" } else { "" };
-        let message = format!("the answer does not fit `{}`: {told}{more}", output.name());
-        LlmError::new(LlmErrorKind::InvalidOutput, message).with_partial(text)
-    })
+    output
+        .check(value)
+        .map_err(|reason| unfit(&output.name(), &reason, text))
+}
+
+/// A text does not fit the type of that name.
+pub(super) fn unfit(name: &str, reason: &str, text: &str) -> LlmError {
+    // serde quotes what it did not expect, which may be the whole of a long text.
+    let told: String = reason.chars().take(LONGEST_REASON).collect();
+    let more = if told.len() < reason.len() { "…" } else { "" };
+    let message = format!("the answer does not fit `{name}`: {told}{more}");
+    LlmError::new(LlmErrorKind::InvalidOutput, message).with_partial(text)
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ fn request(parameters: Parameters) -> LlmRequest {
         parameters,
         format: OutputFormat::Text,
         streams: false,
+        web_search: None,
         secrets: std::sync::Arc::default(),
     }
 }

@@ -12,8 +12,8 @@ use http::header::{HeaderMap, LOCATION, RETRY_AFTER};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::authority;
-use crate::llm::{LlmError, LlmErrorKind, LlmResponse, Usage};
+use super::{authority, responses};
+use crate::llm::{LlmError, LlmErrorKind, LlmRequest, LlmResponse, Usage};
 
 /// What the answer to a chat should be.
 const COMPLETION: &str = "a chat completion";
@@ -131,6 +131,9 @@ impl Delivery {
 
     pub(in crate::llm) fn read(self) -> Result<LlmResponse, LlmError> {
         let completion = &self.accepted(COMPLETION)?;
+        if responses::is_response(completion) {
+            return self.read_response(completion);
+        }
         let at = |pointer: &str| completion.pointer(pointer);
         let text = |pointer: &str| at(pointer)?.as_str().map(str::to_owned);
         let count = |pointer: &str| at(pointer)?.as_u64();
@@ -156,6 +159,21 @@ impl Delivery {
             provider_request_id: self.request_id.or_else(|| text("/id")),
             raw: self.body,
             ..LlmResponse::default()
+        })
+    }
+
+    /// The same of the Responses API.
+    fn read_response(self, answer: &Value) -> Result<LlmResponse, LlmError> {
+        if let Some((kind, said)) = responses::failure(answer) {
+            let said: String = said.chars().take(LONGEST_MESSAGE).collect();
+            return Err(self.failed(kind, format!("the model's server failed: {said}")));
+        }
+        let id = answer["id"].as_str().map(str::to_owned);
+        Ok(LlmResponse {
+            http_status: Some(self.status),
+            provider_request_id: self.request_id.or(id),
+            raw: self.body,
+            ..responses::read(answer)
         })
     }
 
@@ -292,6 +310,30 @@ fn content(content: &Value) -> Option<String> {
             (!texts.is_empty()).then(|| texts.concat())
         }
         _ => None,
+    }
+}
+
+/// What came of a request that may have asked for a search: a server that has no such thing says so, or answers all the same.
+pub(super) fn searched(
+    answer: Result<LlmResponse, LlmError>,
+    request: &LlmRequest,
+) -> Result<LlmResponse, LlmError> {
+    if request.web_search.is_none() {
+        return answer;
+    }
+    match answer {
+        Ok(mut response) => {
+            response.usage.web_searches.get_or_insert(0);
+            Ok(response)
+        }
+        Err(error) if matches!(error.http_status(), Some(404 | 405 | 501)) => {
+            let message = format!(
+                "{error}; a search on the web goes to the Responses API (`/responses`), which OpenAI has and many \
+                 compatible servers do not"
+            );
+            Err(error.saying(message))
+        }
+        Err(error) => Err(error),
     }
 }
 

@@ -111,6 +111,7 @@ fn request() -> LlmRequest {
         parameters: Parameters::default(),
         format: OutputFormat::Text,
         streams: false,
+        web_search: None,
         secrets: Arc::default(),
     }
 }

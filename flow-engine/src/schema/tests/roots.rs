@@ -85,14 +85,14 @@ fn only_what_was_wrapped_is_unwrapped() {
         value: u8,
     }
     let answer = json!({ "value": 3 });
-    assert_eq!(unwrapped(&of::<Priced>(), answer.clone()), answer);
-    assert_eq!(unwrapped(&of::<u8>(), answer), 3);
+    assert_eq!(unwrapped(&of::<Priced>().schema(), answer.clone()), answer);
+    assert_eq!(unwrapped(&of::<u8>().schema(), answer), 3);
     assert_eq!(
-        unwrapped(&of::<Option<u8>>(), json!({ "value": null })),
+        unwrapped(&of::<Option<u8>>().schema(), json!({ "value": null })),
         Value::Null
     );
     // A server that ignores the schema may leave the wrapper out.
-    assert_eq!(unwrapped(&of::<Vec<u8>>(), json!([3])), json!([3]));
+    assert_eq!(unwrapped(&of::<Vec<u8>>().schema(), json!([3])), json!([3]));
     let tree = json!({ "Leaf": 1 });
-    assert_eq!(unwrapped(&of::<Tree>(), tree.clone()), tree);
+    assert_eq!(unwrapped(&of::<Tree>().schema(), tree.clone()), tree);
 }
