@@ -18,4 +18,12 @@ async fn count(content: String) -> usize {
     content.len()
 }
 
+#[step(prompt = "summarize.md", budget_usd = 0)]
+async fn summarize_for_nothing(content: String) -> String;
+
+#[flow(budget_usd = "much")]
+async fn spend(content: String) -> Result<String> {
+    Ok(summarize_for_nothing(content).await?)
+}
+
 fn main() {}
