@@ -17,9 +17,8 @@ use genai::{Client, ModelIden, ServiceTarget};
 use reqwest::Url;
 use serde_json::Value;
 
-use super::openai::{
-    ANSWER_TIMEOUT, LONGER_THAN_WORDS, SHORTEST_SECRET, address, configuration, http_client, sound,
-};
+use super::openai::http::{address, http_client, sound};
+use super::openai::{ANSWER_TIMEOUT, LONGER_THAN_WORDS, SHORTEST_SECRET, configuration};
 use super::{LlmBackend, LlmError, LlmErrorKind, LlmRequest, LlmResponse};
 use crate::environment::variable;
 use crate::error::{Error, ErrorKind};

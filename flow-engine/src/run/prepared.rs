@@ -6,9 +6,9 @@ use flow_engine_db::{JournalStep, StepStatus};
 use serde_json::{Map, Value, json};
 
 use super::context::Place;
+use super::kept::{note_repairs, who_answered};
 use super::progress::usd;
 use super::question::Question;
-use super::recall::{note_repairs, who_answered};
 use super::{Budget, Run};
 use crate::definition::{Definition, WorkKind};
 use crate::error::{Error, ErrorKind};

@@ -10,9 +10,9 @@ use flow_engine_db::{
 use uuid::Uuid;
 
 use super::journal::{Journal, Origin, Row};
+use super::kept::model_asked;
 use super::plan::Plan;
 use super::progress::{Beginning, Spent, nano_usd};
-use super::recall::model_asked;
 use super::returns::Returns;
 use crate::error::{Error, ErrorKind};
 use crate::lock::lock;

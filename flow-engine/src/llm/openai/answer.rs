@@ -12,7 +12,8 @@ use http::header::{HeaderMap, LOCATION, RETRY_AFTER};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{authority, responses};
+use super::http::authority;
+use super::responses;
 use crate::llm::{LlmError, LlmErrorKind, LlmRequest, LlmResponse, Usage};
 
 /// What the answer to a chat should be.

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use async_openai::config::AzureConfig;
 
-use super::{OpenAiBackend, address, configuration, sound};
+use super::http::{address, sound};
+use super::{OpenAiBackend, configuration};
 use crate::error::Error;
 use crate::llm::{LlmError, LlmErrorKind};
 

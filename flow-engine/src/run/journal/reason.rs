@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::scopes::Scopes;
 use super::{Gap, Journal, Origin, Row, State, Wanted, scope_of};
 use crate::identity::{ALGORITHM, Hash};
-use crate::run::recall::model_asked;
+use crate::run::kept::model_asked;
 use crate::run::scope::names;
 
 /// The purpose of the hash by which equal inputs are found.
