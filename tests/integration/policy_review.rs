@@ -48,7 +48,7 @@ async fn say_more(text: String) -> String;
 async fn say_everything(text: String) -> String;
 
 #[step(prompt = "./prompts/any.md")]
-async fn weigh(text: String) -> Rating;
+async fn weigh_up(text: String) -> Rating;
 
 #[flow]
 async fn says_twice(text: String) -> Result<String> {
@@ -163,7 +163,7 @@ async fn an_answer_grows_to_what_its_model_can_give_and_no_further() {
 
 #[tokio::test]
 async fn an_empty_answer_is_not_said_back_to_the_model() {
-    let mock = MockBackend::new().on("weigh", |request| {
+    let mock = MockBackend::new().on("weigh_up", |request| {
         assert!(
             request.messages.iter().all(|said| !said.content.is_empty()),
             "many servers refuse an empty message"
@@ -171,7 +171,7 @@ async fn an_empty_answer_is_not_said_back_to_the_model() {
         Ok(LlmResponse::text(""))
     });
     let (engine, _folder) = start(builder(&mock)).await;
-    let error = engine.execute(weigh("x")).await.unwrap_err();
+    let error = engine.execute(weigh_up("x")).await.unwrap_err();
     assert_eq!(error.llm().unwrap().kind(), LlmErrorKind::InvalidOutput);
     assert_eq!(mock.requests().len(), 2);
 }
