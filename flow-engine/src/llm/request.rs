@@ -90,7 +90,7 @@ pub enum OutputFormat {
         #[serde(default = "is_strict", skip_serializing_if = "Clone::clone")]
         strict: bool,
     },
-    /// An image: [`LlmResponse::images`].
+    /// An image: [`LlmResponse::images`](super::LlmResponse::images).
     Image,
 }
 

@@ -23,7 +23,7 @@ pub struct LlmResponse {
     /// provider did not say, which is no success: see [`accepted`](Self::accepted).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub finish_reason: Option<String>,
-    /// The images of an answer to [`OutputFormat::Image`]. Their bytes go to the engine's artifact store.
+    /// The images of an answer to [`OutputFormat::Image`](super::OutputFormat::Image). Their bytes go to the engine's artifact store.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub images: Vec<GeneratedImage>,
     /// What the text rests on, where the provider says so.
