@@ -354,8 +354,8 @@ mod tests {
             error.to_string()
         };
         assert_eq!(
-            message(r#"{"events": [{"title": 3, "causes": []}]}"#),
-            "the answer does not fit `Digest`: at `events[0].title`: invalid type: integer `3`, expected a string"
+            message(r#"{"events": [{"title": true, "causes": []}]}"#),
+            "the answer does not fit `Digest`: at `events[0].title`: invalid type: boolean `true`, expected a string"
         );
         assert_eq!(
             message("{}"),
