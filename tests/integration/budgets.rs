@@ -3,10 +3,9 @@
 use flow_engine::llm::{LlmResponse, MockBackend};
 use flow_engine::prelude::*;
 use flow_engine::{EngineBuilder, ErrorKind, Policy, Prices, RunStatus};
-use tempfile::TempDir;
 
 use crate::prices::Named;
-use crate::support::Greeting;
+use crate::support::{Greeting, start};
 
 /// A million tokens of an answer cost 10 US dollars, those of a request nothing that counts.
 const PRICES: &str = r#"{ "version": "test-1", "prices": [
@@ -89,12 +88,6 @@ fn builder(mock: &MockBackend) -> EngineBuilder {
         .prices(Prices::from_json("PRICES", PRICES).unwrap())
         .model("even")
         .state(Greeting("hello"))
-}
-
-async fn start(builder: EngineBuilder) -> (Engine, TempDir) {
-    let folder = tempfile::tempdir().unwrap();
-    let url = format!("sqlite://{}", folder.path().join("test.db").display());
-    (builder.database_url(url).build().await.unwrap(), folder)
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use serde_json::json;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
-use crate::support::{Greeting, Rating};
+use crate::support::{self, Greeting, Rating};
 
 #[step(prompt = "./prompts/any.md")]
 async fn ask_plainly(text: String) -> String;
@@ -59,10 +59,7 @@ fn policy() -> Policy {
 }
 
 async fn start(builder: EngineBuilder) -> (Engine, TempDir) {
-    let folder = tempfile::tempdir().unwrap();
-    let url = format!("sqlite://{}", folder.path().join("test.db").display());
-    let builder = builder.model("big").state(Greeting("hello"));
-    (builder.database_url(url).build().await.unwrap(), folder)
+    support::start(builder.model("big").state(Greeting("hello"))).await
 }
 
 /// A mock whose n-th answer to a step is the n-th of these.

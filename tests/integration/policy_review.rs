@@ -5,10 +5,9 @@ use std::time::Duration;
 use flow_engine::llm::{Limit, LlmError, LlmErrorKind, LlmRequest, LlmResponse, MockBackend};
 use flow_engine::prelude::*;
 use flow_engine::{EngineBuilder, ErrorKind, Policy, Prices};
-use tempfile::TempDir;
 
 use crate::prices::Named;
-use crate::support::{Greeting, Rating};
+use crate::support::{Greeting, Rating, start};
 
 const PRICES: &str = r#"{ "version": "test-1", "prices": [
     { "provider": "acme", "model": "even", "input": 0.000001, "output": 10, "max_output_tokens": 8000 },
@@ -62,12 +61,6 @@ fn builder(mock: &MockBackend) -> EngineBuilder {
         .prices(Prices::from_json("PRICES", PRICES).unwrap())
         .model("even")
         .state(Greeting("hello"))
-}
-
-async fn start(builder: EngineBuilder) -> (Engine, TempDir) {
-    let folder = tempfile::tempdir().unwrap();
-    let url = format!("sqlite://{}", folder.path().join("test.db").display());
-    (builder.database_url(url).build().await.unwrap(), folder)
 }
 
 fn limited(wait: Duration) -> LlmError {

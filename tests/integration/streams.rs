@@ -10,7 +10,7 @@ use futures::StreamExt;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::{Greeting, Rating, engine_with};
+use crate::support::{self, Greeting, Rating, engine_with};
 
 #[step(prompt = "./prompts/any.md")]
 async fn tell_aloud(text: String) -> String;
@@ -45,14 +45,12 @@ fn text(piece: &str) -> Delta {
 }
 
 async fn start(mock: MockBackend) -> (Engine, TempDir) {
-    let folder = tempfile::tempdir().unwrap();
-    let url = format!("sqlite://{}", folder.path().join("test.db").display());
     let wait = Duration::from_millis(1);
     let builder = Engine::builder()
         .policy(Policy::default().waits(wait, wait))
         .backend(mock)
         .state(Greeting("hello"));
-    (builder.database_url(url).build().await.unwrap(), folder)
+    support::start(builder).await
 }
 
 fn in_turn(step: &str, answers: Vec<Result<LlmResponse, LlmError>>) -> MockBackend {

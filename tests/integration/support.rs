@@ -4,7 +4,7 @@ use std::ops::Deref;
 
 use flow_engine::llm::MockBackend;
 use flow_engine::prelude::*;
-use flow_engine::{FlowRun, FlowStepRun, RunFilter, RunStatus};
+use flow_engine::{EngineBuilder, FlowRun, FlowStepRun, RunFilter, RunStatus};
 use serde_json::json;
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -27,16 +27,22 @@ impl Deref for TestEngine {
 #[derive(Clone)]
 pub(crate) struct Greeting(pub(crate) &'static str);
 
-pub(crate) async fn engine_with(mock: MockBackend) -> TestEngine {
+/// An engine on a database in a folder of its own.
+pub(crate) async fn start(builder: EngineBuilder) -> (Engine, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}", folder.path().join("test.db").display());
+    (builder.database_url(url).build().await.unwrap(), folder)
+}
+
+pub(crate) async fn engine_with(mock: MockBackend) -> TestEngine {
     let builder = Engine::builder()
         .policy(flow_engine::Policy::once())
         .backend(mock)
         .model("test-model")
         .state(Greeting("hello"));
+    let (engine, folder) = start(builder).await;
     TestEngine {
-        engine: builder.database_url(url).build().await.unwrap(),
+        engine,
         _folder: folder,
     }
 }

@@ -11,7 +11,7 @@ use crate::llm::{
     Usage, WebSearch,
 };
 
-use super::structured::{StructuredOutput, asked_for};
+use super::structured::{StructuredOutput, asked_for, response_format};
 
 pub(super) fn body(way: StructuredOutput, request: &LlmRequest) -> Result<Value, LlmError> {
     let parameters = &request.parameters;
@@ -77,21 +77,13 @@ fn tool(search: &WebSearch) -> Value {
 }
 
 fn text_format(way: StructuredOutput, format: &OutputFormat) -> Option<Value> {
-    let OutputFormat::JsonSchema {
-        name,
-        schema,
-        strict,
-    } = format
-    else {
-        return None;
-    };
-    match way {
-        StructuredOutput::JsonSchema => Some(json!({ "format": {
-            "type": "json_schema", "name": name, "strict": strict, "schema": schema,
-        } })),
-        StructuredOutput::JsonObject => Some(json!({ "format": { "type": "json_object" } })),
-        StructuredOutput::Prompt => None,
+    let mut format = response_format(way, format)?;
+    // Chat completions have the parts of a schema one level deeper.
+    let fields = format.as_object_mut()?;
+    if let Some(Value::Object(parts)) = fields.remove("json_schema") {
+        fields.extend(parts);
     }
+    Some(json!({ "format": format }))
 }
 
 fn input(messages: &[Message]) -> Result<Value, LlmError> {
