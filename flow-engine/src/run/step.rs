@@ -6,12 +6,14 @@ use std::sync::Arc;
 use flow_engine_db::StepStatus;
 use futures::FutureExt;
 use serde_json::{Map, Value};
+use tokio::sync::OwnedMutexGuard;
 
 use super::cache::cached;
 use super::choice::{goes_live, pass_gate};
 use super::context::{PLACE, Place};
 use super::entry::{Entry, Task};
 use super::flow::{live, panicked};
+use super::journal::Miss;
 use super::prepared::Prepared;
 use super::progress::Counted;
 use super::recall::{Recalled, find, recall};
@@ -23,7 +25,7 @@ use super::{Done, Run};
 use crate::call::{AnyCall, Code, checked_inputs};
 use crate::definition::Definition;
 use crate::error::Error;
-use crate::output::{Output, Recorded};
+use crate::output::{Erased, Output, Recorded};
 
 /// A step of a run.
 pub(super) async fn step_in_run(place: Place, call: Box<dyn AnyCall>) -> Result<Done, Error> {
@@ -181,30 +183,13 @@ async fn recalled_or_run(
     let plan = run.tree.plan.as_deref().map(|plan| (plan, plan.called()));
     pass_gate(entry.identity).await;
     let called = Called::now();
-    let miss = match recall(place, &entry, prepared, output).await {
-        Ok(recalled) => {
+    let (miss, flight) = match taken(place, &entry, prepared, output).await {
+        Ok(Ok(recalled)) => {
             *turn = Some(recalled.turn);
             return recalled.end.map_err(located);
         }
-        Err(miss) => miss,
-    };
-    if entry.counted == Counted::Step {
-        goes_live();
-    }
-    let is_left_out = match (run.journal(), entry.identity) {
-        (Some(journal), Some(identity)) => journal.leaves_out(entry.name, identity),
-        _ => false,
-    };
-    let flight = match entry.cache_key(place).filter(|_| !is_left_out) {
-        Some((key, lifetime)) => match cached(place, &entry, &key, lifetime, output).await {
-            Ok(Ok(recalled)) => {
-                *turn = Some(recalled.turn);
-                return recalled.end.map_err(located);
-            }
-            Ok(Err(flight)) => Some(flight),
-            Err(error) => return Err(located(error)),
-        },
-        None => None,
+        Ok(Err(missed)) => missed,
+        Err(error) => return Err(located(error)),
     };
     if let (Some((plan, order)), Counted::Step) = (plan, entry.counted) {
         let request = prepared.map(Prepared::shown);
@@ -214,30 +199,8 @@ async fn recalled_or_run(
         return Err(located(over));
     }
     let record = StepRecord::start(place, &entry, &miss, called).map_err(located)?;
-    let content = async {
-        match task? {
-            Task::Ask(prepared) => {
-                let answer = prepared.ask(&record).boxed().await?;
-                output.read_back(answer.to_string())
-            }
-            Task::Run(code) => output.record(&code.await.map_err(Error::recorded)?),
-        }
-    };
-    let here = Place {
-        scope: place.scope.apart(),
-        step: Some((record.id, entry.name)),
-        deltas: None,
-        ..place.clone()
-    };
-    let outcome = PLACE
-        .scope(
-            here,
-            AssertUnwindSafe(within(entry.timeout, content)).catch_unwind(),
-        )
-        .await
-        .unwrap_or_else(|panic| Err(panicked(panic.as_ref())))
-        .map_err(located);
-    let end = match outcome {
+    let outcome = executed(place, &entry, output, task, &record).await;
+    let end = match outcome.map_err(located) {
         Ok(Recorded { json, output }) => {
             let (commit, metadata, ended) =
                 record.finish(StepStatus::Completed, Some(json.clone()), None);
@@ -265,4 +228,59 @@ async fn recalled_or_run(
     // Whoever waits for the same result finds it now.
     drop(flight);
     end
+}
+
+/// What is recorded of a step, in its run or for all; or why nothing is, and what tells those who wait for the same.
+async fn taken(
+    place: &Place,
+    entry: &Entry<'_>,
+    prepared: Option<&Prepared<'_>>,
+    output: &Output,
+) -> Result<Result<Recalled, (Miss, Option<OwnedMutexGuard<()>>)>, Error> {
+    let miss = match recall(place, entry, prepared, output).await {
+        Ok(recalled) => return Ok(Ok(recalled)),
+        Err(miss) => miss,
+    };
+    if entry.counted == Counted::Step {
+        goes_live();
+    }
+    let is_left_out = match (place.run.journal(), entry.identity) {
+        (Some(journal), Some(identity)) => journal.leaves_out(entry.name, identity),
+        _ => false,
+    };
+    let Some((key, lifetime)) = entry.cache_key(place).filter(|_| !is_left_out) else {
+        return Ok(Err((miss, None)));
+    };
+    let cached = cached(place, entry, &key, lifetime, output).await?;
+    Ok(cached.map_err(|flight| (miss, Some(flight))))
+}
+
+/// Does the work of a step.
+async fn executed(
+    place: &Place,
+    entry: &Entry<'_>,
+    output: &Output,
+    task: Result<Task<'_>, Error>,
+    record: &StepRecord,
+) -> Result<Recorded<Erased>, Error> {
+    let content = async {
+        match task? {
+            Task::Ask(prepared) => {
+                let answer = prepared.ask(record).boxed().await?;
+                output.read_back(answer.to_string())
+            }
+            Task::Run(code) => output.record(&code.await.map_err(Error::recorded)?),
+        }
+    };
+    let here = Place {
+        scope: place.scope.apart(),
+        step: Some((record.id, entry.name)),
+        deltas: None,
+        ..place.clone()
+    };
+    let content = AssertUnwindSafe(within(entry.timeout, content)).catch_unwind();
+    PLACE
+        .scope(here, content)
+        .await
+        .unwrap_or_else(|panic| Err(panicked(panic.as_ref())))
 }
