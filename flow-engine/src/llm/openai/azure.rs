@@ -6,6 +6,7 @@ use async_openai::config::AzureConfig;
 
 use super::http::{address, sound};
 use super::{OpenAiBackend, configuration};
+use crate::environment::variable;
 use crate::error::Error;
 use crate::llm::{LlmError, LlmErrorKind};
 
@@ -40,6 +41,40 @@ impl OpenAiBackend {
             azure: true,
             ..backend
         })
+    }
+}
+
+impl OpenAiBackend {
+    /// The Azure resource that the environment names, in the variables of OpenAI's own clients.
+    ///
+    /// | variable | meaning |
+    /// |---|---|
+    /// | `AZURE_OPENAI_ENDPOINT` | the address of the resource |
+    /// | `AZURE_OPENAI_API_KEY` | its key |
+    /// | `OPENAI_API_VERSION` | the version of the interface |
+    ///
+    /// # Errors
+    /// When one of them is not set, or what it holds cannot be used.
+    pub fn azure_from_env() -> Result<Self, Error> {
+        Self::azure_from_variables(variable)
+    }
+
+    pub(super) fn azure_from_variables(
+        variable: impl Fn(&str) -> Result<Option<String>, Error>,
+    ) -> Result<Self, Error> {
+        let needed = |name: &str| {
+            variable(name)?.ok_or_else(|| {
+                configuration(format!(
+                    "Azure is not configured: set {name}, beside AZURE_OPENAI_ENDPOINT ({EXAMPLE}), AZURE_OPENAI_API_KEY and \
+                     OPENAI_API_VERSION (2024-10-21)"
+                ))
+            })
+        };
+        let (endpoint, key) = (
+            needed("AZURE_OPENAI_ENDPOINT")?,
+            needed("AZURE_OPENAI_API_KEY")?,
+        );
+        Self::azure(&endpoint, &needed("OPENAI_API_VERSION")?, &key)
     }
 }
 

@@ -92,3 +92,27 @@ async fn an_answer_in_pieces_is_asked_for_where_others_are() {
     assert!(sent.starts_with(line), "{sent}");
     assert!(sent.contains(&format!("api-key: {KEY}")));
 }
+
+#[test]
+fn a_variable_that_is_missing_is_named() {
+    let set = |missing: &'static str| {
+        OpenAiBackend::azure_from_variables(move |name| {
+            let value = match name {
+                "AZURE_OPENAI_ENDPOINT" => "https://acme.openai.azure.com",
+                "OPENAI_API_VERSION" => "2024-10-21",
+                _ => "0123456789abcdef",
+            };
+            Ok((name != missing).then(|| value.to_owned()))
+        })
+    };
+    assert_eq!(set("none").unwrap().provider(), "azure");
+    for missing in [
+        "AZURE_OPENAI_ENDPOINT",
+        "AZURE_OPENAI_API_KEY",
+        "OPENAI_API_VERSION",
+    ] {
+        let error = set(missing).unwrap_err();
+        let expected = format!("Azure is not configured: set {missing},");
+        assert!(error.to_string().starts_with(&expected), "{error}");
+    }
+}
