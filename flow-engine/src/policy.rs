@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::{Value, json};
+
 /// What a model step does when a request fails, or when its answer cannot be used.
 ///
 /// [`EngineBuilder::policy`](crate::EngineBuilder::policy) sets it for all steps; the options of `#[step]` change it for one.
@@ -97,7 +99,9 @@ impl Policy {
 
     /// How long a step without a timeout waits, in all, for a server that asks to slow down (HTTP 429). That is no failure, so
     /// retries are not counted; the timeout of a step that has one is its only bound. A server that asks for more than what is left
-    /// of it fails the step at once; so does no time at all, also a step with a timeout. 10 minutes if this is not called.
+    /// of it fails the step at once; so does no time at all, also a step with a timeout. Where another model can be asked in its
+    /// place, a step with a timeout waits no longer than this either, and not for what comes after its timeout. 10 minutes if this
+    /// is not called.
     pub fn rate_limit_wait(mut self, longest: Duration) -> Self {
         self.rate_limit_wait = longest;
         self
@@ -133,10 +137,35 @@ impl Policy {
         self
     }
 
-    /// The models to ask in the place of one that failed for good, in this order. Of another provider: `provider/model`.
+    /// The models to ask in the place of one that failed for good, in this order. Of another provider: `provider/model`. Only
+    /// those of another provider stand in where a key was refused, or its quota is used up; none does where a server says
+    /// that the request is wrong.
     pub fn fallback(mut self, models: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.fallback = models.into_iter().map(Into::into).collect();
         self
+    }
+
+    /// As a step's row keeps it; times in milliseconds.
+    pub(crate) fn to_json(&self) -> Value {
+        let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        json!({
+            "retries": self.retries,
+            "first_wait_ms": milliseconds(self.first_wait),
+            "longest_wait_ms": milliseconds(self.longest_wait),
+            "rate_limit_wait_ms": milliseconds(self.rate_limit_wait),
+            "attempt_timeout_ms": self.attempt_timeout.map(milliseconds),
+            "timeout_ms": self.timeout.map(milliseconds),
+            "on_truncate": match self.on_truncate {
+                OnTruncate::Fail => "fail",
+                OnTruncate::Grow => "grow",
+            },
+            "on_invalid": self.on_invalid,
+            "on_refusal": match self.on_refusal {
+                OnRefusal::Fail => "fail",
+                OnRefusal::Fallback => "fallback",
+            },
+            "fallback": self.fallback,
+        })
     }
 
     /// As the options of a step change it.

@@ -42,6 +42,13 @@ async fn ask_someone(text: String) -> String;
 #[step(prompt = "./prompts/any.md", attempt_timeout = "20ms", retries = 1)]
 async fn ask_quickly(text: String) -> String;
 
+#[step(
+    prompt = "./prompts/any.md",
+    timeout = "20s",
+    fallback = ["small", "other/tiny"]
+)]
+async fn ask_in_time(text: String) -> String;
+
 #[flow]
 async fn asks_often(count: u32) -> Result<usize> {
     let texts = (0..count).map(|number| number.to_string());
@@ -233,6 +240,64 @@ async fn other_models_and_providers_stand_in_for_one_that_fails() {
         [Some("transient"), Some("transient"), Some("refused"), None]
     );
     assert_eq!(done.metadata.model.as_deref(), Some("tiny"));
+}
+
+#[tokio::test]
+async fn another_model_is_asked_before_the_time_of_a_step_is_up() {
+    let slow_down = error(LlmErrorKind::RateLimited);
+    for slow_down in [
+        slow_down
+            .clone()
+            .with_retry_after(Some(Duration::from_secs(30))),
+        slow_down.with_retry_after(None),
+    ] {
+        let mock = in_turn(
+            "ask_in_time",
+            [Err(slow_down), Ok(LlmResponse::text("done"))],
+        );
+        let policy = Policy::default().waits(Duration::from_mins(1), Duration::from_mins(2));
+        let (engine, _folder) = start(Engine::builder().policy(policy).backend(mock.clone())).await;
+        let done = engine.execute(ask_in_time("x")).await.unwrap();
+        assert_eq!(done.metadata.model.as_deref(), Some("small"));
+        assert!(done.metadata.execution_time_ms < 15_000, "it waited");
+    }
+}
+
+#[tokio::test]
+async fn where_a_key_is_refused_another_provider_stands_in() {
+    let locked = MockBackend::new().fail("ask_in_time", error(LlmErrorKind::Authentication));
+    let other = MockBackend::new().answer("ask_in_time", "done");
+    let builder = Engine::builder().policy(policy()).backend(locked.clone());
+    let builder = builder.provider("other", other).model("large");
+    let (engine, _folder) = start(builder).await;
+    let done = engine.execute(ask_in_time("x")).await.unwrap();
+    assert_eq!(done.metadata.model.as_deref(), Some("tiny"));
+    assert_eq!(
+        locked.requests().len(),
+        1,
+        "`small` is of the same provider"
+    );
+}
+
+#[tokio::test]
+async fn what_was_to_be_done_about_failures_is_in_the_row_of_a_step() {
+    let mock = MockBackend::new().answer("ask_someone", "done");
+    let (engine, _folder) = start(Engine::builder().policy(policy()).backend(mock)).await;
+    let done = engine.execute(ask_someone("x")).await.unwrap();
+    let row = engine.steps_of(done.run_id).await.unwrap().remove(0);
+    let expected = json!({
+        "retries": 1,
+        "first_wait_ms": 1,
+        "longest_wait_ms": 5,
+        "rate_limit_wait_ms": 600_000,
+        "attempt_timeout_ms": null,
+        "timeout_ms": null,
+        "on_truncate": "fail",
+        "on_invalid": 1,
+        "on_refusal": "fallback",
+        "fallback": ["small", "other/tiny"],
+    });
+    assert_eq!(row.step_metadata.unwrap()["policy"], expected);
 }
 
 #[tokio::test]

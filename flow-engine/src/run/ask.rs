@@ -1,5 +1,6 @@
 //! Asking a model until there is an answer that can be used, as far as the step's policy goes.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -13,28 +14,36 @@ use super::record::StepRecord;
 use super::retry::{pause, wait};
 use super::stream::Deltas;
 use crate::error::Error;
-use crate::llm::{LlmError, LlmErrorKind, LlmResponse, OutputFormat};
+use crate::llm::{LlmError, LlmErrorKind, LlmResponse, Model, OutputFormat};
 use crate::policy::{OnRefusal, OnTruncate, Policy};
 use crate::step::Answer;
 
 impl Prepared<'_> {
     /// Asks the step's model, and then those that stand in for it.
     pub(super) async fn ask(&self, step: &StepRecord) -> Result<Value, Error> {
+        step.asked(|asked| asked.policy = Some(self.policy().to_json()));
         let models = &step.run.services.models;
-        let mut fallbacks = self.policy().fallback.iter();
+        let fallback = self.policy().fallback.iter();
+        let fallback: Vec<Model> = fallback.map(|name| models.find(name)).collect();
+        let mut fallback = fallback.into_iter();
         let mut question = self.question().clone();
         loop {
-            let error = match self.ask_model(step, &question).await? {
+            let is_last = fallback.as_slice().is_empty();
+            let error = match self.ask_model(step, &question, is_last).await? {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
-            let stands_in = may_stand_in(&error, self.policy()) && !is_out(step, &error);
-            let Some(next) = fallbacks.next().filter(|_| stands_in) else {
+            if is_out(step, &error) {
+                return Err(error.into());
+            }
+            let failed = &question.model;
+            let stands_in = |next: &Model| may_stand_in(&error, self.policy(), failed, next);
+            let Some(next) = fallback.find(stands_in) else {
                 return Err(error.into());
             };
             void(step);
-            tracing::warn!(step = %step.id, model = next, %error, "a model failed, and another one is asked");
-            question = self.question().to(models.find(next))?;
+            tracing::warn!(step = %step.id, model = next.address, %error, "a model failed, and another one is asked");
+            question = self.question().to(next)?;
         }
     }
 
@@ -43,6 +52,7 @@ impl Prepared<'_> {
         &self,
         step: &StepRecord,
         asked: &Question,
+        is_last: bool,
     ) -> Result<Result<Value, LlmError>, Error> {
         let policy = self.policy();
         let mut question = asked.clone();
@@ -58,13 +68,17 @@ impl Prepared<'_> {
             match error.kind() {
                 _ if is_out(step, &error) => return Ok(Err(error)),
                 LlmErrorKind::RateLimited => {
+                    let patience = policy.rate_limit_wait.saturating_sub(waited);
                     let left = match policy.timeout {
-                        Some(_) if !policy.rate_limit_wait.is_zero() => Duration::MAX,
-                        _ => policy.rate_limit_wait.saturating_sub(waited),
+                        _ if policy.rate_limit_wait.is_zero() => Duration::ZERO,
+                        Some(_) if is_last => Duration::MAX,
+                        Some(limit) => patience.min(limit.saturating_sub(step.elapsed())),
+                        None => patience,
                     };
                     let pause = pause(policy, limited + 1, error.retry_after());
-                    // A server that says when to ask again is not asked before.
-                    if left.is_zero() || error.retry_after().is_some() && pause > left {
+                    // A server that says when to ask again is not asked before, nor another model when the step's time is up.
+                    let is_fixed = error.retry_after().is_some() || policy.timeout.is_some();
+                    if left.is_zero() || is_fixed && pause > left {
                         return Ok(Err(error));
                     }
                     limited += 1;
@@ -184,8 +198,8 @@ fn void(step: &StepRecord) {
     }
 }
 
-/// Whether another model may do what this one could not.
-fn may_stand_in(error: &LlmError, policy: &Policy) -> bool {
+/// Whether another model may do what the one that failed could not.
+fn may_stand_in(error: &LlmError, policy: &Policy, failed: &Model, next: &Model) -> bool {
     match error.kind() {
         LlmErrorKind::Transient
         | LlmErrorKind::RateLimited
@@ -195,8 +209,8 @@ fn may_stand_in(error: &LlmError, policy: &Policy) -> bool {
         LlmErrorKind::Refused | LlmErrorKind::ContentFiltered => {
             policy.on_refusal == OnRefusal::Fallback
         }
-        LlmErrorKind::InvalidRequest | LlmErrorKind::Authentication | LlmErrorKind::NotRecorded => {
-            false
-        }
+        // A key that is wrong, or has used up what it may spend, opens no other model of its provider.
+        LlmErrorKind::Authentication => !Arc::ptr_eq(&failed.backend, &next.backend),
+        LlmErrorKind::InvalidRequest | LlmErrorKind::NotRecorded => false,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use flow_engine_db::{Commit, NewStep, StepFinish, StepStatus};
@@ -61,6 +61,8 @@ pub(super) struct Asked {
     pub(super) model: Option<String>,
     /// The model that was asked, whichever answered.
     pub(super) requested: Option<String>,
+    /// What was to be done when a request failed.
+    pub(super) policy: Option<Value>,
     /// Of the answer that became the output.
     pub(super) repairs: Vec<Repair>,
 }
@@ -104,13 +106,17 @@ impl StepRecord {
         change(&mut lock(&self.asked))
     }
 
+    /// Since the step began.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
     fn metadata(&self) -> Metadata {
         let asked = self.asked(|asked| asked.clone());
         Metadata {
             tokens_used: asked.spent.tokens,
             cost_estimate: asked.spent.cost_usd(),
-            execution_time_ms: u64::try_from(self.started.elapsed().as_millis())
-                .unwrap_or(u64::MAX),
+            execution_time_ms: u64::try_from(self.elapsed().as_millis()).unwrap_or(u64::MAX),
             provider: asked.provider,
             model: asked.model,
         }
@@ -131,6 +137,7 @@ impl StepRecord {
             asked.requested.as_deref(),
         );
         step_metadata.extend(repaired(&asked.repairs));
+        step_metadata.extend(asked.policy.map(|policy| ("policy".to_owned(), policy)));
         if let Some(error) = error {
             step_metadata.insert("error".to_owned(), json!(error.record()));
         }
