@@ -1,42 +1,45 @@
-//! What may be spent: nothing is sent that could cost more than what is left.
+//! What may be spent: nothing is sent that could cost more than what is left. A binary of its own, in which every step has a
+//! model with a known price.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on fails"
+)]
 
-use flow_engine::llm::{LlmResponse, MockBackend};
+use flow_engine::llm::{Limit, LlmResponse, MockBackend};
 use flow_engine::prelude::*;
-use flow_engine::{EngineBuilder, ErrorKind, Policy, Prices, RunStatus};
-
-use crate::prices::Named;
-use crate::support::{Greeting, start};
+use flow_engine::{EngineBuilder, ErrorKind, News, Policy, Prices, RunStatus};
+use tempfile::TempDir;
 
 /// A million tokens of an answer cost 10 US dollars, those of a request nothing that counts.
 const PRICES: &str = r#"{ "version": "test-1", "prices": [
     { "provider": "acme", "model": "even", "input": 0.000001, "output": 10, "max_output_tokens": 8000 },
+    { "provider": "acme", "model": "odd", "input": 0.000001, "output": 10 },
     { "provider": "acme", "model": "endless", "input": 0.000001, "output": 10 }
 ] }"#;
 
 /// At most 1,000 tokens: a cent.
-#[step(prompt = "./prompts/any.md", max_output_tokens = 1000)]
+#[step(prompt = "./any.md", max_output_tokens = 1000)]
 async fn pay_a_cent(text: String) -> String;
 
 /// At most 8,000 tokens, as the table says: 8 cents.
-#[step(prompt = "./prompts/any.md", budget_usd = 0.05)]
+#[step(prompt = "./any.md", budget_usd = 0.05)]
 async fn pay_at_length(text: String) -> String;
 
-#[step(prompt = "./prompts/any.md", model = "endless", budget_usd = 100)]
-async fn pay_without_end(text: String) -> String;
+/// Of which model is known when it is called.
+#[step(prompt = "./any.md", budget_usd = 100)]
+async fn pay_someone(text: String, #[input(param)] model: String) -> String;
 
-#[step(
-    prompt = "./prompts/any.md",
-    model = "nobody-knows",
-    max_output_tokens = 1,
-    budget_usd = 100
-)]
-async fn pay_nobody_knows_what(text: String) -> String;
+#[step(prompt = "./any.md", max_output_tokens = 1000, timeout = "30ms")]
+async fn pay_soon(text: String) -> String;
 
-#[step(
-    prompt = "./prompts/any.md",
-    max_output_tokens = 1000,
-    budget_usd = 0.015
-)]
+#[step(prompt = "./any.md", model = "odd", max_output_tokens = 1000)]
+async fn pay_oddly(text: String) -> String;
+
+#[step(kind = "news", prompt = "./any.md", max_output_tokens = 1000)]
+async fn pay_for_news(text: String) -> News;
+
+#[step(prompt = "./any.md", max_output_tokens = 1000, budget_usd = 0.015)]
 async fn pay_twice(text: String) -> String;
 
 #[flow(budget_usd = 0.025)]
@@ -74,8 +77,9 @@ fn mock(tokens: u64) -> MockBackend {
     [
         "pay_a_cent",
         "pay_at_length",
-        "pay_without_end",
-        "pay_nobody_knows_what",
+        "pay_someone",
+        "pay_soon",
+        "pay_oddly",
         "pay_twice",
     ]
     .into_iter()
@@ -84,10 +88,15 @@ fn mock(tokens: u64) -> MockBackend {
 
 fn builder(mock: &MockBackend) -> EngineBuilder {
     Engine::builder()
-        .backend(Named("acme", mock.clone()))
+        .backend(mock.clone().as_provider("acme"))
         .prices(Prices::from_json("PRICES", PRICES).unwrap())
         .model("even")
-        .state(Greeting("hello"))
+}
+
+async fn start(builder: EngineBuilder) -> (Engine, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", folder.path().join("test.db").display());
+    (builder.database_url(url).build().await.unwrap(), folder)
 }
 
 #[tokio::test]
@@ -149,19 +158,79 @@ async fn a_step_s_longest_answer_is_that_of_the_table_if_it_says_none() {
 async fn under_a_budget_nothing_is_asked_whose_price_or_longest_answer_is_not_known() {
     let mock = mock(10);
     let (engine, _folder) = start(builder(&mock)).await;
-    let endless = engine.execute(pay_without_end("x")).await.unwrap_err();
-    let unknown = engine
-        .execute(pay_nobody_knows_what("x"))
-        .await
-        .unwrap_err();
-    for (error, why) in [
-        (endless, "set `max_output_tokens`"),
-        (unknown, "is not known"),
+    for (model, why) in [
+        ("endless", "set `max_output_tokens`"),
+        ("nobody-knows", "price of `acme`'s model is not known"),
     ] {
+        let error = engine.execute(pay_someone("x", model)).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::OverBudget);
         assert!(format!("{error:#}").contains(why), "{error:#}");
     }
     assert!(mock.requests().is_empty());
+}
+
+#[tokio::test]
+async fn an_engine_does_not_start_with_a_budget_that_it_could_not_keep() {
+    let refused = async |builder: EngineBuilder| {
+        let error = builder.build().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Configuration);
+        error.to_string()
+    };
+    let mock = mock(10);
+    let unpriced = refused(builder(&mock).model("nobody-knows")).await;
+    let of_steps: Vec<&str> = unpriced.lines().collect();
+    assert_eq!(of_steps.len(), 2, "{unpriced}");
+    assert!(of_steps[0].contains("`pay_at_length`: `nobody-knows` cannot be asked under a budget"));
+    assert!(of_steps[1].contains("`pay_twice`"));
+
+    let endless = refused(builder(&mock).model("endless")).await;
+    assert_eq!(endless.lines().count(), 1, "{endless}");
+    assert!(endless.contains("set `max_output_tokens`"), "{endless}");
+
+    let fallback = Policy::default().fallback(["nobody-knows"]);
+    let fallen = refused(builder(&mock).policy(fallback)).await;
+    assert!(fallen.contains("`pay_someone`"), "{fallen}");
+
+    let of_engine = refused(builder(&mock).model("nobody-knows").budget_usd(1.0)).await;
+    assert!(of_engine.contains("`pay_a_cent`"), "{of_engine}");
+}
+
+#[tokio::test]
+async fn what_nobody_bills_needs_no_price() {
+    let mock = mock(1000);
+    let builder = Engine::builder().backend(mock.clone()).budget_usd(0.01);
+    let (engine, _folder) = start(builder).await;
+    engine.execute(spends(texts(12))).await.unwrap();
+    assert_eq!(mock.requests().len(), 12);
+}
+
+#[tokio::test]
+async fn under_a_budget_nothing_is_searched_for() {
+    let mock = mock(10);
+    let (engine, _folder) = start(builder(&mock).budget_usd(100.0)).await;
+    let error = engine.execute(pay_for_news("rivers")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::OverBudget);
+    assert!(
+        format!("{error:#}").contains("searches the web"),
+        "{error:#}"
+    );
+    assert!(mock.requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_step_that_gives_up_before_its_request_is_sent_has_spent_nothing() {
+    let mock = mock(10);
+    let limit = Limit::default().requests_per_minute(1);
+    let builder = builder(&mock).budget_usd(0.025).limit("even", limit);
+    let (engine, _folder) = start(builder).await;
+    engine.execute(pay_a_cent("1")).await.unwrap();
+    for text in ["2", "3"] {
+        let error = engine.execute(pay_soon(text)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TimedOut);
+    }
+    // Of another model, which has no limit.
+    engine.execute(pay_oddly("4")).await.unwrap();
+    assert_eq!(mock.requests().len(), 2);
 }
 
 #[tokio::test]

@@ -5,7 +5,6 @@
     reason = "a test that cannot go on fails"
 )]
 
-mod budgets;
 mod calls;
 mod concurrency;
 mod constraints;

@@ -7,29 +7,10 @@ use flow_engine::llm::{
 };
 use flow_engine::prelude::*;
 use flow_engine::{BoxFuture, LlmRequest as Row, Prices, RequestStatus, RunFilter};
-use serde_json::Value;
 use tempfile::TempDir;
 use uuid::Uuid;
 
 use crate::support::count_words;
-
-/// A mock under another provider's name.
-#[derive(Debug)]
-pub(crate) struct Named(pub(crate) &'static str, pub(crate) MockBackend);
-
-impl LlmBackend for Named {
-    fn provider(&self) -> &str {
-        self.0
-    }
-
-    fn send<'a>(
-        &'a self,
-        request: &'a LlmRequest,
-        body: &'a Value,
-    ) -> BoxFuture<'a, Result<LlmResponse, LlmError>> {
-        self.1.send(request, body)
-    }
-}
 
 const PRICES: &str = r#"{ "version": "test-1", "prices": [
     { "provider": "acme", "model": "large", "input": 2.5, "cached_input": 0.25, "output": 10 },
@@ -110,7 +91,7 @@ fn is(cost: f64, nano: i64) -> bool {
 #[tokio::test]
 async fn each_request_keeps_its_cost_and_steps_and_runs_sum_it_up() {
     let folder = tempfile::tempdir().unwrap();
-    let engine = engine(Named("acme", mock()), &folder).await;
+    let engine = engine(mock().as_provider("acme"), &folder).await;
     let done = engine.execute(partly_priced("x")).await.unwrap();
     assert_eq!(
         done.metadata.cost_estimate, None,
@@ -158,7 +139,7 @@ async fn each_request_keeps_its_cost_and_steps_and_runs_sum_it_up() {
 #[tokio::test]
 async fn the_cost_of_a_run_is_known_if_all_of_its_prices_are() {
     let folder = tempfile::tempdir().unwrap();
-    let engine = engine(Named("acme", mock()), &folder).await;
+    let engine = engine(mock().as_provider("acme"), &folder).await;
     let done = engine.execute(priced("x")).await.unwrap();
     assert!(is(done.metadata.cost_estimate.unwrap(), THINK + SKIM));
     let one = engine.execute(think("x")).await.unwrap();
@@ -178,7 +159,7 @@ async fn an_answer_that_is_asked_for_again_was_paid_for_too() {
         }
         Ok(response)
     });
-    let engine = engine(Named("acme", mock), &folder).await;
+    let engine = engine(mock.as_provider("acme"), &folder).await;
     let done = engine.execute(wonder("x")).await.unwrap();
     let rows = engine.requests_of(done.run_id).await.unwrap();
     let statuses: Vec<_> = rows.iter().map(|row| row.status).collect();
@@ -199,7 +180,7 @@ async fn what_was_refused_costs_nothing_and_what_was_not_counted_is_unknown() {
             "think",
             LlmError::new(LlmErrorKind::InvalidRequest, "no").with_answer(400, "{}"),
         );
-    let engine = engine(Named("acme", mock), &folder).await;
+    let engine = engine(mock.as_provider("acme"), &folder).await;
     let done = engine.execute(skim("x")).await.unwrap();
     assert_eq!(done.metadata.cost_estimate, None);
     assert_eq!(run(&engine, done.run_id).await.unpriced_requests, 1);
@@ -213,12 +194,12 @@ async fn what_was_refused_costs_nothing_and_what_was_not_counted_is_unknown() {
 async fn a_mock_a_loopback_server_and_a_recording_have_no_price() {
     let folder = tempfile::tempdir().unwrap();
     for provider in ["mock", "127.0.0.1:8112"] {
-        let engine = engine(Named(provider, mock()), &folder).await;
+        let engine = engine(mock().as_provider(provider), &folder).await;
         let done = engine.execute(inquire("x")).await.unwrap();
         assert_eq!(done.metadata.cost_estimate, None, "{provider}");
     }
     let tape = folder.path().join("tape.json");
-    let recorder = Cassette::record(&tape, Named("acme", mock())).unwrap();
+    let recorder = Cassette::record(&tape, mock().as_provider("acme")).unwrap();
     let done = engine(recorder, &folder)
         .await
         .execute(think("x"))
@@ -242,7 +223,7 @@ async fn the_builtin_table_is_there_without_being_asked_for() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}", folder.path().join("test.db").display());
     let builder = Engine::builder()
-        .backend(Named("openai", mock()))
+        .backend(mock().as_provider("openai"))
         .state(crate::support::Greeting("hello"))
         .model("gpt-4o-2024-08-06");
     let engine = builder.database_url(url).build().await.unwrap();
@@ -274,7 +255,7 @@ async fn think_and_print(text: String) -> Result<usize> {
 #[tokio::test]
 async fn a_run_that_goes_on_has_paid_once() {
     let folder = tempfile::tempdir().unwrap();
-    let engine = engine(Named("acme", mock()), &folder).await;
+    let engine = engine(mock().as_provider("acme"), &folder).await;
     let failed = engine.execute(think_and_print("x")).await.unwrap_err();
     let id = failed.run_id().unwrap();
     assert!(is(run(&engine, id).await.total_cost, THINK + SKIM));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use flow_engine_db::Store;
 
 use super::Engine;
-use super::contract::mistakes;
+use super::contract::{beyond_budgets, mistakes};
 use crate::artifacts::Artifacts;
 use crate::definition::registered;
 use crate::environment::variable;
@@ -89,7 +89,8 @@ impl EngineBuilder {
     }
 
     /// What all that this engine executes may cost, in US dollars, from now until it is dropped. A request that may cost more
-    /// than is left is not sent: its step fails with [`ErrorKind::OverBudget`].
+    /// than is left is not sent: its step fails with [`ErrorKind::OverBudget`]. The prices of all models that the program's
+    /// steps name must be known.
     pub fn budget_usd(mut self, usd: f64) -> Self {
         self.budget_usd = Some(usd);
         self
@@ -123,7 +124,8 @@ impl EngineBuilder {
     ///
     /// # Errors
     /// All that is wrong with the steps and flows, on one line each: two of one name, a `#[state]` type that was not
-    /// given, an output that a model cannot be held to. Else, that no backend is configured, that the price file is no
+    /// given, an output that a model cannot be held to, a budget of a step or of the engine for a model without a known price
+    /// (a [free](LlmBackend::is_free) backend needs none). Else, that no backend is configured, that the price file is no
     /// table and where, that artifacts cannot be kept at such a URL, or why the database cannot be opened.
     pub async fn build(self) -> Result<Engine, Error> {
         let budget = self.budget_usd.map(engine_budget).transpose()?;
@@ -166,6 +168,10 @@ impl EngineBuilder {
             states: Arc::new(self.states),
             flights: Arc::default(),
         };
+        let mistakes = beyond_budgets(&registered(), &services);
+        if !mistakes.is_empty() {
+            return Err(configuration(mistakes.join("\n")));
+        }
         Ok(Engine {
             services: Arc::new(services),
         })

@@ -1,9 +1,10 @@
 //! What every step and flow of a program is held to before anything runs.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::definition::{Definition, WorkKind, registered};
 use crate::error::{Error, ErrorKind};
+use crate::run::{Services, longest_answer};
 use crate::state::{StateType, States, missing};
 
 /// Holds every step and flow that is linked into the program to what they promise, without an engine: names that occur
@@ -91,6 +92,49 @@ pub(super) fn mistakes(
             let wrong =
                 params.filter_map(|name| wrong_parameter(name, &schema["properties"][*name]));
             found.extend(wrong.map(|reason| at(&reason)));
+        }
+    }
+    found
+}
+
+/// Which model steps have a budget that no request of theirs could be held to, as far as that is known before a call.
+pub(super) fn beyond_budgets(
+    definitions: &[&'static Definition],
+    services: &Services,
+) -> Vec<String> {
+    let models = &services.models;
+    let mut found = Vec::new();
+    for definition in definitions {
+        let WorkKind::Model { prompt, .. } = definition.work else {
+            continue;
+        };
+        let is_of_the_call = |name| prompt.params().contains(&name);
+        let has_budget = definition.budget.is_some() || services.budget.is_some();
+        if !has_budget || is_of_the_call("max_output_tokens") {
+            continue;
+        }
+        // A prompt that cannot be read is an error where it is used.
+        let parameters = prompt
+            .current()
+            .map(|prompt| prompt.parameters(&Map::new()));
+        let Ok(Ok(parameters)) = parameters else {
+            continue;
+        };
+        let policy = services.policy.of(&definition.policy);
+        let named = parameters.model.as_deref().or(models.default());
+        let named = named.filter(|_| !is_of_the_call("model"));
+        let fallback = policy.fallback.iter().map(String::as_str);
+        for name in named.into_iter().chain(fallback) {
+            let model = models.find(name);
+            if !model.backend.is_free()
+                && let Err(reason) = longest_answer(&model, &parameters, &services.prices)
+            {
+                found.push(format!(
+                    "{}: `{}`: {reason}",
+                    definition.location(),
+                    definition.name()
+                ));
+            }
         }
     }
     found

@@ -271,6 +271,13 @@ impl LlmBackend for Cassette {
         }
     }
 
+    fn is_free(&self) -> bool {
+        match &self.mode {
+            Mode::Replay { .. } => true,
+            Mode::Record { inner, .. } => inner.is_free(),
+        }
+    }
+
     fn body(&self, request: &LlmRequest) -> Result<Value, LlmError> {
         match &self.mode {
             Mode::Replay { .. } => request.to_json(),

@@ -35,6 +35,7 @@ type Answer = Arc<dyn Fn(&LlmRequest) -> Result<LlmResponse, LlmError> + Send + 
 pub struct MockBackend {
     shared: Arc<Shared>,
     delay: Duration,
+    provider: Option<String>,
 }
 
 #[derive(Default)]
@@ -122,6 +123,13 @@ impl MockBackend {
         self
     }
 
+    /// Answers under the name of a provider, such as `openai`, whose prices then hold: for tests of costs and budgets. It has
+    /// no model of its own any more.
+    pub fn as_provider(mut self, name: impl Into<String>) -> Self {
+        self.provider = Some(name.into());
+        self
+    }
+
     /// The requests received so far, in order of arrival.
     pub fn requests(&self) -> Vec<LlmRequest> {
         lock(&self.shared.requests).clone()
@@ -144,16 +152,20 @@ impl fmt::Debug for MockBackend {
 }
 
 impl LlmBackend for MockBackend {
-    fn provider(&self) -> &'static str {
-        "mock"
+    fn provider(&self) -> &str {
+        self.provider.as_deref().unwrap_or("mock")
     }
 
     fn default_model(&self) -> Option<&str> {
-        Some("mock")
+        self.provider.is_none().then_some("mock")
     }
 
     fn searches_the_web(&self) -> bool {
         true
+    }
+
+    fn is_free(&self) -> bool {
+        self.provider.is_none()
     }
 
     fn parse(&self, raw: &str) -> Result<LlmResponse, LlmError> {

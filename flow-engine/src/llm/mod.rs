@@ -64,6 +64,11 @@ pub trait LlmBackend: fmt::Debug + Send + Sync + 'static {
         false
     }
 
+    /// Whether nobody bills what it answers, as with a mock: under a budget it may be asked without a known price.
+    fn is_free(&self) -> bool {
+        false
+    }
+
     /// The body that [`send`](Self::send) will send for this request; the ledger keeps it.
     ///
     /// # Errors

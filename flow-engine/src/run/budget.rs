@@ -8,7 +8,7 @@ use super::Run;
 use super::progress::usd;
 use super::question::Question;
 use crate::error::{Error, ErrorKind};
-use crate::llm::{OutputFormat, REPLAY, Usage};
+use crate::llm::{Model, OutputFormat, Parameters, REPLAY, Usage};
 use crate::prices::Prices;
 
 /// What people write has no more tokens than this many bytes each, in any language. Rows of signs, such as keys, can have more.
@@ -125,7 +125,10 @@ impl Reservation {
         if budgets.is_empty() || is_replay() {
             return Ok(Self::default());
         }
-        let amount = most(question, &run.services.prices)?;
+        let amount = match most(question, &run.services.prices) {
+            Err(_) if question.model.backend.is_free() => return Ok(Self::default()),
+            amount => amount?,
+        };
         loop {
             for budget in &budgets {
                 budget.room(amount).await?;
@@ -171,21 +174,37 @@ impl Drop for Reservation {
     }
 }
 
+/// The longest answer that a model may give to a request with these parameters, if what that costs can be known.
+///
+/// # Errors
+/// That it cannot.
+pub(crate) fn longest_answer(
+    model: &Model,
+    parameters: &Parameters,
+    prices: &Prices,
+) -> Result<u64, Error> {
+    let (provider, name) = (model.backend.provider(), &*model.name);
+    if prices.price(provider, name).is_none() {
+        return Err(refused(model, &unpriced(provider)));
+    }
+    let longest = parameters.max_output_tokens.map(u64::from);
+    longest
+        .or_else(|| prices.max_output_tokens(provider, name))
+        .ok_or_else(|| {
+            let reason = "its longest answer is not known; set `max_output_tokens`";
+            refused(model, reason)
+        })
+}
+
 /// What a request costs at most.
 fn most(question: &Question, prices: &Prices) -> Result<i64, Error> {
     let (request, model) = (&question.request, &question.model);
-    let (provider, name) = (model.backend.provider(), &*model.name);
-    let refused = |reason: &str| {
-        let message = format!("`{name}` cannot be asked under a budget: {reason}");
-        Error::new(ErrorKind::OverBudget, message)
-    };
     if request.web_search.is_some() {
-        return Err(refused(
-            "how often it searches the web, and how much it reads there, is not known before",
-        ));
+        let reason =
+            "how often it searches the web, and how much it reads there, is not known before";
+        return Err(refused(model, reason));
     }
-    let output = request.parameters.max_output_tokens.map(u64::from);
-    let output = output.or_else(|| prices.max_output_tokens(provider, name));
+    let output = longest_answer(model, &request.parameters, prices)?;
     let input: usize = request
         .messages
         .iter()
@@ -198,24 +217,30 @@ fn most(question: &Question, prices: &Prices) -> Result<i64, Error> {
         .format
         .schema()
         .map_or(0, |schema| schema.to_string().len());
-    let usage =
-        Usage {
-            input_tokens: u64::try_from(input + format.div_ceil(BYTES_PER_TOKEN)).ok(),
-            output_tokens: Some(output.ok_or_else(|| {
-                refused("its longest answer is not known; set `max_output_tokens`")
-            })?),
-            // All of it, should it be of images, which cost more.
-            image_input_tokens: Some(0),
-            image_output_tokens: (request.format == OutputFormat::Image)
-                .then_some(output)
-                .flatten(),
-            ..Usage::default()
-        };
-    let cost = prices.cost(provider, name, &usage);
-    let advice = format!(
+    let usage = Usage {
+        input_tokens: u64::try_from(input + format.div_ceil(BYTES_PER_TOKEN)).ok(),
+        output_tokens: Some(output),
+        // All of it, should it be of images, which cost more.
+        image_input_tokens: Some(0),
+        image_output_tokens: (request.format == OutputFormat::Image).then_some(output),
+        ..Usage::default()
+    };
+    let provider = model.backend.provider();
+    let cost = prices.cost(provider, &model.name, &usage);
+    Ok(cost
+        .ok_or_else(|| refused(model, &unpriced(provider)))?
+        .nano_usd)
+}
+
+fn unpriced(provider: &str) -> String {
+    format!(
         "the price of `{provider}`'s model is not known; give it with `Engine::builder().prices(…)` or FLOW_ENGINE_PRICES"
-    );
-    Ok(cost.ok_or_else(|| refused(&advice))?.nano_usd)
+    )
+}
+
+fn refused(model: &Model, reason: &str) -> Error {
+    let message = format!("`{}` cannot be asked under a budget: {reason}", model.name);
+    Error::new(ErrorKind::OverBudget, message)
 }
 
 #[cfg(test)]

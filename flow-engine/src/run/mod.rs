@@ -40,7 +40,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 pub use artifact::artifact;
-pub(crate) use budget::Budget;
+pub(crate) use budget::{Budget, longest_answer};
 pub use choice::{race, timeout};
 pub use context::{Current, awaited, current, execute};
 pub(crate) use context::{install, streamed};
