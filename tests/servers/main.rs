@@ -17,6 +17,7 @@ mod lab;
 mod limits;
 mod llmock;
 mod native;
+mod native_streams;
 mod outages;
 mod process;
 mod searches;

@@ -20,15 +20,15 @@ use crate::lab::{KEY, Lab, Rating, insist, rate, say};
 )]
 async fn rate_carefully(text: String) -> Rating;
 
-const CLAUDE: &str = "claude-sonnet-4-5";
-const GEMINI: &str = "gemini-2.5-flash";
+pub(crate) const CLAUDE: &str = "claude-sonnet-4-5";
+pub(crate) const GEMINI: &str = "gemini-2.5-flash";
 
-fn anthropic(server: &Aimock, key: &str) -> GenAiBackend {
+pub(crate) fn anthropic(server: &Aimock, key: &str) -> GenAiBackend {
     let backend = GenAiBackend::anthropic(key).unwrap();
     backend.with_address(&server.base_url()).unwrap()
 }
 
-fn gemini(server: &Aimock, key: &str) -> GenAiBackend {
+pub(crate) fn gemini(server: &Aimock, key: &str) -> GenAiBackend {
     let backend = GenAiBackend::gemini(key).unwrap();
     let address = server.base_url().replace("/v1", "/v1beta");
     backend.with_address(&address).unwrap()

@@ -6,9 +6,10 @@
 
 mod answer;
 mod question;
+mod stream;
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
 use genai::adapter::AdapterKind;
@@ -16,10 +17,11 @@ use genai::resolver::{AuthData, Endpoint};
 use genai::{Client, ModelIden, ServiceTarget};
 use reqwest::Url;
 use serde_json::Value;
+use tokio::time::timeout;
 
 use super::openai::http::{address, http_client, sound};
 use super::openai::{ANSWER_TIMEOUT, LONGER_THAN_WORDS, SHORTEST_SECRET, configuration};
-use super::{LlmBackend, LlmError, LlmErrorKind, LlmRequest, LlmResponse};
+use super::{LlmBackend, LlmError, LlmRequest, LlmResponse};
 use crate::environment::variable;
 use crate::error::{Error, ErrorKind};
 
@@ -161,7 +163,7 @@ impl GenAiBackend {
     }
 
     /// How long a request may take, from connecting to the answer's last byte: 10 minutes if this is not called. A request
-    /// that takes longer fails with [`LlmErrorKind::Timeout`].
+    /// that takes longer fails with [`LlmErrorKind::Timeout`](super::LlmErrorKind::Timeout).
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
@@ -169,27 +171,55 @@ impl GenAiBackend {
 
     async fn ask(&self, request: &LlmRequest) -> Result<LlmResponse, LlmError> {
         let (chat, options) = question::asked(self.native, request)?;
-        let target = ServiceTarget {
+        let answer = self
+            .client
+            .exec_chat(self.target(request), chat, Some(&options));
+        match timeout(self.timeout, answer).await {
+            Ok(Ok(response)) => Ok(answer::given(response, self.echoed())),
+            Ok(Err(error)) => Err(answer::failed(error, self.timeout, self.secret())),
+            Err(_) => Err(answer::late(self)),
+        }
+    }
+
+    async fn ask_in_pieces(
+        &self,
+        request: &LlmRequest,
+        give: &(dyn Fn(&str) + Send + Sync),
+    ) -> Result<LlmResponse, LlmError> {
+        let begun = Instant::now();
+        let (chat, options) = question::asked(self.native, request)?;
+        let (options, served) = stream::watched(options);
+        let target = self.target(request);
+        // Nothing is sent yet: that is when its first event is asked for.
+        let answer = self.client.exec_chat_stream(target, chat, Some(&options));
+        let answer = answer
+            .await
+            .map_err(|error| answer::failed(error, self.timeout, self.secret()))?;
+        stream::receive(self, answer, &served, begun, give).await
+    }
+
+    fn target(&self, request: &LlmRequest) -> ServiceTarget {
+        ServiceTarget {
             endpoint: self.endpoint.clone(),
             auth: AuthData::from_single(self.key.clone()),
             model: ModelIden::new(self.native.adapter(), request.model.as_str()),
-        };
-        let answer = self.client.exec_chat(target, chat, Some(&options));
-        match tokio::time::timeout(self.timeout, answer).await {
-            Ok(Ok(response)) => {
-                let secret = (self.key.len() >= LONGER_THAN_WORDS).then_some(&*self.key);
-                Ok(answer::given(response, secret))
-            }
-            Ok(Err(error)) => {
-                let secret = (self.key.len() >= SHORTEST_SECRET).then_some(&*self.key);
-                Err(answer::failed(error, self.timeout, secret))
-            }
-            Err(_) => {
-                let (name, limit) = (self.native.name(), self.timeout);
-                let message =
-                    format!("no answer from {name} within {limit:?}; a longer wait can be allowed");
-                Err(LlmError::new(LlmErrorKind::Timeout, message))
-            }
+        }
+    }
+
+    /// The key, as far as it can be hidden in the words of an error.
+    fn secret(&self) -> Option<&str> {
+        (self.key.len() >= SHORTEST_SECRET).then_some(&*self.key)
+    }
+
+    /// The key, as far as it can be hidden in an answer.
+    fn echoed(&self) -> Option<&str> {
+        (self.key.len() >= LONGER_THAN_WORDS).then_some(&*self.key)
+    }
+
+    fn hiding_key(&self, error: LlmError) -> LlmError {
+        match self.secret() {
+            Some(key) => error.without(key),
+            None => error,
         }
     }
 }
@@ -236,13 +266,19 @@ impl LlmBackend for GenAiBackend {
     ) -> BoxFuture<'a, Result<LlmResponse, LlmError>> {
         Box::pin(async move {
             let answer = self.ask(request).await;
-            answer.map_err(|error| {
-                if self.key.len() >= SHORTEST_SECRET {
-                    error.without(&self.key)
-                } else {
-                    error
-                }
-            })
+            answer.map_err(|error| self.hiding_key(error))
+        })
+    }
+
+    fn stream<'a>(
+        &'a self,
+        request: &'a LlmRequest,
+        _body: &'a Value,
+        give: &'a (dyn Fn(&str) + Send + Sync),
+    ) -> BoxFuture<'a, Result<LlmResponse, LlmError>> {
+        Box::pin(async move {
+            let answer = self.ask_in_pieces(request, give).await;
+            answer.map_err(|error| self.hiding_key(error))
         })
     }
 }

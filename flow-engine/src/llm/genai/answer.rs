@@ -8,46 +8,51 @@ use genai::chat::{ChatResponse, StopReason};
 use genai::webc;
 use serde_json::Value;
 
-use super::Native;
+use super::{GenAiBackend, Native};
 use crate::llm::openai::answer::{Delivery, undelivered};
 use crate::llm::{LlmError, LlmErrorKind, LlmResponse, Usage};
 
 pub(super) fn given(response: ChatResponse, secret: Option<&str>) -> LlmResponse {
-    let hidden = |text: &str| match secret {
-        Some(secret) => text.replace(secret, "[key]"),
-        None => text.to_owned(),
-    };
-    let raw = response
-        .captured_raw_body
-        .as_ref()
-        .map(|raw| hidden(&raw.to_string()));
     // `None` where the answer has no text at all: a list of none would be an empty one.
     let texts = response.content.texts();
-    let content = (!texts.is_empty()).then(|| hidden(&texts.concat()));
-    let id = response.captured_raw_body.as_ref().and_then(|raw| {
+    let raw = response.captured_raw_body;
+    let id = raw.as_ref().and_then(|raw| {
         let id = raw.get("id").or_else(|| raw.get("responseId"))?;
         id.as_str().map(str::to_owned)
     });
-    let count = |tokens: Option<i32>| tokens.and_then(|tokens| u64::try_from(tokens).ok());
-    let usage = response.usage;
-    let input = usage.prompt_tokens_details.as_ref();
-    let output = usage.completion_tokens_details.as_ref();
     let answer = LlmResponse {
         model: Some(response.provider_model_iden.model_name.to_string()),
-        content,
-        usage: Usage {
-            input_tokens: count(usage.prompt_tokens),
-            cached_tokens: count(input.and_then(|input| input.cached_tokens)),
-            cache_write_tokens: count(input.and_then(|input| input.cache_creation_tokens)),
-            output_tokens: count(usage.completion_tokens),
-            reasoning_tokens: count(output.and_then(|output| output.reasoning_tokens)),
-            ..Usage::default()
-        },
-        raw: raw.unwrap_or_default(),
+        content: (!texts.is_empty()).then(|| texts.concat()),
+        raw: raw.map(|raw| raw.to_string()).unwrap_or_default(),
         provider_request_id: id,
         ..LlmResponse::default()
     };
-    ended(answer, response.stop_reason)
+    answered(answer, response.usage, response.stop_reason, secret)
+}
+
+/// An answer with what was counted and how it ended. The key that is `secret` is hidden in it.
+pub(super) fn answered(
+    mut answer: LlmResponse,
+    usage: genai::chat::Usage,
+    reason: Option<StopReason>,
+    secret: Option<&str>,
+) -> LlmResponse {
+    if let Some(secret) = secret {
+        answer.raw = answer.raw.replace(secret, "[key]");
+        answer.content = answer.content.map(|text| text.replace(secret, "[key]"));
+    }
+    let count = |tokens: Option<i32>| tokens.and_then(|tokens| u64::try_from(tokens).ok());
+    let input = usage.prompt_tokens_details.as_ref();
+    let output = usage.completion_tokens_details.as_ref();
+    answer.usage = Usage {
+        input_tokens: count(usage.prompt_tokens),
+        cached_tokens: count(input.and_then(|input| input.cached_tokens)),
+        cache_write_tokens: count(input.and_then(|input| input.cache_creation_tokens)),
+        output_tokens: count(usage.completion_tokens),
+        reasoning_tokens: count(output.and_then(|output| output.reasoning_tokens)),
+        ..Usage::default()
+    };
+    ended(answer, reason)
 }
 
 /// An answer with the word for its end. Words for a cut or a filtered one that nobody else uses become those that all know.
@@ -97,6 +102,25 @@ pub(super) fn recorded(native: Native, raw: &str) -> Result<LlmResponse, LlmErro
 
 /// Why there is no answer. genai's own words have the whole request in them, and are not used where they do.
 pub(super) fn failed(error: Error, timeout: Duration, secret: Option<&str>) -> LlmError {
+    let error = match error {
+        // What the server said instead of a stream is inside.
+        Error::WebStream {
+            error,
+            cause,
+            model_iden,
+        } => match error.downcast::<Error>() {
+            Ok(refused) => *refused,
+            Err(error) => match error.downcast::<reqwest::Error>() {
+                Ok(error) => return undelivered(&OpenAIError::Reqwest(*error), timeout),
+                Err(error) => Error::WebStream {
+                    error,
+                    cause,
+                    model_iden,
+                },
+            },
+        },
+        error => error,
+    };
     let status = error.status().map(|status| status.as_u16());
     let headers = error.headers().cloned().unwrap_or_default();
     let refused = |status: u16, body: String| {
@@ -129,6 +153,9 @@ pub(super) fn failed(error: Error, timeout: Duration, secret: Option<&str>) -> L
             }
         }
         Error::HttpError { status, body, .. } => refused(status.as_u16(), body),
+        Error::WebStream { cause, .. } => unreadable(&cause),
+        Error::StreamParse { serde_error, .. } => unreadable(&serde_error.to_string()),
+        Error::ChatResponse { body, .. } => midway(&body),
         Error::ChatResponseGeneration {
             response_body,
             cause,
@@ -152,6 +179,25 @@ pub(super) fn failed(error: Error, timeout: Duration, secret: Option<&str>) -> L
             }
         }
     }
+}
+
+/// The server says in the middle of an answer that it failed.
+fn midway(body: &Value) -> LlmError {
+    let kind = body.pointer("/error/type").and_then(Value::as_str);
+    let kind = match kind {
+        Some("rate_limit_error") => LlmErrorKind::RateLimited,
+        _ => LlmErrorKind::Transient,
+    };
+    let said = body.pointer("/error/message").and_then(Value::as_str);
+    let said = said.unwrap_or("it does not say why");
+    let message = format!("the server failed in the middle of its answer: {said}");
+    LlmError::new(kind, message).with_answer(200, body.to_string())
+}
+
+pub(super) fn late(backend: &GenAiBackend) -> LlmError {
+    let (name, limit) = (backend.native.name(), backend.timeout);
+    let message = format!("no answer from {name} within {limit:?}; a longer wait can be allowed");
+    LlmError::new(LlmErrorKind::Timeout, message)
 }
 
 /// The next attempt may well be answered.
