@@ -56,6 +56,19 @@ async fn pieces_are_given_as_they_come_and_then_the_whole() {
 }
 
 #[tokio::test]
+async fn a_piece_in_parts_is_not_lost() {
+    let parts = json!([
+        { "type": "thinking", "thinking": [{ "type": "text", "text": "Hm." }] },
+        { "type": "text", "text": "It " },
+    ]);
+    let first = json!({ "choices": [{ "delta": { "content": parts } }] });
+    let all = [first, piece("rains."), last("stop")];
+    let (pieces, end) = streamed(events(&all, "data: [DONE]\n\n")).await;
+    assert_eq!(pieces, ["It ", "rains."]);
+    assert_eq!(end.unwrap().accepted().unwrap(), "It rains.");
+}
+
+#[tokio::test]
 async fn comments_are_passed_over() {
     let rest = ": a comment\n\ndata: [DONE]\n\n";
     let all = [json!({ "choices": [] }), piece("Yes."), last("stop")];
