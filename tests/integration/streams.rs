@@ -3,10 +3,11 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use flow_engine::llm::{LlmError, LlmErrorKind, LlmResponse, MockBackend};
+use flow_engine::llm::{LlmBackend, LlmError, LlmErrorKind, LlmRequest, LlmResponse, MockBackend};
 use flow_engine::prelude::*;
 use flow_engine::{Delta, Policy, RequestStatus, RunStatus, StepStatus};
-use futures::StreamExt;
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -14,6 +15,9 @@ use crate::support::{self, Greeting, Rating, engine_with};
 
 #[step(prompt = "./prompts/any.md")]
 async fn tell_aloud(text: String) -> String;
+
+#[step(prompt = "./prompts/any.md", attempt_timeout = "50ms")]
+async fn tell_in_time(text: String) -> String;
 
 #[step(prompt = "./prompts/any.md")]
 async fn assess_aloud(text: String) -> Rating;
@@ -147,6 +151,51 @@ async fn a_stream_that_breaks_off_after_its_first_piece_is_an_error_with_what_ca
         (LlmErrorKind::Transient, Some("half of"))
     );
     assert_eq!(mock.requests().len(), 1);
+}
+
+/// Gives two words, and no more.
+#[derive(Debug)]
+struct Stalling;
+
+impl LlmBackend for Stalling {
+    fn provider(&self) -> &'static str {
+        "stalling"
+    }
+
+    fn send<'a>(
+        &'a self,
+        _request: &'a LlmRequest,
+        _body: &'a Value,
+    ) -> BoxFuture<'a, Result<LlmResponse, LlmError>> {
+        futures::future::pending().boxed()
+    }
+
+    fn stream<'a>(
+        &'a self,
+        _request: &'a LlmRequest,
+        _body: &'a Value,
+        give: &'a (dyn Fn(&str) + Send + Sync),
+    ) -> BoxFuture<'a, Result<LlmResponse, LlmError>> {
+        give("half ");
+        give("of");
+        futures::future::pending().boxed()
+    }
+}
+
+#[tokio::test]
+async fn a_stream_whose_attempt_is_out_of_time_is_an_error_with_what_came() {
+    let builder = Engine::builder().backend(Stalling).model("slow");
+    let (engine, _folder) = support::start(builder.state(Greeting("hello"))).await;
+    let mut stream = engine.run(tell_in_time("x")).stream();
+    assert_eq!(all_of(&mut stream).await, [text("half "), text("of")]);
+    let error = stream.finish().await.unwrap_err();
+    let llm = error.llm().unwrap();
+    assert_eq!(
+        (llm.kind(), llm.partial()),
+        (LlmErrorKind::Timeout, Some("half of"))
+    );
+    let id = error.run_id().unwrap();
+    assert_eq!(engine.requests_of(id).await.unwrap().len(), 1);
 }
 
 #[tokio::test]

@@ -3,8 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use futures::future::BoxFuture;
@@ -16,6 +15,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use super::{Done, StepResult};
 use crate::call::Executed as _;
 use crate::error::Error;
+use crate::lock::lock;
 use crate::output::Output;
 
 /// A piece of an answer.
@@ -47,7 +47,8 @@ fn value(json: &JsonValue<'_>) -> Value {
 #[derive(Debug, Clone)]
 pub(super) struct Deltas {
     to: UnboundedSender<Delta>,
-    given: Arc<AtomicBool>,
+    /// What is out, of the answer that counts.
+    given: Arc<Mutex<String>>,
 }
 
 impl Deltas {
@@ -59,20 +60,25 @@ impl Deltas {
 
     pub(super) fn give(&self, text: &str) {
         if !text.is_empty() {
-            self.given.store(true, Ordering::Relaxed);
+            lock(&self.given).push_str(text);
             // Whoever drops the receiver drops the step with it.
             let _ = self.to.send(Delta::Text(text.to_owned()));
         }
     }
 
+    /// What is out of the answer.
+    pub(super) fn given(&self) -> String {
+        lock(&self.given).clone()
+    }
+
     /// Whether a piece of the answer is out.
     pub(super) fn is_given(&self) -> bool {
-        self.given.load(Ordering::Relaxed)
+        !lock(&self.given).is_empty()
     }
 
     /// What was given is void.
     pub(super) fn again(&self) {
-        if self.given.swap(false, Ordering::Relaxed) {
+        if !std::mem::take(&mut *lock(&self.given)).is_empty() {
             let _ = self.to.send(Delta::Again);
         }
     }
