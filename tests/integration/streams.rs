@@ -199,6 +199,19 @@ async fn a_stream_whose_attempt_is_out_of_time_is_an_error_with_what_came() {
 }
 
 #[tokio::test]
+async fn an_answer_of_which_a_piece_came_may_have_cost() {
+    for (partial, may_have_cost) in [("half of", 1), ("", 0)] {
+        let filtered = LlmError::new(LlmErrorKind::ContentFiltered, "no more of this");
+        let error = filtered.with_partial(partial);
+        let (engine, _folder) = start(in_turn("tell_aloud", vec![Err(error)])).await;
+        let error = engine.run(tell_aloud("x")).stream().finish().await;
+        let id = error.unwrap_err().run_id().unwrap();
+        let run = engine.find_run(id).await.unwrap().unwrap();
+        assert_eq!(run.unpriced_requests, may_have_cost, "{partial}");
+    }
+}
+
+#[tokio::test]
 async fn an_answer_that_is_asked_for_again_says_that_the_first_is_void() {
     let right = r#"{"stars":2,"reason":"dull"}"#;
     let mock = in_turn(
