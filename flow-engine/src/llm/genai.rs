@@ -17,7 +17,7 @@ use genai::{Client, ModelIden, ServiceTarget};
 use reqwest::Url;
 use serde_json::Value;
 
-use super::openai::http::{address, http_client, sound};
+use super::openai::http::{address, authority, http_client, sound};
 use super::openai::{ANSWER_TIMEOUT, LONGER_THAN_WORDS, SHORTEST_SECRET, configuration};
 use super::{LlmBackend, LlmError, LlmErrorKind, LlmRequest, LlmResponse};
 use crate::environment::variable;
@@ -88,6 +88,8 @@ pub struct GenAiBackend {
     native: Native,
     client: Client,
     endpoint: Endpoint,
+    /// Of the address: a password can stand before it.
+    host: String,
     timeout: Duration,
     key: String,
 }
@@ -135,6 +137,7 @@ impl GenAiBackend {
             native,
             client: client(&url)?,
             endpoint: endpoint(&url),
+            host: authority(&url),
             timeout: ANSWER_TIMEOUT,
             key: key.to_owned(),
         })
@@ -157,6 +160,7 @@ impl GenAiBackend {
         let url = address(base_url, self.native.address())?;
         self.client = client(&url)?;
         self.endpoint = endpoint(&url);
+        self.host = authority(&url);
         Ok(self)
     }
 
@@ -208,7 +212,7 @@ impl fmt::Debug for GenAiBackend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("GenAiBackend")
             .field("provider", &self.native.name())
-            .field("address", &self.endpoint.base_url())
+            .field("address", &self.host)
             .field("timeout", &self.timeout)
             .finish_non_exhaustive()
     }
