@@ -128,11 +128,12 @@ impl Feeds {
             url: name.clone(),
             source,
         })?;
-        let answer = client.get(url.clone()).send().await;
+        let answer = client.get(url).send().await;
         let answer = answer.map_err(|error| self.unreachable(&name, error))?;
+        // Where redirects led to, without what may be a key: a link to the feed itself is relative to all of it.
+        let base = self::name(answer.url());
         let body = self.body(&name, answer).await?;
         // Apart from the executor, and so that a parser that panics gives an error.
-        let base = url.to_string();
         let parsed = tokio::task::spawn_blocking(move || {
             let parser = feed_rs::parser::Builder::new().base_uri(Some(base)).build();
             parser

@@ -221,6 +221,27 @@ async fn redirects_end_and_lead_to_the_web_only() {
 }
 
 #[tokio::test]
+async fn a_link_is_relative_to_where_the_feed_was_found_and_has_no_key_of_it() {
+    let feed = RSS
+        .replace("javascript:alert(1)", "next")
+        .replace("https://news.example/flood", "#top");
+    let there = server(ok(&feed), Duration::ZERO).await;
+    let there = there
+        .replace("/feed?", "/news/feed?")
+        .replace("http://", "http://user:password@");
+    let moved = format!(
+        "HTTP/1.1 302 Found\r\nlocation: {there}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+    );
+    let items = fetched(moved).await.unwrap();
+    let urls: Vec<_> = items
+        .iter()
+        .map(|item| item.url.as_deref().unwrap())
+        .collect();
+    assert!(urls[0].ends_with("/news/feed#top"), "{urls:?}");
+    assert!(urls[1].ends_with("/news/next"), "{urls:?}");
+}
+
+#[tokio::test]
 async fn addresses_that_are_not_public_are_not_asked() {
     let url = server(ok(RSS), Duration::ZERO).await;
     let by_name = url.replace("127.0.0.1", "localhost");
