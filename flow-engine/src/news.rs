@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::cleaning::{Cited, cited};
 #[cfg(feature = "feeds")]
-pub(crate) use self::cleaning::page;
+pub(crate) use self::cleaning::{page, title};
 use crate::constraints::{Constrained, Violations};
 use crate::llm::{Citation, Source};
 use crate::shape::{Depth, Described, Field, Shape};

@@ -118,7 +118,7 @@ fn is_invisible(c: char) -> bool {
 }
 
 /// A title on one line.
-fn title(title: Option<&str>) -> Option<String> {
+pub(crate) fn title(title: Option<&str>) -> Option<String> {
     let mut kept = String::new();
     let words = title?.split(|c: char| c.is_whitespace() || c.is_control());
     let mut left = LONGEST_TITLE;
