@@ -277,6 +277,20 @@ async fn addresses_that_grow_in_each_other_are_no_feed() {
 }
 
 #[tokio::test]
+async fn a_redirect_to_an_address_that_is_not_public_is_not_followed() {
+    let inside = server(ok(RSS), Duration::ZERO).await;
+    let moved = format!(
+        "HTTP/1.1 302 Found\r\nlocation: {inside}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+    );
+    // Asked past the check of the first address: a public one is none of a test's.
+    let outside = server(moved, Duration::ZERO).await;
+    let client = Feeds::new().client().unwrap();
+    let error = client.get(&outside).send().await.unwrap_err();
+    let error = Feeds::new().unreachable("x", error);
+    assert!(matches!(error, FeedError::Private { .. }), "{error:?}");
+}
+
+#[tokio::test]
 async fn addresses_that_are_not_public_are_not_asked() {
     let url = server(ok(RSS), Duration::ZERO).await;
     let by_name = url.replace("127.0.0.1", "localhost");
