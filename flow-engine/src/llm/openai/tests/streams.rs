@@ -69,6 +69,27 @@ async fn a_piece_in_parts_is_not_lost() {
 }
 
 #[tokio::test]
+async fn a_key_is_hidden_in_what_is_kept_of_pieces() {
+    let (one, two) = KEY.split_at(9);
+    let halves = [piece(one), piece(two), last("stop")];
+    let (_, end) = streamed(events(&halves, "data: [DONE]\n\n")).await;
+    let response = end.unwrap();
+    assert_eq!(response.accepted().unwrap(), "[key]");
+    assert!(!response.raw.contains(KEY), "{}", response.raw);
+
+    let choice = json!({ "message": { "content": KEY }, "finish_reason": "stop" });
+    let (_, end) = streamed(json("200 OK", &json!({ "choices": [choice] }))).await;
+    assert!(!end.unwrap().raw.contains(KEY));
+
+    // Where the message is cut.
+    let long = format!("{}{KEY}", "x".repeat(290));
+    let failure = json!({ "error": { "message": long, "code": 503 } });
+    let (_, end) = streamed(events(&[piece("It "), failure], "")).await;
+    let said = end.unwrap_err().to_string();
+    assert!(said.contains("xx[key]") && !said.contains("sk-"), "{said}");
+}
+
+#[tokio::test]
 async fn comments_are_passed_over() {
     let rest = ": a comment\n\ndata: [DONE]\n\n";
     let all = [json!({ "choices": [] }), piece("Yes."), last("stop")];
