@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::OnceCell;
 use url::Url;
 
-use crate::environment::variable;
+use crate::environment::{shown, variable};
 use crate::error::{Error, ErrorKind};
 use crate::llm::LlmResponse;
 
@@ -206,6 +206,7 @@ impl Artifacts {
 
 fn place(given: &str) -> Result<Place, Error> {
     let url = Url::parse(given).map_err(|error| {
+        let given = shown(given);
         configuration(format!(
             "`{given}` is no place for artifacts: {error}; a folder is written `file:///var/lib/artifacts`, a bucket \
              `s3://bucket/folder`"
@@ -214,6 +215,7 @@ fn place(given: &str) -> Result<Place, Error> {
     let feature = match url.scheme() {
         "file" => {
             let folder = url.to_file_path().map_err(|()| {
+                let given = shown(given);
                 configuration(format!(
                     "`{given}` is no folder of this machine: it is written `file:///var/lib/artifacts`"
                 ))
@@ -327,6 +329,8 @@ mod tests {
         };
         assert!(refused("./artifacts").contains("`file:///var/lib/artifacts`"));
         assert!(refused("ftp://x/y").contains("`s3://…` (`s3`)"));
+        let wrong = "s3://me:pass-word@bucket:port/x?key=pass-word";
+        assert!(!refused(wrong).contains("pass-word"), "{}", refused(wrong));
         assert!(refused("file://elsewhere/x").contains("no folder of this machine"));
         #[cfg(not(feature = "s3"))]
         assert_eq!(

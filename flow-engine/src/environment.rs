@@ -15,3 +15,16 @@ pub(crate) fn variable(name: &str) -> Result<Option<String>, Error> {
         }
     }
 }
+
+/// An address that was refused, as a message has it: without what may be a key or a password, or the whole of one that was
+/// given in its place.
+pub(crate) fn shown(address: &str) -> String {
+    let is_address = address.is_empty() || address.contains(['.', ':', '/']);
+    if !is_address || address.contains('@') {
+        return "…".to_owned();
+    }
+    match address.split_once(['?', '#']) {
+        Some((address, _)) => format!("{address}…"),
+        None => address.to_owned(),
+    }
+}

@@ -35,20 +35,23 @@ use reqwest::{Client, Response, Url};
 
 use self::addresses::{PrivateAddress, Public};
 use self::text::{on_one_line, plain};
-use crate::news::page;
+use crate::news::{page, title};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The feeds of newspapers have a tenth of that.
 const MAX_BYTES: usize = 5 * 1024 * 1024;
 const MAX_REDIRECTS: usize = 5;
+/// The parser holds all addresses around an element, and each `xml:base` can make the one around it longer: a feed of 5 MiB
+/// would take tens of gigabytes. Their number times the length of the feed is far less than this where they are meant well.
+const MAX_BASES: usize = 512 * 1024 * 1024;
 
 /// An entry of a feed.
 #[flow_engine_macros::data]
 #[derive(Debug, Clone, Default, PartialEq)]
 #[non_exhaustive]
 pub struct FeedItem {
-    /// Its title, on one line.
+    /// Its title, on one line and of at most 300 characters.
     pub title: Option<String>,
     /// The address of its page, by `http` or `https`.
     pub url: Option<String>,
@@ -57,7 +60,7 @@ pub struct FeedItem {
     pub summary: Option<String>,
     /// When it was published, or else last changed.
     pub published: Option<DateTime<Utc>>,
-    /// The title of the feed.
+    /// The title of the feed, in the same form.
     pub source: Option<String>,
 }
 
@@ -128,12 +131,16 @@ impl Feeds {
             url: name.clone(),
             source,
         })?;
-        let answer = client.get(url.clone()).send().await;
+        let answer = client.get(url).send().await;
         let answer = answer.map_err(|error| self.unreachable(&name, error))?;
+        // Where redirects led to, without what may be a key: a link to the feed itself is relative to all of it.
+        let base = self::name(answer.url());
         let body = self.body(&name, answer).await?;
         // Apart from the executor, and so that a parser that panics gives an error.
-        let base = url.to_string();
         let parsed = tokio::task::spawn_blocking(move || {
+            if bases(&body).saturating_mul(body.len()) > MAX_BASES {
+                return Err("it has too many `xml:base`".to_owned());
+            }
             let parser = feed_rs::parser::Builder::new().base_uri(Some(base)).build();
             parser
                 .parse(&*body)
@@ -304,6 +311,19 @@ fn name(url: &Url) -> String {
     Host(url).to_string()
 }
 
+/// How often a feed says `xml:base`, at most, in any charset.
+fn bases(feed: &[u8]) -> usize {
+    const ESCAPE: u8 = 0x1b;
+    // Between the letters there can be zeros (UTF-16) or changes of the charset (ISO-2022-JP).
+    let mark: &[u8] = if feed.contains(&ESCAPE) {
+        b":"
+    } else {
+        b"xml:base"
+    };
+    let letters: Vec<u8> = feed.iter().copied().filter(|byte| *byte != 0).collect();
+    letters.windows(mark.len()).filter(|it| *it == mark).count()
+}
+
 fn items(feed: Feed) -> Vec<FeedItem> {
     let source = feed.title.and_then(|title| title_of(&title));
     feed.entries
@@ -334,9 +354,8 @@ fn item(entry: Entry, source: Option<String>) -> FeedItem {
     }
 }
 
-fn title_of(title: &Text) -> Option<String> {
-    let title = on_one_line(&plain(&title.content));
-    (!title.is_empty()).then_some(title)
+fn title_of(text: &Text) -> Option<String> {
+    title(Some(&plain(&text.content)))
 }
 
 #[cfg(test)]

@@ -7,16 +7,16 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-#[cfg(feature = "feeds")]
-pub(crate) use self::cleaning::page;
 pub(crate) use self::cleaning::{Cited, cited};
+#[cfg(feature = "feeds")]
+pub(crate) use self::cleaning::{page, title};
 use crate::constraints::{Constrained, Violations};
 use crate::llm::{Citation, Source};
 use crate::shape::{Depth, Described, Field, Shape};
 
 /// What a model found on the web, and where: the output of a `news` step.
 ///
-/// Every address in it is one by `http` or `https`, of at most 8 KiB, without white space, quotation marks, `<` and `>`, invisible
+/// Every address in it is one by `http` or `https`, of at most 8 KiB, without white space, `"`, `` ` ``, `\`, `<` and `>`, invisible
 /// characters or a user's name, and every cited one is among the sources; what has another form is left out. That a page says what the
 /// model says it does is not checked.
 ///

@@ -153,6 +153,23 @@ pub(crate) fn unwrapped(schema: &Value, answer: Value) -> Value {
     }
 }
 
+/// A value of a type of this schema as an answer to [`strict`]'s or [`plain`]'s schema has it.
+pub(crate) fn wrapped(schema: &Value, value: Value) -> Value {
+    if needs_wrapper(schema) {
+        json!({ WRAPPER: value })
+    } else {
+        value
+    }
+}
+
+/// What has come so far of a value of a type of this schema, inside what has come of an answer.
+pub(crate) fn opened(schema: &Value, answer: Value) -> Option<Value> {
+    match answer {
+        Value::Object(mut fields) if needs_wrapper(schema) => fields.remove(WRAPPER),
+        other => Some(other),
+    }
+}
+
 fn needs_wrapper(schema: &Value) -> bool {
     let is_object = schema.get("type").is_some_and(|kind| kind == "object");
     let is_union = ["oneOf", "anyOf"]

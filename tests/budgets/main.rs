@@ -6,7 +6,9 @@
     reason = "a test that cannot go on fails"
 )]
 
-use flow_engine::llm::{Limit, LlmResponse, MockBackend};
+use std::time::Duration;
+
+use flow_engine::llm::{Limit, LlmError, LlmErrorKind, LlmResponse, MockBackend};
 use flow_engine::prelude::*;
 use flow_engine::{EngineBuilder, ErrorKind, News, Policy, Prices, RunStatus};
 use tempfile::TempDir;
@@ -245,6 +247,28 @@ async fn the_attempts_of_a_step_share_its_budget() {
     let error = engine.execute(pay_twice("x")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::OverBudget);
     assert_eq!(mock.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn what_nobody_knows_the_cost_of_has_cost_all_that_it_may() {
+    let broken = LlmError::new(LlmErrorKind::Transient, "it broke");
+    let mock = mock(1).fail("pay_twice", broken);
+    let wait = Duration::from_millis(1);
+    let policy = Policy::default().waits(wait, wait);
+    let (engine, _folder) = start(builder(&mock).policy(policy)).await;
+    let error = engine.execute(pay_twice("x")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::OverBudget);
+    assert_eq!(mock.requests().len(), 1);
+
+    let slow = self::mock(1).delay(Duration::from_secs(60));
+    let (engine, _folder) = start(builder(&slow).budget_usd(0.015)).await;
+    let mut dropped = engine.run(pay_a_cent("x")).stream();
+    while slow.requests().is_empty() {
+        let _ = tokio::time::timeout(wait, dropped.next()).await;
+    }
+    drop(dropped);
+    let error = engine.execute(pay_a_cent("y")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::OverBudget);
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use flow_engine::llm::{
     Cassette, LlmBackend, LlmError, LlmErrorKind, LlmRequest, LlmResponse, MockBackend,
 };
 use flow_engine::prelude::*;
-use flow_engine::{BoxFuture, LlmRequest as Row, Prices, RequestStatus, RunFilter};
+use flow_engine::{LlmRequest as Row, Prices, RequestStatus, RunFilter};
 use tempfile::TempDir;
 use uuid::Uuid;
 

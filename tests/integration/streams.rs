@@ -3,10 +3,11 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use flow_engine::llm::{LlmError, LlmErrorKind, LlmResponse, MockBackend};
+use flow_engine::llm::{LlmBackend, LlmError, LlmErrorKind, LlmRequest, LlmResponse, MockBackend};
 use flow_engine::prelude::*;
-use flow_engine::{Delta, Policy, RequestStatus, RunStatus, StepStatus};
-use futures::StreamExt;
+use flow_engine::{Delta, News, Policy, RequestStatus, RunStatus, StepStatus, StepStream};
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -15,8 +16,17 @@ use crate::support::{self, Greeting, Rating, engine_with};
 #[step(prompt = "./prompts/any.md")]
 async fn tell_aloud(text: String) -> String;
 
+#[step(prompt = "./prompts/any.md", attempt_timeout = "50ms")]
+async fn tell_in_time(text: String) -> String;
+
 #[step(prompt = "./prompts/any.md")]
 async fn assess_aloud(text: String) -> Rating;
+
+#[step(prompt = "./prompts/any.md", cache = "1h")]
+async fn list_aloud(text: String) -> Vec<String>;
+
+#[step(kind = "news", prompt = "./prompts/any.md", cache = "1h")]
+async fn gather_aloud(text: String) -> News<Vec<String>>;
 
 #[step]
 async fn count_letters(text: String) -> usize {
@@ -149,6 +159,64 @@ async fn a_stream_that_breaks_off_after_its_first_piece_is_an_error_with_what_ca
     assert_eq!(mock.requests().len(), 1);
 }
 
+/// Gives two words, and no more.
+#[derive(Debug)]
+struct Stalling;
+
+impl LlmBackend for Stalling {
+    fn provider(&self) -> &'static str {
+        "stalling"
+    }
+
+    fn send<'a>(
+        &'a self,
+        _request: &'a LlmRequest,
+        _body: &'a Value,
+    ) -> BoxFuture<'a, Result<LlmResponse, LlmError>> {
+        futures::future::pending().boxed()
+    }
+
+    fn stream<'a>(
+        &'a self,
+        _request: &'a LlmRequest,
+        _body: &'a Value,
+        give: &'a (dyn Fn(&str) + Send + Sync),
+    ) -> BoxFuture<'a, Result<LlmResponse, LlmError>> {
+        give("half ");
+        give("of");
+        futures::future::pending().boxed()
+    }
+}
+
+#[tokio::test]
+async fn a_stream_whose_attempt_is_out_of_time_is_an_error_with_what_came() {
+    let builder = Engine::builder().backend(Stalling).model("slow");
+    let (engine, _folder) = support::start(builder.state(Greeting("hello"))).await;
+    let mut stream = engine.run(tell_in_time("x")).stream();
+    assert_eq!(all_of(&mut stream).await, [text("half "), text("of")]);
+    let error = stream.finish().await.unwrap_err();
+    let llm = error.llm().unwrap();
+    assert_eq!(
+        (llm.kind(), llm.partial()),
+        (LlmErrorKind::Timeout, Some("half of"))
+    );
+    let id = error.run_id().unwrap();
+    assert_eq!(engine.requests_of(id).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn an_answer_of_which_a_piece_came_may_have_cost() {
+    for (partial, may_have_cost) in [("half of", 1), ("", 0)] {
+        let filtered = LlmError::new(LlmErrorKind::ContentFiltered, "no more of this");
+        let error = filtered.with_partial(partial);
+        let (engine, _folder) = start(in_turn("tell_aloud", vec![Err(error)])).await;
+        let error = engine.run(tell_aloud("x")).stream().finish().await;
+        let id = error.unwrap_err().run_id().unwrap();
+        let run = engine.find_run(id).await.unwrap().unwrap();
+        assert_eq!(run.unpriced_requests, may_have_cost, "{partial}");
+    }
+}
+
 #[tokio::test]
 async fn an_answer_that_is_asked_for_again_says_that_the_first_is_void() {
     let right = r#"{"stars":2,"reason":"dull"}"#;
@@ -193,4 +261,51 @@ async fn a_dropped_stream_cancels_its_request_and_the_rows_say_so() {
 async fn a_stream_outside_of_a_run_and_without_an_engine_says_what_to_do() {
     let error = tell_aloud("x").stream().finish().await.unwrap_err();
     assert!(error.to_string().contains("engine.install()"), "{error}");
+}
+
+/// All snapshots of a stream, and its text.
+async fn shown<T: 'static>(mut stream: StepStream<T>) -> (Vec<Value>, String) {
+    let mut snapshots = Vec::new();
+    while stream.next().await.is_some() {
+        snapshots.extend(stream.snapshot());
+    }
+    let text = stream.text().to_owned();
+    stream.finish().await.unwrap();
+    (snapshots, text)
+}
+
+#[tokio::test]
+async fn a_list_is_shown_as_one_whether_it_comes_in_pieces_or_from_the_record() {
+    let list = json!({ "value": ["a b", "c"] });
+    let mock = MockBackend::new()
+        .answer("list_aloud", list.clone())
+        .answer("gather_aloud", list.clone());
+    let engine = engine_with(mock.clone()).await;
+    for (live, recorded) in [
+        (
+            shown(engine.run(list_aloud("x")).stream()).await,
+            shown(engine.run(list_aloud("x")).stream()).await,
+        ),
+        (
+            shown(engine.run(gather_aloud("x")).stream()).await,
+            shown(engine.run(gather_aloud("x")).stream()).await,
+        ),
+    ] {
+        assert_eq!(live.0.first(), Some(&json!(["a "])));
+        assert_eq!(live.0.last(), Some(&json!(["a b", "c"])));
+        assert_eq!(recorded.0, [json!(["a b", "c"])]);
+        assert_eq!(
+            (&live.1, &recorded.1),
+            (&list.to_string(), &list.to_string())
+        );
+    }
+    assert_eq!(mock.requests().len(), 2);
+}
+
+#[tokio::test]
+async fn a_text_has_no_snapshot_whatever_is_in_it() {
+    let mock = MockBackend::new().answer("tell_aloud", "It rained. [1] {\"a\": 2}");
+    let engine = engine_with(mock).await;
+    let (snapshots, _) = shown(engine.run(tell_aloud("x")).stream()).await;
+    assert_eq!(snapshots, [] as [Value; 0]);
 }

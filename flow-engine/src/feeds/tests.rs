@@ -221,6 +221,76 @@ async fn redirects_end_and_lead_to_the_web_only() {
 }
 
 #[tokio::test]
+async fn a_link_is_relative_to_where_the_feed_was_found_and_has_no_key_of_it() {
+    let feed = RSS
+        .replace("javascript:alert(1)", "next")
+        .replace("https://news.example/flood", "#top");
+    let there = server(ok(&feed), Duration::ZERO).await;
+    let there = there
+        .replace("/feed?", "/news/feed?")
+        .replace("http://", "http://user:password@");
+    let moved = format!(
+        "HTTP/1.1 302 Found\r\nlocation: {there}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+    );
+    let items = fetched(moved).await.unwrap();
+    let urls: Vec<_> = items
+        .iter()
+        .map(|item| item.url.as_deref().unwrap())
+        .collect();
+    assert!(urls[0].ends_with("/news/feed#top"), "{urls:?}");
+    assert!(urls[1].ends_with("/news/next"), "{urls:?}");
+}
+
+#[tokio::test]
+async fn a_long_title_of_a_feed_is_not_kept_with_each_entry() {
+    let long = "x".repeat(100_000);
+    let feed = RSS
+        .replace("The &amp; News", &long)
+        .replace("Bad link", &long);
+    let items = fetched(ok(&feed)).await.unwrap();
+    for title in [&items[0].source, &items[1].title] {
+        assert_eq!(title.as_ref().unwrap().len(), 300);
+    }
+}
+
+#[tokio::test]
+async fn addresses_that_grow_in_each_other_are_no_feed() {
+    let deep = format!(
+        "{}{}",
+        "<x xml:base=\"a/\">".repeat(20_000),
+        "</x>".repeat(20_000)
+    );
+    let feed = RSS.replace("<link>https://news.example</link>", &deep);
+    let wide: Vec<u8> = [0xff, 0xfe]
+        .into_iter()
+        .chain(feed.encode_utf16().flat_map(u16::to_le_bytes))
+        .collect();
+    for body in [feed.into_bytes(), wide] {
+        let error = fetched([ok("").into_bytes(), body].concat())
+            .await
+            .unwrap_err();
+        assert!(matches!(error, FeedError::NoFeed { .. }), "{error:?}");
+    }
+    let some = "<x xml:base=\"a/\"></x>".repeat(100);
+    let feed = RSS.replace("<link>https://news.example</link>", &some);
+    assert_eq!(fetched(ok(&feed)).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_redirect_to_an_address_that_is_not_public_is_not_followed() {
+    let inside = server(ok(RSS), Duration::ZERO).await;
+    let moved = format!(
+        "HTTP/1.1 302 Found\r\nlocation: {inside}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+    );
+    // Asked past the check of the first address: a public one is none of a test's.
+    let outside = server(moved, Duration::ZERO).await;
+    let client = Feeds::new().client().unwrap();
+    let error = client.get(&outside).send().await.unwrap_err();
+    let error = Feeds::new().unreachable("x", error);
+    assert!(matches!(error, FeedError::Private { .. }), "{error:?}");
+}
+
+#[tokio::test]
 async fn addresses_that_are_not_public_are_not_asked() {
     let url = server(ok(RSS), Duration::ZERO).await;
     let by_name = url.replace("127.0.0.1", "localhost");

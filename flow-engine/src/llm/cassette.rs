@@ -313,6 +313,25 @@ impl LlmBackend for Cassette {
             }
         })
     }
+
+    fn stream<'a>(
+        &'a self,
+        request: &'a LlmRequest,
+        body: &'a Value,
+        give: &'a (dyn Fn(&str) + Send + Sync),
+    ) -> BoxFuture<'a, Result<LlmResponse, LlmError>> {
+        Box::pin(async move {
+            let Mode::Record { path, inner, tape } = &self.mode else {
+                let response = self.send(request, body).await?;
+                give(response.content.as_deref().unwrap_or_default());
+                return Ok(response);
+            };
+            // The body asks for pieces: `send` would not understand the answer.
+            let response = inner.stream(request, body, give).await?;
+            keep(path, &mut lock(tape), request, &response)?;
+            Ok(response)
+        })
+    }
 }
 
 #[cfg(test)]
@@ -372,6 +391,33 @@ mod tests {
             ask(&player, "b").await.unwrap_err().kind(),
             LlmErrorKind::NotRecorded
         );
+    }
+
+    /// The pieces of an answer, and the whole.
+    async fn streamed(backend: &dyn LlmBackend) -> (Vec<String>, LlmResponse) {
+        let request = LlmRequest {
+            streams: true,
+            ..request("a")
+        };
+        let pieces = Mutex::new(Vec::new());
+        let give = |piece: &str| lock(&pieces).push(piece.to_owned());
+        let body = backend.body(&request).unwrap();
+        let whole = backend.stream(&request, &body, &give).await.unwrap();
+        (pieces.into_inner().unwrap(), whole)
+    }
+
+    #[tokio::test]
+    async fn an_answer_in_pieces_is_recorded_as_it_comes_and_replayed_in_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("answers.json");
+        let mock = MockBackend::new().answer("summarize", "one two");
+        let recorder = Cassette::record(&path, mock).unwrap();
+        let (pieces, recorded) = streamed(&recorder).await;
+        assert_eq!(pieces, ["one ", "two"]);
+        let player = Cassette::replay(&path).unwrap();
+        let (pieces, replayed) = streamed(&player).await;
+        assert_eq!(pieces, ["one two"]);
+        assert_eq!(replayed, recorded);
     }
 
     #[test]

@@ -19,7 +19,7 @@ use reqwest::Url;
 use serde_json::Value;
 use tokio::time::timeout;
 
-use super::openai::http::{address, http_client, sound};
+use super::openai::http::{address, authority, http_client, sound};
 use super::openai::{ANSWER_TIMEOUT, LONGER_THAN_WORDS, SHORTEST_SECRET, configuration};
 use super::{LlmBackend, LlmError, LlmRequest, LlmResponse};
 use crate::environment::variable;
@@ -90,6 +90,8 @@ pub struct GenAiBackend {
     native: Native,
     client: Client,
     endpoint: Endpoint,
+    /// Of the address: a password can stand before it.
+    host: String,
     timeout: Duration,
     key: String,
 }
@@ -137,6 +139,7 @@ impl GenAiBackend {
             native,
             client: client(&url)?,
             endpoint: endpoint(&url),
+            host: authority(&url),
             timeout: ANSWER_TIMEOUT,
             key: key.to_owned(),
         })
@@ -159,6 +162,7 @@ impl GenAiBackend {
         let url = address(base_url, self.native.address())?;
         self.client = client(&url)?;
         self.endpoint = endpoint(&url);
+        self.host = authority(&url);
         Ok(self)
     }
 
@@ -238,7 +242,7 @@ impl fmt::Debug for GenAiBackend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("GenAiBackend")
             .field("provider", &self.native.name())
-            .field("address", &self.endpoint.base_url())
+            .field("address", &self.host)
             .field("timeout", &self.timeout)
             .finish_non_exhaustive()
     }

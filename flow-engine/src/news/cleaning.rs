@@ -106,13 +106,19 @@ fn is_hostile(c: char) -> bool {
     c.is_control() || c.is_whitespace() || is_invisible(c) || "<>\"`\\".contains(c)
 }
 
-/// Marks that have no width, or turn the direction of what follows.
+/// Marks that have no width or show nothing, or turn the direction of what follows. The last ones can spell whole sentences, which
+/// models read.
 fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    matches!(
+        c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}'
+            ..='\u{200f}'
+    ) || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}')
+        || matches!(c, '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// A title on one line.
-fn title(title: Option<&str>) -> Option<String> {
+pub(crate) fn title(title: Option<&str>) -> Option<String> {
     let mut kept = String::new();
     let words = title?.split(|c: char| c.is_whitespace() || c.is_control());
     let mut left = LONGEST_TITLE;
@@ -170,6 +176,9 @@ mod tests {
             "https://a.example\\@b.example",
             "https://a.example/\u{202e}gpj.exe",
             "https://a.exa\u{200b}mple/",
+            "https://a.exa\u{180e}mple/",
+            "https://a.exa\u{3164}mple/",
+            "https://a.example/\u{e0061}\u{e0062}",
             &long,
         ];
         assert_eq!(kept(&hostile), Vec::<String>::new());
@@ -212,7 +221,8 @@ mod tests {
     fn a_source_is_there_once_with_the_title_that_is_known() {
         let citations = [
             Citation::new("https://b.example"),
-            Citation::new("https://a.example").titled(" A\n title\u{202e}\u{7} "),
+            Citation::new("https://a.example")
+                .titled(" A\n title\u{202e}\u{7}\u{e0069}\u{e0067}\u{e007f} "),
         ];
         let sources = [
             Source::new("https://c.example").titled("x".repeat(5000)),

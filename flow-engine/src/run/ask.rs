@@ -177,7 +177,11 @@ impl Prepared<'_> {
         };
         timeout(limit, answer).await.unwrap_or_else(|_| {
             let message = format!("no answer within the {limit:?} that one attempt may take");
-            Err(LlmError::new(LlmErrorKind::Timeout, message))
+            let error = LlmError::new(LlmErrorKind::Timeout, message);
+            Err(match &step.deltas {
+                Some(deltas) => error.with_partial(deltas.given()),
+                None => error,
+            })
         })
     }
 }

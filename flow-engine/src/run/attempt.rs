@@ -164,10 +164,12 @@ impl<'a> Attempt<'a> {
                     LlmErrorKind::Transient | LlmErrorKind::Timeout
                 );
                 // A server that says 200 has answered, in whatever form.
-                broken
-                    && error
-                        .http_status()
-                        .is_none_or(|status| (200..300).contains(&status))
+                let answered = error
+                    .http_status()
+                    .is_none_or(|status| (200..300).contains(&status));
+                // Of an answer that was refused in the middle, a part came.
+                let came = error.partial().is_some_and(|part| !part.is_empty());
+                came || broken && answered
             }
         };
         let tokens = match &self.answer {

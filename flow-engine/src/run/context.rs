@@ -188,16 +188,16 @@ fn executed_at(
 pub(crate) fn streamed<S: Step>(call: S) -> StepStream<S::Output> {
     let location = Location::caller();
     let (deltas, received) = Deltas::new();
-    let output = S::definition().output();
+    let definition = S::definition();
     let done = match (Place::here(), installed()) {
         (Some(place), _) => {
             let deltas = Some(deltas);
             in_run(Place { deltas, ..place }, Box::new(call))
         }
         (None, Some(services)) => Asked::of(services).stream(Box::new(call), deltas),
-        (None, None) => ready(Err(no_engine(S::definition().name(), location))).boxed(),
+        (None, None) => ready(Err(no_engine(definition.name(), location))).boxed(),
     };
-    StepStream::new(output, received, done)
+    StepStream::new(definition, received, done)
 }
 
 fn outside(name: &str, location: &Location<'_>) -> Error {

@@ -94,7 +94,7 @@ impl<S: Step> RunRequest<S> {
     pub fn stream(self) -> StepStream<S::Output> {
         let (deltas, received) = Deltas::new();
         let done = self.asked.stream(Box::new(self.call), deltas);
-        StepStream::new(S::definition().output(), received, done)
+        StepStream::new(S::definition(), received, done)
     }
 }
 

@@ -3,20 +3,22 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use futures::future::BoxFuture;
-use futures::{Stream, StreamExt as _};
+use futures::{Stream, StreamExt};
 use jiter::{JsonValue, PartialMode};
 use serde_json::Value;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::{Done, StepResult};
 use crate::call::Executed as _;
+use crate::definition::{Definition, WorkKind};
 use crate::error::Error;
-use crate::output::Output;
+use crate::lock::lock;
+use crate::schema;
+use crate::step::StepKind;
 
 /// A piece of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,7 +49,8 @@ fn value(json: &JsonValue<'_>) -> Value {
 #[derive(Debug, Clone)]
 pub(super) struct Deltas {
     to: UnboundedSender<Delta>,
-    given: Arc<AtomicBool>,
+    /// What is out, of the answer that counts.
+    given: Arc<Mutex<String>>,
 }
 
 impl Deltas {
@@ -59,20 +62,25 @@ impl Deltas {
 
     pub(super) fn give(&self, text: &str) {
         if !text.is_empty() {
-            self.given.store(true, Ordering::Relaxed);
+            lock(&self.given).push_str(text);
             // Whoever drops the receiver drops the step with it.
             let _ = self.to.send(Delta::Text(text.to_owned()));
         }
     }
 
+    /// What is out of the answer.
+    pub(super) fn given(&self) -> String {
+        lock(&self.given).clone()
+    }
+
     /// Whether a piece of the answer is out.
     pub(super) fn is_given(&self) -> bool {
-        self.given.load(Ordering::Relaxed)
+        !lock(&self.given).is_empty()
     }
 
     /// What was given is void.
     pub(super) fn again(&self) {
-        if self.given.swap(false, Ordering::Relaxed) {
+        if !std::mem::take(&mut *lock(&self.given)).is_empty() {
             let _ = self.to.send(Delta::Again);
         }
     }
@@ -80,8 +88,10 @@ impl Deltas {
 
 /// The answer of a step as it comes: a stream of [`Delta`]s, and then the step's result.
 ///
-/// The step runs while this is polled; dropped before its end, it cancels the request, and the rows say so. A recorded answer
-/// comes in one piece.
+/// The step runs while this is polled: one that is held and not polled keeps its request, and its place under a
+/// [`Limit`](crate::llm::Limit). Dropped before its end, it cancels the request, and the rows say so; a run of this step
+/// alone is then interrupted, so it is among those that [`Engine::resume_interrupted`](crate::Engine::resume_interrupted) asks
+/// for again. A recorded answer comes in one piece, and so does one of a backend that does not stream, an image, or news.
 ///
 /// ```
 /// # use flow_engine::prelude::*;
@@ -89,7 +99,6 @@ impl Deltas {
 /// # async fn summarize(content: String, #[input(default = "plain")] style: String) -> String;
 /// # async fn example() -> Result<()> {
 /// use flow_engine::Delta;
-/// use futures::StreamExt;
 ///
 /// let mut answer = summarize("…").stream();
 /// while let Some(delta) = answer.next().await {
@@ -108,7 +117,7 @@ pub struct StepStream<T> {
     step: Option<BoxFuture<'static, Result<Done, Error>>>,
     deltas: UnboundedReceiver<Delta>,
     end: Option<Result<Done, Error>>,
-    output: &'static Output,
+    definition: &'static Definition,
     text: String,
     typed: PhantomData<fn() -> T>,
 }
@@ -123,7 +132,7 @@ impl<T> fmt::Debug for StepStream<T> {
 
 impl<T: 'static> StepStream<T> {
     pub(super) fn new(
-        output: &'static Output,
+        definition: &'static Definition,
         deltas: UnboundedReceiver<Delta>,
         step: BoxFuture<'static, Result<Done, Error>>,
     ) -> Self {
@@ -131,7 +140,7 @@ impl<T: 'static> StepStream<T> {
             step: Some(step),
             deltas,
             end: None,
-            output,
+            definition,
             text: String::new(),
             typed: PhantomData,
         }
@@ -143,14 +152,21 @@ impl<T: 'static> StepStream<T> {
     }
 
     /// What has come so far of a structured answer, as JSON: what is open is closed, a value that has not begun is left out.
-    /// `None` before the JSON begins.
+    /// `None` before the JSON begins, and of a step whose answer is a text.
     ///
-    /// A part of an answer: it need not fit the step's type yet, nor keep its constraints.
+    /// A part of an answer: it need not fit the step's type yet, nor keep its constraints. A list comes as one, though the model
+    /// is asked for an object around it, which is there in the text.
     pub fn snapshot(&self) -> Option<Value> {
+        let schema = self.kind()?.written_as(&self.definition.output)?;
         let begin = self.text.find(['{', '['])?;
         let json = &self.text.as_bytes()[begin..];
         let json = JsonValue::parse_with_config(json, false, PartialMode::TrailingStrings).ok()?;
-        Some(value(&json))
+        schema::opened(&schema, value(&json))
+    }
+
+    /// The next piece; `None` once the step has ended. [`StepStream`] is a [`Stream`] as well.
+    pub async fn next(&mut self) -> Option<Delta> {
+        StreamExt::next(self).await
     }
 
     /// Waits for the end, and gives the result that `execute()` would have given.
@@ -174,16 +190,32 @@ impl<T: 'static> StepStream<T> {
         Poll::Ready(Some(delta))
     }
 
-    /// The whole answer, if none of it came in pieces.
+    /// The whole answer, if none of it came in pieces: as it would have come.
     fn whole(&self) -> Option<Delta> {
         let Some(Ok(done)) = &self.end else {
             return None;
         };
-        let text = match self.output.value_of(&done.output).ok()? {
+        let output = &self.definition.output;
+        let mut value = output.value_of(&done.output).ok()?;
+        if let Some(kind) = self.kind() {
+            value = kind.written(value);
+            if let Some(schema) = kind.written_as(output) {
+                value = schema::wrapped(&schema, value);
+            }
+        }
+        let text = match value {
             Value::String(text) => text,
             json => json.to_string(),
         };
         (self.text.is_empty() && !text.is_empty()).then_some(Delta::Text(text))
+    }
+
+    /// None of a task.
+    fn kind(&self) -> Option<&'static dyn StepKind> {
+        match self.definition.work {
+            WorkKind::Model { kind, .. } => Some(kind),
+            WorkKind::Flow { .. } | WorkKind::Task => None,
+        }
     }
 }
 

@@ -21,6 +21,7 @@ pub use unstructured::Unstructured;
 use crate::definition::Definition;
 use crate::error::Error;
 use crate::llm::{LlmError, LlmRequest, LlmResponse, Message, OutputFormat, Parameters};
+use crate::output::Output;
 use crate::prompt::ParsedPrompt;
 
 /// A kind of model step: how its call becomes a request, and how the answer becomes its output.
@@ -77,6 +78,17 @@ pub trait StepKind: Send + Sync + 'static {
     /// # Errors
     /// When the prompt cannot be rendered from the inputs.
     fn request(&self, call: &StepCall<'_>) -> Result<LlmRequest, Error>;
+
+    /// The JSON schema of what the model writes for an output of this type; `None` for a text, of which a stream gives no
+    /// [snapshot](crate::StepStream::snapshot).
+    fn written_as(&self, _output: &Output) -> Option<Value> {
+        None
+    }
+
+    /// What the model has written of a recorded output: the rest was added to it.
+    fn written(&self, output: Value) -> Value {
+        output
+    }
 
     /// The output, as JSON of the step's output type: `Ok(value.into())` for what converts into a `serde_json::Value`.
     ///

@@ -135,6 +135,15 @@ impl StepKind for WebNews {
         Ok(request)
     }
 
+    fn written_as(&self, output: &Output) -> Option<Value> {
+        let content = Content::of(output).ok()?;
+        (!content.is_text).then_some(content.schema)
+    }
+
+    fn written(&self, mut output: Value) -> Value {
+        output["content"].take()
+    }
+
     fn read<'a>(
         &'a self,
         call: &'a StepCall<'_>,

@@ -60,6 +60,10 @@ impl StepKind for Structured {
         })
     }
 
+    fn written_as(&self, output: &Output) -> Option<Value> {
+        Some(output.schema())
+    }
+
     fn read<'a>(
         &'a self,
         call: &'a StepCall<'_>,

@@ -6,7 +6,7 @@ use super::answer::recorded;
 use super::question::asked;
 use super::*;
 use crate::attachment::Attachment;
-use crate::llm::{Attached, Message, OutputFormat, Parameters, ReasoningEffort};
+use crate::llm::{Attached, LlmErrorKind, Message, OutputFormat, Parameters, ReasoningEffort};
 
 fn request(parameters: Parameters) -> LlmRequest {
     LlmRequest {
@@ -180,6 +180,13 @@ fn ends_that_are_none_are_known() {
 fn the_key_is_not_shown_and_must_be_one() {
     let backend = GenAiBackend::anthropic(" sk-ant-0123456789 ").unwrap();
     assert!(!format!("{backend:?}").contains("0123456789"));
+    let there = GenAiBackend::anthropic("sk-ant-0123456789").unwrap();
+    let there = there.with_address("http://gate:pass-word@127.0.0.1:80/v1");
+    let shown = format!("{:?}", there.unwrap());
+    assert!(
+        shown.contains("127.0.0.1") && !shown.contains("pass-word"),
+        "{shown}"
+    );
     assert_eq!(backend.provider(), "anthropic");
     assert!(GenAiBackend::gemini("").is_err());
     assert!(GenAiBackend::gemini("two words").is_err());

@@ -300,7 +300,7 @@ fn message(body: &Value) -> Option<&str> {
 }
 
 /// A text, or the texts among the parts that some servers send in its place.
-fn content(content: &Value) -> Option<String> {
+pub(super) fn content(content: &Value) -> Option<String> {
     match content {
         Value::String(text) => Some(text.clone()),
         Value::Array(parts) => {

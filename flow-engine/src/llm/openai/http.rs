@@ -12,6 +12,7 @@ use reqwest::Url;
 
 use super::answer::Delivery;
 use super::configuration;
+use crate::environment::shown;
 use crate::error::{Error, ErrorKind};
 
 /// In which Azure takes the key.
@@ -27,6 +28,7 @@ pub(in crate::llm) fn address(base_url: &str, example: &str) -> Result<Url, Erro
         .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
         .filter(|url| url.query().is_none() && url.fragment().is_none())
         .ok_or_else(|| {
+            let base_url = shown(base_url);
             configuration(format!(
                 "`{base_url}` is not an address of a server; it looks like {example}"
             ))

@@ -175,6 +175,8 @@ mod tests {
             json!([]),
             json!({ "data": [{ "b64_json": "iVBORw0KGgo" }] }),
             json!({ "data": ["x"] }),
+            // A server names no artifacts.
+            json!({ "data": [{ "b64_json": format!("artifact:{}.png", "0".repeat(64)) }] }),
         ] {
             let error = answered(&body).unwrap_err();
             assert_eq!(error.kind(), LlmErrorKind::Transient);

@@ -5,7 +5,7 @@ use futures::StreamExt as _;
 use serde_json::{Value, json};
 
 use super::OpenAiBackend;
-use super::answer::{Delivery, broken};
+use super::answer::{Delivery, broken, content};
 use crate::llm::{LlmError, LlmErrorKind, LlmResponse};
 
 /// What has come of a completion.
@@ -86,9 +86,9 @@ impl Pieces {
             }
         }
         let text = |pointer: &str| chunk.pointer(pointer).and_then(Value::as_str);
-        if let Some(content) = text("/choices/0/delta/content") {
-            self.content.push_str(content);
-            give(content);
+        if let Some(content) = chunk.pointer("/choices/0/delta/content").and_then(content) {
+            self.content.push_str(&content);
+            give(&content);
         }
         if let Some(refusal) = text("/choices/0/delta/refusal") {
             self.refusal.push_str(refusal);

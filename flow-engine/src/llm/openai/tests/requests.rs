@@ -151,7 +151,6 @@ fn what_is_no_address_of_a_server_is_refused() {
         "localhost:8080",
         "ftp://host/v1",
         "http://",
-        "https://host/v1?a=b",
     ] {
         let error = OpenAiBackend::new(wrong, KEY).unwrap_err();
         assert_eq!(
@@ -161,6 +160,21 @@ fn what_is_no_address_of_a_server_is_refused() {
             )
         );
         assert_eq!(error.kind(), ErrorKind::Configuration);
+    }
+}
+
+#[test]
+fn an_address_that_is_refused_is_shown_without_what_may_be_a_key() {
+    for (wrong, shown) in [
+        ("https://host/v1?api-key=0123456789", "https://host/v1…"),
+        ("https://host/v1#0123456789", "https://host/v1…"),
+        ("https://me:0123456789@host:port/v1", "…"),
+        ("me:0123456789@host/v1", "…"),
+        ("sk-0123456789", "…"),
+    ] {
+        let error = OpenAiBackend::new(wrong, KEY).unwrap_err().to_string();
+        let expected = format!("`{shown}` is not an address of a server");
+        assert!(error.starts_with(&expected), "{error}");
     }
 }
 

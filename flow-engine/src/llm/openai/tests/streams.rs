@@ -56,6 +56,40 @@ async fn pieces_are_given_as_they_come_and_then_the_whole() {
 }
 
 #[tokio::test]
+async fn a_piece_in_parts_is_not_lost() {
+    let parts = json!([
+        { "type": "thinking", "thinking": [{ "type": "text", "text": "Hm." }] },
+        { "type": "text", "text": "It " },
+    ]);
+    let first = json!({ "choices": [{ "delta": { "content": parts } }] });
+    let all = [first, piece("rains."), last("stop")];
+    let (pieces, end) = streamed(events(&all, "data: [DONE]\n\n")).await;
+    assert_eq!(pieces, ["It ", "rains."]);
+    assert_eq!(end.unwrap().accepted().unwrap(), "It rains.");
+}
+
+#[tokio::test]
+async fn a_key_is_hidden_in_what_is_kept_of_pieces() {
+    let (one, two) = KEY.split_at(9);
+    let halves = [piece(one), piece(two), last("stop")];
+    let (_, end) = streamed(events(&halves, "data: [DONE]\n\n")).await;
+    let response = end.unwrap();
+    assert_eq!(response.accepted().unwrap(), "[key]");
+    assert!(!response.raw.contains(KEY), "{}", response.raw);
+
+    let choice = json!({ "message": { "content": KEY }, "finish_reason": "stop" });
+    let (_, end) = streamed(json("200 OK", &json!({ "choices": [choice] }))).await;
+    assert!(!end.unwrap().raw.contains(KEY));
+
+    // Where the message is cut.
+    let long = format!("{}{KEY}", "x".repeat(290));
+    let failure = json!({ "error": { "message": long, "code": 503 } });
+    let (_, end) = streamed(events(&[piece("It "), failure], "")).await;
+    let said = end.unwrap_err().to_string();
+    assert!(said.contains("xx[key]") && !said.contains("sk-"), "{said}");
+}
+
+#[tokio::test]
 async fn comments_are_passed_over() {
     let rest = ": a comment\n\ndata: [DONE]\n\n";
     let all = [json!({ "choices": [] }), piece("Yes."), last("stop")];
