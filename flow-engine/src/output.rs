@@ -18,7 +18,7 @@ use crate::inputs::at_path;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the output of a step or a flow",
     label = "outputs are recorded as JSON and described by a JSON schema",
-    note = "put `#[flow_engine::data]` on `{Self}`, or derive `Serialize`, `Deserialize` and `JsonSchema` (schemars 1)",
+    note = "put `#[flow_engine::data]` on `{Self}`, or on the type inside it if it is one of another crate; or derive `Serialize`, `Deserialize` and `JsonSchema` (schemars 1)",
     note = "a fn that may fail returns a `Result`, or an alias of that form whose name ends in `Result`: `MyResult<Summary>`"
 )]
 pub trait OutputType: Serialize + DeserializeOwned + JsonSchema + Send + 'static {}

@@ -170,6 +170,21 @@ pub(crate) fn opened(schema: &Value, answer: Value) -> Option<Value> {
     }
 }
 
+/// Why a value of a type of this schema does not fit, in the places of the answer that it came in.
+pub(crate) fn in_answer(schema: &Value, value: &Value, reason: String) -> String {
+    if !needs_wrapper(schema) {
+        return reason;
+    }
+    if value.is_object() && schema["type"].as_str().is_some_and(|kind| kind != "object") {
+        return format!("there is no field `{WRAPPER}`, in which it is asked for");
+    }
+    match reason.strip_prefix("at `") {
+        Some(place) if place.starts_with('[') => format!("at `{WRAPPER}{place}"),
+        Some(place) => format!("at `{WRAPPER}.{place}"),
+        None => reason,
+    }
+}
+
 fn needs_wrapper(schema: &Value) -> bool {
     let is_object = schema.get("type").is_some_and(|kind| kind == "object");
     let is_union = ["oneOf", "anyOf"]

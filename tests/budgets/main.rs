@@ -307,3 +307,21 @@ async fn a_budget_that_is_none_is_refused() {
         assert_eq!(error.kind(), ErrorKind::Configuration);
     }
 }
+
+#[tokio::test]
+async fn a_request_that_reached_nobody_has_spent_nothing() {
+    let unreached = LlmError::new(LlmErrorKind::Transient, "nobody is there").unsent();
+    let asked = std::sync::atomic::AtomicBool::new(false);
+    let mock = MockBackend::new().on("pay_twice", move |_| {
+        if asked.swap(true, std::sync::atomic::Ordering::Relaxed) {
+            return Ok(LlmResponse::text("fine").with_usage(5, 1000));
+        }
+        Err(unreached.clone())
+    });
+    let policy = Policy::default().retries(0).fallback(["even"]);
+    let (engine, _folder) = start(builder(&mock).policy(policy)).await;
+    let done = engine.execute(pay_twice("x")).await.unwrap();
+    assert_eq!(mock.requests().len(), 2);
+    let run = engine.find_run(done.run_id).await.unwrap().unwrap();
+    assert_eq!(run.unpriced_requests, 0);
+}

@@ -7,7 +7,6 @@ use flow_engine::prelude::*;
 use flow_engine::{
     Delta, ErrorKind, Image, LlmRequest, Policy, RequestStatus, RunStatus, Step, StepStatus,
 };
-use futures::StreamExt as _;
 use serde_json::Value;
 use tempfile::TempDir;
 use uuid::Uuid;

@@ -134,4 +134,5 @@ async fn where_nobody_listens_is_told_with_the_address() {
     let error = outcome.llm_error(LlmErrorKind::Transient).to_string();
     assert!(error.contains(&address.to_string()), "{error}");
     assert_eq!(outcome.rows(), ["failed transient -"; 3]);
+    assert_eq!(outcome.unpriced, 0, "it cost nothing");
 }

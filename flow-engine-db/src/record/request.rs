@@ -26,7 +26,7 @@ record! {
         pub model: String,
         /// The model that answered.
         pub model_served: Option<String>,
-        /// What was asked: `chat`, `image`, ….
+        /// What was asked, in the backend's word: `chat.completions`, `images.generations`, `responses`, `chat`.
         pub operation: String,
         /// The hash of the prompt's template and front matter.
         pub prompt_id: Option<String>,
@@ -36,7 +36,7 @@ record! {
         pub request: Option<Value>,
         /// The answer as it came.
         pub response: Option<String>,
-        /// Why the model stopped, in its own word.
+        /// Why the model stopped, as its backend says it: `stop`, `length`, ….
         pub finish_reason: Option<String>,
         /// Tokens of the request, the cached ones included.
         pub input_tokens: Option<i64>,

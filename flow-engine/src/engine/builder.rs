@@ -203,7 +203,11 @@ fn configuration(message: impl Into<String>) -> Error {
 
 #[cfg(feature = "openai")]
 fn backend_of_environment() -> Result<Arc<dyn LlmBackend>, Error> {
-    Ok(Arc::new(crate::llm::OpenAiBackend::from_env()?))
+    let backend = crate::llm::OpenAiBackend::from_env().map_err(|error| {
+        let message = format!("{error}; or give the engine one with `Engine::builder().backend(…)`, which answers for the models that no provider is named for");
+        configuration(message)
+    })?;
+    Ok(Arc::new(backend))
 }
 
 #[cfg(not(feature = "openai"))]

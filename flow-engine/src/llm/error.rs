@@ -28,6 +28,8 @@ struct Detail {
     partial: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     body: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    unsent: bool,
 }
 
 /// What a caller can do about an [`LlmError`].
@@ -95,6 +97,7 @@ impl LlmError {
             retry_after: None,
             partial: None,
             body: None,
+            unsent: false,
         }))
     }
 
@@ -120,6 +123,12 @@ impl LlmError {
     /// Adds the text that came before the failure.
     pub fn with_partial(mut self, text: impl Into<String>) -> Self {
         self.0.partial = Some(text.into());
+        self
+    }
+
+    /// Says that the request never left, and so cost nothing: nobody could be reached.
+    pub fn unsent(mut self) -> Self {
+        self.0.unsent = true;
         self
     }
 
@@ -192,6 +201,11 @@ impl LlmError {
     /// How long the provider asks to wait.
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
+    }
+
+    /// Whether the request never left.
+    pub fn is_unsent(&self) -> bool {
+        self.0.unsent
     }
 
     /// The text that came before the answer was cut or found invalid.

@@ -19,7 +19,7 @@ use reqwest::Url;
 use serde_json::Value;
 use tokio::time::timeout;
 
-use super::openai::http::{address, authority, http_client, sound};
+use super::openai::http::{address, authority, http_client, needed, sound};
 use super::openai::{ANSWER_TIMEOUT, LONGER_THAN_WORDS, SHORTEST_SECRET, configuration};
 use super::{LlmBackend, LlmError, LlmRequest, LlmResponse};
 use crate::environment::variable;
@@ -130,10 +130,7 @@ impl GenAiBackend {
     }
 
     fn new(native: Native, key: &str) -> Result<Self, Error> {
-        let key = sound(key)?;
-        if key.is_empty() {
-            return Err(configuration(format!("{} asks for a key", native.name())));
-        }
+        let key = needed(sound(key)?, native.name())?;
         let url = address(native.address(), native.address())?;
         Ok(Self {
             native,

@@ -63,6 +63,13 @@ impl GeneratedImage {
         Self { image, bytes: None }
     }
 
+    /// Whether it may be one: bytes of no known form are none.
+    pub(crate) fn is_image(&self) -> bool {
+        let media_type = self.image.media_type.as_deref();
+        media_type.is_none_or(|media_type| media_type.starts_with("image/"))
+            || self.image.width.is_some()
+    }
+
     /// With the prompt that the provider wrote in place of the one it was sent.
     pub fn revised(mut self, prompt: impl Into<String>) -> Self {
         self.image.revised_prompt = Some(prompt.into());

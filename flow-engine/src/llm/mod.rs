@@ -38,6 +38,7 @@ pub(crate) use models::{Model, Models};
 #[cfg(feature = "openai")]
 pub use openai::{OpenAiBackend, StructuredOutput};
 pub use request::{LlmRequest, OutputFormat};
+pub(crate) use response::refused;
 pub use response::{LlmResponse, Usage};
 pub use search::{Citation, SearchContext, Source, WebSearch};
 

@@ -57,6 +57,19 @@ impl Models {
             .find(|backend| backend.provider() == name)
     }
 
+    /// A model of a provider, by no name of its own.
+    fn half_named(&self) -> Option<String> {
+        let names = self.aliases.values().chain(&self.default);
+        let is_half = |name: &&String| {
+            let provider = name.strip_suffix('/');
+            provider.is_some_and(|provider| self.providers.contains_key(provider))
+        };
+        let name = { names }.find(is_half)?;
+        Some(format!(
+            "`{name}` names a provider and no model: write `{name}model-name`"
+        ))
+    }
+
     /// Whether the names can be told apart.
     pub(crate) fn check(&self) -> Result<(), Error> {
         let wrong = self.aliases.iter().find_map(|(alias, address)| {
@@ -83,7 +96,7 @@ impl Models {
                 "`{provider}` cannot be the name of a provider: it stands before the `/` in the name of a model"
             ))
         };
-        match wrong.or_else(slash) {
+        match wrong.or_else(slash).or_else(|| self.half_named()) {
             Some(message) => Err(Error::new(ErrorKind::Configuration, message)),
             None => Ok(()),
         }
@@ -136,6 +149,17 @@ mod tests {
         let error = models.check().unwrap_err();
         assert!(
             error.to_string().contains("`best` is for `fast`"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_provider_without_a_model_is_refused() {
+        let mut models = models();
+        models.default = Some("mistral/".into());
+        let error = models.check().unwrap_err();
+        assert!(
+            error.to_string().contains("write `mistral/model-name`"),
             "{error}"
         );
     }

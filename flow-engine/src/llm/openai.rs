@@ -30,7 +30,7 @@ use serde_json::{Map, Value, json};
 
 use self::answer::Delivery;
 use self::content::messages;
-use self::http::{Client, address, authority, client, http_client, prepare, sound};
+use self::http::{Client, address, authority, client, http_client, needed, prepare, sound};
 pub use self::structured::StructuredOutput;
 use self::structured::{asked_for, response_format};
 use super::{LlmBackend, LlmError, LlmRequest, LlmResponse, OutputFormat};
@@ -107,9 +107,9 @@ impl OpenAiBackend {
     /// OpenAI itself.
     ///
     /// # Errors
-    /// When the machine's TLS cannot be set up.
+    /// When the key is empty or holds a character that no key has, or the machine's TLS cannot be set up.
     pub fn official(key: &str) -> Result<Self, Error> {
-        Self::new(OFFICIAL, key)
+        Self::new(OFFICIAL, needed(key, "OpenAI")?)
     }
 
     /// The server that the environment names.

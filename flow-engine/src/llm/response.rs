@@ -19,8 +19,8 @@ pub struct LlmResponse {
     /// What the model said in place of an answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refusal: Option<String>,
-    /// Why the answer ended, in the provider's words: `stop`, `length`, `content_filter`, …; `None` when the
-    /// provider did not say, which is no success: see [`accepted`](Self::accepted).
+    /// Why the answer ended, in the provider's words: `stop`, `length`, `content_filter`, …; those of Anthropic and Google for a cut
+    /// or a filtered answer are `length` and `content_filter`. `None` when the provider did not say, which is no success: see [`accepted`](Self::accepted).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub finish_reason: Option<String>,
     /// The images of an answer to [`OutputFormat::Image`](super::OutputFormat::Image). Their bytes go to the engine's artifact store.
@@ -43,6 +43,14 @@ pub struct LlmResponse {
     /// The provider's own id of this request, for its support.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provider_request_id: Option<String>,
+}
+
+/// That the model refused, with its words if it has any.
+pub(crate) fn refused(words: &str) -> String {
+    match words.trim() {
+        "" => "the model refused to answer, and does not say why".to_owned(),
+        words => format!("the model refused: {words}"),
+    }
 }
 
 impl LlmResponse {
@@ -145,10 +153,7 @@ impl LlmResponse {
             _ => {}
         }
         if let Some(refusal) = &self.refusal {
-            return Err(LlmError::new(
-                LlmErrorKind::Refused,
-                format!("the model refused: {refusal}"),
-            ));
+            return Err(LlmError::new(LlmErrorKind::Refused, refused(refusal)));
         }
         match self.content.as_deref() {
             Some(text) => Ok(text),

@@ -39,6 +39,12 @@ impl Table {
             if entry.provider.trim().is_empty() || entry.model.trim().is_empty() {
                 return Err(format!(": `prices[{index}]` has a blank provider or model"));
             }
+            if entry.provider.contains("://") {
+                return Err(format!(
+                    ": `prices[{index}]`: the provider `{}` is a URL; name its host and port, as in the column `provider`",
+                    entry.provider
+                ));
+            }
             let models = table.by_name.entry(filed(&entry.provider)).or_default();
             for name in std::iter::once(&entry.model).chain(&entry.names) {
                 let same = models.entry(name.to_lowercase()).or_default();

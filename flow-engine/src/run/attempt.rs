@@ -159,10 +159,11 @@ impl<'a> Attempt<'a> {
         let unpriced = match &self.answer {
             None | Some(Ok(_)) => cost.is_none(),
             Some(Err(error)) => {
-                let broken = matches!(
-                    error.kind(),
-                    LlmErrorKind::Transient | LlmErrorKind::Timeout
-                );
+                let broken = !error.is_unsent()
+                    && matches!(
+                        error.kind(),
+                        LlmErrorKind::Transient | LlmErrorKind::Timeout
+                    );
                 // A server that says 200 has answered, in whatever form.
                 let answered = error
                     .http_status()

@@ -13,9 +13,10 @@ use crate::output::Erased;
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Metadata {
-    /// Input and output tokens of every request, failed ones too.
+    /// Input and output tokens of every request, failed ones too. A step that is recorded says what it took when it was
+    /// executed, also in the run that takes it from another one; what a run paid itself is in its row.
     pub tokens_used: u64,
-    /// US dollars; `None` when the price of a request is not known. What sent no request costs 0.
+    /// US dollars; `None` when the price of a request is not known. What never sent a request costs 0.
     pub cost_estimate: Option<f64>,
     /// Milliseconds from start to end.
     pub execution_time_ms: u64,

@@ -8,7 +8,7 @@ use super::{Answer, StepCall, StepKind};
 use crate::definition::Definition;
 use crate::error::Error;
 use crate::image::Image;
-use crate::llm::{LlmError, LlmErrorKind, LlmRequest, LlmResponse, OutputFormat};
+use crate::llm::{LlmError, LlmErrorKind, LlmRequest, LlmResponse, OutputFormat, refused};
 use crate::output::output;
 
 /// `kind = "image"`: the answer is an [`Image`](crate::Image), whose bytes the engine has put into its artifact store.
@@ -46,11 +46,14 @@ impl StepKind for ImageKind {
 
 fn read(response: &LlmResponse) -> Result<Value, LlmError> {
     if let Some(generated) = response.images.first() {
+        if !generated.is_image() {
+            let message = "what came is no image: its bytes are of no form that is known";
+            return Err(LlmError::new(LlmErrorKind::InvalidOutput, message));
+        }
         return Ok(json!(generated.image));
     }
     if let Some(refusal) = &response.refusal {
-        let message = format!("the model refused: {refusal}");
-        return Err(LlmError::new(LlmErrorKind::Refused, message));
+        return Err(LlmError::new(LlmErrorKind::Refused, refused(refusal)));
     }
     // Without a partial answer: there is nothing to correct in words.
     Err(LlmError::new(
@@ -71,6 +74,18 @@ mod tests {
         let value = read(&LlmResponse::of_images(vec![first.clone(), second])).unwrap();
         assert_eq!(value, json!(first.image));
         assert_eq!(value["revised_prompt"], "a cat");
+    }
+
+    #[test]
+    fn bytes_of_no_image_are_none() {
+        for bytes in ["hello", "%PDF-1.7"] {
+            let images = vec![GeneratedImage::bytes(bytes)];
+            let error = read(&LlmResponse::of_images(images)).unwrap_err();
+            assert_eq!(error.kind(), LlmErrorKind::InvalidOutput);
+        }
+        let bitmap = b"BM\x3a\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0\x01\0\0\0\x01\0\0\0\x01\0\x18\0";
+        let images = vec![GeneratedImage::bytes(bitmap.to_vec())];
+        assert!(read(&LlmResponse::of_images(images)).is_ok());
     }
 
     #[test]

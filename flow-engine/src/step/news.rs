@@ -228,7 +228,10 @@ fn read(output: &Output, response: &LlmResponse) -> Result<Answer, LlmError> {
         "citations": cited.citations,
         "sources": cited.sources,
     });
-    Content::check(output, &value).map_err(|reason| unfit(&content.name, &reason, text))?;
+    Content::check(output, &value).map_err(|reason| {
+        let reason = schema::in_answer(&content.schema, &value["content"], reason);
+        unfit(&content.name, &reason, text)
+    })?;
     Ok(Answer { value, repairs })
 }
 

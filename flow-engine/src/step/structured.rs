@@ -114,8 +114,12 @@ fn check_example(output: &Output, text: &str) -> Result<(), String> {
 /// be whole is repaired.
 fn read(output: &Output, response: &LlmResponse) -> Result<Answer, LlmError> {
     let (text, answer, repairs) = json(response)?;
-    let value = schema::unwrapped(&output.schema(), answer);
-    fit(output, &value, text)?;
+    let schema = output.schema();
+    let value = schema::unwrapped(&schema, answer);
+    output.check(&value).map_err(|reason| {
+        let reason = schema::in_answer(&schema, &value, reason);
+        unfit(&output.name(), &reason, text)
+    })?;
     Ok(Answer { value, repairs })
 }
 
@@ -239,7 +243,11 @@ mod tests {
         );
         assert_eq!(
             invalid::<Vec<Reason>>(r#"{"value": [{"text": "a"}, {"text": true}]}"#),
-            "the answer does not fit `Array_of_Reason`: at `[1].text`: invalid type: boolean `true`, expected a string"
+            "the answer does not fit `Array_of_Reason`: at `value[1].text`: invalid type: boolean `true`, expected a string"
+        );
+        assert_eq!(
+            invalid::<Vec<u8>>(r#"{"values": [1]}"#),
+            "the answer does not fit `Array_of_uint8`: there is no field `value`, in which it is asked for"
         );
     }
 

@@ -66,7 +66,7 @@ fn ended(mut answer: LlmResponse, reason: Option<StopReason>) -> LlmResponse {
         && word == "refusal"
     {
         let said = answer.content.take().filter(|text| !text.is_empty());
-        answer.refusal = Some(said.unwrap_or(word));
+        answer.refusal = Some(said.unwrap_or_default());
         answer.finish_reason = Some("refusal".to_owned());
     }
     answer

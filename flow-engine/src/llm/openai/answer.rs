@@ -377,5 +377,10 @@ pub(super) fn broken(cause: &reqwest::Error, timeout: Duration) -> LlmError {
             ),
         )
     };
-    LlmError::new(kind, message)
+    let error = LlmError::new(kind, message);
+    if cause.is_connect() {
+        error.unsent()
+    } else {
+        error
+    }
 }

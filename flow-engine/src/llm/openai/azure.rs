@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_openai::config::AzureConfig;
 
-use super::http::{address, sound};
+use super::http::{address, needed, sound};
 use super::{OpenAiBackend, configuration};
 use crate::environment::variable;
 use crate::error::Error;
@@ -20,9 +20,9 @@ impl OpenAiBackend {
     /// answered is there under OpenAI's name for it.
     ///
     /// # Errors
-    /// When the address is not an `http` or `https` URL, the version is none, or the key holds a character that no key has.
+    /// When the address is not an `http` or `https` URL, the version is none, or the key is empty or holds a character that no key has.
     pub fn azure(endpoint: &str, api_version: &str, key: &str) -> Result<Self, Error> {
-        let (url, key) = (address(endpoint, EXAMPLE)?, sound(key)?);
+        let (url, key) = (address(endpoint, EXAMPLE)?, needed(sound(key)?, "Azure")?);
         let version = api_version.trim();
         if version.is_empty() || !version.chars().all(is_plain) {
             return Err(configuration(format!(

@@ -46,6 +46,14 @@ pub(in crate::llm) fn sound(key: &str) -> Result<&str, Error> {
     ))
 }
 
+/// The key of a server that lets nobody in without one.
+pub(in crate::llm) fn needed<'a>(key: &'a str, server: &str) -> Result<&'a str, Error> {
+    if key.trim().is_empty() {
+        return Err(configuration(format!("{server} asks for a key")));
+    }
+    Ok(key)
+}
+
 /// Sends each request once, and to no other server.
 pub(in crate::llm) fn http_client(url: &Url) -> Result<reqwest::Client, Error> {
     let mut http = reqwest::Client::builder();

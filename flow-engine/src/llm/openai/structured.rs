@@ -12,7 +12,7 @@ use crate::llm::{LlmRequest, Message, OutputFormat, Role};
 /// also where another way is set. The ledger has the body as it was sent.
 ///
 /// Not every compatible server knows `json_schema`. Without it, the schema is written at the end of the system message, and an answer
-/// is held to it only when it is read: give such steps `retries`.
+/// is held to it only when it is read: `on_invalid` says how often the model is asked again.
 ///
 /// ```
 /// use flow_engine::llm::{OpenAiBackend, StructuredOutput};

@@ -7,7 +7,7 @@ use super::*;
 use crate::llm::{LlmBackend, Parameters, ReasoningEffort, SearchContext};
 
 fn backend() -> OpenAiBackend {
-    OpenAiBackend::official("").unwrap()
+    OpenAiBackend::official("sk-0123456789").unwrap()
 }
 
 fn parsed(answer: &Value) -> Result<LlmResponse, LlmError> {
