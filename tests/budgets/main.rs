@@ -260,7 +260,7 @@ async fn what_nobody_knows_the_cost_of_has_cost_all_that_it_may() {
     assert_eq!(error.kind(), ErrorKind::OverBudget);
     assert_eq!(mock.requests().len(), 1);
 
-    let slow = self::mock(1).delay(Duration::from_secs(60));
+    let slow = self::mock(1).delay(Duration::from_mins(1));
     let (engine, _folder) = start(builder(&slow).budget_usd(0.015)).await;
     let mut dropped = engine.run(pay_a_cent("x")).stream();
     while slow.requests().is_empty() {

@@ -2,10 +2,14 @@
 
 use flow_engine::Delta;
 use flow_engine::llm::LlmErrorKind;
+use flow_engine::prelude::*;
 use serde_json::{Value, json};
 
 use crate::lab::{Lab, recite};
 use crate::llmock::Llmock;
+
+#[step(prompt = "./prompts/text.md", attempt_timeout = "2s")]
+async fn recite_in_time(text: String) -> String;
 
 const STORY: &str = "It rained for a day and a night, and then it rained no more.";
 
@@ -73,6 +77,22 @@ async fn what_breaks_off_after_a_piece_is_an_error_that_keeps_it() {
         assert_eq!(outcome.rows().len(), 1, "{kind}");
         assert_eq!(server.requests().await.len(), 1);
     }
+}
+
+#[tokio::test]
+async fn what_stalls_after_a_piece_is_an_error_that_keeps_it() {
+    let server = telling(&[
+        json!({ "type": "stream_fault", "kind": "stall", "after_chunks": 3, "stall_seconds": 30 }),
+    ])
+    .await;
+    let lab = Lab::at(&server.base_url()).await;
+    let (deltas, outcome) = lab.stream(recite_in_time("rain")).await;
+    let came = joined(&deltas);
+    assert!(!came.is_empty() && STORY.starts_with(&came), "{came}");
+    let error = outcome.llm_error(LlmErrorKind::Timeout);
+    assert_eq!(error.partial(), Some(&*came));
+    assert_eq!(outcome.rows(), ["failed timeout -"]);
+    assert_eq!(outcome.unpriced, 1);
 }
 
 #[tokio::test]

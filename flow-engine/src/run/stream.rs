@@ -35,6 +35,10 @@ fn value(json: &JsonValue<'_>) -> Value {
         JsonValue::Null => Value::Null,
         JsonValue::Bool(bool) => (*bool).into(),
         JsonValue::Int(number) => (*number).into(),
+        JsonValue::BigInt(number) => number
+            .to_string()
+            .parse()
+            .map_or(Value::Null, Value::Number),
         JsonValue::Float(number) => (*number).into(),
         JsonValue::Str(text) => text.as_ref().into(),
         JsonValue::Array(items) => items.iter().map(value).collect(),
@@ -246,6 +250,35 @@ impl<T: 'static> Stream for StepStream<T> {
             if let Some(whole) = this.whole() {
                 return this.received(whole);
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn so_far(text: &str) -> Option<Value> {
+        let (_, deltas) = Deltas::new();
+        let step = Box::pin(std::future::pending());
+        let output = Box::leak(Box::new(crate::output::output::<String>().erased()));
+        let mut stream = StepStream::<String>::new(output, deltas, step);
+        text.clone_into(&mut stream.text);
+        stream.snapshot()
+    }
+
+    #[test]
+    fn once_the_json_has_begun_there_is_a_snapshot_of_each_part() {
+        let json = r#"{"a": "\ud83d\ude00 \u00e9 \\ \" \n x", "b": [-1.5e10, 12, true, null, {"c": {}}], "d": "ü😀", "e": 18446744073709551615}"#;
+        for (end, _) in json.char_indices().skip(1) {
+            assert!(so_far(&json[..end]).is_some(), "{}", &json[..end]);
+        }
+        assert_eq!(so_far(json), serde_json::from_str(json).ok());
+        assert_eq!(so_far("Here it"), None);
+        for dressed in ["Here: {\"a\": 1", "```json\n{\"a\": 1}\n```\n"] {
+            assert_eq!(so_far(dressed), Some(json!({ "a": 1 })));
         }
     }
 }
