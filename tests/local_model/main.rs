@@ -13,7 +13,6 @@ use std::collections::BTreeMap;
 use flow_engine::llm::{LlmErrorKind, OpenAiBackend};
 use flow_engine::prelude::*;
 use flow_engine::{Delta, Error, RequestStatus};
-use futures::StreamExt as _;
 use tempfile::TempDir;
 
 const RUNS: usize = 20;

@@ -411,11 +411,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("answers.json");
         let mock = MockBackend::new().answer("summarize", "one two");
-        let recorder = Cassette::record(&path, mock).unwrap();
-        let (pieces, recorded) = streamed(&recorder).await;
+        let recording = Cassette::record(&path, mock).unwrap();
+        let (pieces, recorded) = streamed(&recording).await;
         assert_eq!(pieces, ["one ", "two"]);
-        let player = Cassette::replay(&path).unwrap();
-        let (pieces, replayed) = streamed(&player).await;
+        let playing = Cassette::replay(&path).unwrap();
+        let (pieces, replayed) = streamed(&playing).await;
         assert_eq!(pieces, ["one two"]);
         assert_eq!(replayed, recorded);
     }

@@ -49,6 +49,14 @@ fn value(json: &JsonValue<'_>) -> Value {
     }
 }
 
+/// The JSON of a text that has not come to its end.
+fn so_far(text: &str) -> Option<Value> {
+    let begin = text.find(['{', '['])?;
+    let json = &text.as_bytes()[begin..];
+    let json = JsonValue::parse_with_config(json, false, PartialMode::TrailingStrings).ok()?;
+    Some(value(&json))
+}
+
 /// Where the pieces of an answer go.
 #[derive(Debug, Clone)]
 pub(super) struct Deltas {
@@ -162,10 +170,7 @@ impl<T: 'static> StepStream<T> {
     /// is asked for an object around it, which is there in the text.
     pub fn snapshot(&self) -> Option<Value> {
         let schema = self.kind()?.written_as(&self.definition.output)?;
-        let begin = self.text.find(['{', '['])?;
-        let json = &self.text.as_bytes()[begin..];
-        let json = JsonValue::parse_with_config(json, false, PartialMode::TrailingStrings).ok()?;
-        schema::opened(&schema, value(&json))
+        schema::opened(&schema, so_far(&self.text)?)
     }
 
     /// The next piece; `None` once the step has ended. [`StepStream`] is a [`Stream`] as well.
@@ -259,15 +264,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-
-    fn so_far(text: &str) -> Option<Value> {
-        let (_, deltas) = Deltas::new();
-        let step = Box::pin(std::future::pending());
-        let output = Box::leak(Box::new(crate::output::output::<String>().erased()));
-        let mut stream = StepStream::<String>::new(output, deltas, step);
-        text.clone_into(&mut stream.text);
-        stream.snapshot()
-    }
 
     #[test]
     fn once_the_json_has_begun_there_is_a_snapshot_of_each_part() {

@@ -27,13 +27,13 @@ pub(super) fn given(response: ChatResponse, secret: Option<&str>) -> LlmResponse
         provider_request_id: id,
         ..LlmResponse::default()
     };
-    answered(answer, response.usage, response.stop_reason, secret)
+    answered(answer, &response.usage, response.stop_reason, secret)
 }
 
 /// An answer with what was counted and how it ended. The key that is `secret` is hidden in it.
 pub(super) fn answered(
     mut answer: LlmResponse,
-    usage: genai::chat::Usage,
+    usage: &genai::chat::Usage,
     reason: Option<StopReason>,
     secret: Option<&str>,
 ) -> LlmResponse {

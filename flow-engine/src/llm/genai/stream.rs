@@ -105,5 +105,5 @@ pub(super) async fn receive(
         ..LlmResponse::default()
     };
     let usage = end.captured_usage.unwrap_or_default();
-    Ok(answered(answer, usage, reason, backend.echoed()))
+    Ok(answered(answer, &usage, reason, backend.echoed()))
 }
