@@ -186,7 +186,7 @@ async fn a_recorded_search_is_not_made_again() {
 struct Plain(MockBackend);
 
 impl LlmBackend for Plain {
-    fn provider(&self) -> &str {
+    fn provider(&self) -> &'static str {
         "acme"
     }
 

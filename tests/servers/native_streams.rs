@@ -9,8 +9,9 @@ use crate::lab::{KEY, Lab, recite, say};
 use crate::native::{CLAUDE, GEMINI, anthropic, gemini};
 
 const STORY: &str = "It rained for a day and a night, and then it rained no more.";
-const BOTH: [(fn(&Aimock, &str) -> GenAiBackend, &str); 2] =
-    [(anthropic, CLAUDE), (gemini, GEMINI)];
+type Native = fn(&Aimock, &str) -> GenAiBackend;
+
+const BOTH: [(Native, &str); 2] = [(anthropic, CLAUDE), (gemini, GEMINI)];
 
 /// The story in pieces of ten letters.
 fn story(spoilt: &Value) -> Value {
