@@ -405,12 +405,12 @@ mod tests {
         let path = folder.path().join("answers.json");
         let mock = MockBackend::new().answer("summarize", "one two");
         let recorder = Cassette::record(&path, mock).unwrap();
-        let (pieces, recorded) = streamed(&recorder).await;
+        let (pieces, whole) = streamed(&recorder).await;
         assert_eq!(pieces, ["one ", "two"]);
         let player = Cassette::replay(&path).unwrap();
         let (pieces, replayed) = streamed(&player).await;
         assert_eq!(pieces, ["one two"]);
-        assert_eq!(replayed, recorded);
+        assert_eq!(replayed, whole);
     }
 
     #[test]
