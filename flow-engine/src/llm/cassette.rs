@@ -411,13 +411,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("answers.json");
         let mock = MockBackend::new().answer("summarize", "one two");
-        let recording = Cassette::record(&path, mock).unwrap();
-        let (pieces, recorded) = streamed(&recording).await;
+        let recorder = Cassette::record(&path, mock).unwrap();
+        let (pieces, whole) = streamed(&recorder).await;
         assert_eq!(pieces, ["one ", "two"]);
         let playing = Cassette::replay(&path).unwrap();
         let (pieces, replayed) = streamed(&playing).await;
         assert_eq!(pieces, ["one two"]);
-        assert_eq!(replayed, recorded);
+        assert_eq!(replayed, whole);
     }
 
     #[test]

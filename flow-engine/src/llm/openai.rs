@@ -47,7 +47,7 @@ pub(super) const SHORTEST_SECRET: usize = 8;
 /// A shorter key (`lm-studio`) may be a word of a good answer, which must stay as it came.
 pub(super) const LONGER_THAN_WORDS: usize = 20;
 
-/// A server that speaks OpenAI's chat completions.
+/// A server that speaks OpenAI's chat completions. An answer of more than 128 MiB is given up.
 pub struct OpenAiBackend {
     http: reqwest::Client,
     client: Client,

@@ -24,6 +24,10 @@ const FILTERED: [&str; 3] = [
     "content_policy_violation",
     "moderation_blocked",
 ];
+/// In bytes, all that is around each piece included. No answer comes near it.
+pub(super) const LONGEST_ANSWER: usize = 128 * 1024 * 1024;
+/// What is kept of a longer one.
+const BEGINNING: usize = 10_000;
 /// How much of a server's message stands in ours; the whole of it is kept beside.
 const LONGEST_MESSAGE: usize = 300;
 
@@ -54,7 +58,7 @@ pub(in crate::llm) struct Delivery {
 impl Delivery {
     pub(super) async fn receive(response: reqwest::Response) -> Result<Self, reqwest::Error> {
         let head = Self::head(&response);
-        let body = response.text().await?;
+        let body = body(response).await?;
         Ok(Self { body, ..head })
     }
 
@@ -264,6 +268,19 @@ impl Delivery {
             .with_provider_request_id(self.request_id.clone())
             .with_retry_after(self.retry_after)
     }
+}
+
+/// The body of an answer; of one that is too long its beginning, which is no answer.
+pub(super) async fn body(mut response: reqwest::Response) -> Result<String, reqwest::Error> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        body.extend_from_slice(&chunk);
+        if body.len() > LONGEST_ANSWER {
+            body.truncate(BEGINNING);
+            break;
+        }
+    }
+    Ok(String::from_utf8_lossy(&body).into_owned())
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

@@ -1,12 +1,17 @@
 //! A chat completion that comes in pieces, as server-sent events.
 
+use std::future::ready;
+
 use eventsource_stream::{EventStreamError, Eventsource as _};
 use futures::StreamExt as _;
 use serde_json::{Value, json};
 
 use super::OpenAiBackend;
-use super::answer::{Delivery, broken, content};
+use super::answer::{self, Delivery, LONGEST_ANSWER, broken, content};
 use crate::llm::{LlmError, LlmErrorKind, LlmResponse};
+
+/// In bytes. The reader of events looks through all of a line again with each chunk of it.
+const LONGEST_LINE: usize = 1024 * 1024;
 
 /// What has come of a completion.
 #[derive(Default)]
@@ -33,15 +38,25 @@ pub(super) async fn receive(
         .is_some_and(|kind| kind.starts_with("text/event-stream"));
     if !delivery.is_success() || !is_stream {
         // A failure, or a server that does not stream.
-        delivery.body = response
-            .text()
+        delivery.body = answer::body(response)
             .await
             .map_err(|error| broken(&error, backend.timeout))?;
         let response = backend.without_key(delivery).read()?;
         give(response.content.as_deref().unwrap_or_default());
         return Ok(response);
     }
-    let mut events = response.bytes_stream().eventsource();
+    let (mut length, mut line) = (0, 0);
+    let bytes = response.bytes_stream().take_while(move |chunk| {
+        let chunk = chunk.as_deref().unwrap_or_default();
+        length += chunk.len();
+        line = match chunk.iter().rposition(|byte| matches!(byte, b'\n' | b'\r')) {
+            Some(end) => chunk.len() - end,
+            None => line + chunk.len(),
+        };
+        // What breaks off so has no end, and is no answer.
+        ready(length <= LONGEST_ANSWER && line <= LONGEST_LINE)
+    });
+    let mut events = bytes.eventsource();
     let mut pieces = Pieces::default();
     while let Some(event) = events.next().await {
         let event = event.map_err(|error| {

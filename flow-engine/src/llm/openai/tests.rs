@@ -23,6 +23,8 @@ const KEY: &str = "sk-test-0123456789-abcdefghijklmnop";
 enum Play {
     /// Sends this and closes the connection.
     Bytes(String),
+    /// Sends this, and then spaces without an end.
+    Endless(String),
     /// Keeps the connection, and its answer to itself.
     Silence,
 }
@@ -86,6 +88,14 @@ async fn serve(mut connection: TcpStream, play: Play, seen: Arc<Mutex<Vec<String
         Play::Bytes(bytes) => {
             connection.write_all(bytes.as_bytes()).await.unwrap();
             connection.shutdown().await.unwrap();
+        }
+        Play::Endless(begin) => {
+            let spaces = vec![b' '; 1 << 16];
+            let mut sent = connection.write_all(begin.as_bytes()).await;
+            // Until the client has enough.
+            while sent.is_ok() {
+                sent = connection.write_all(&spaces).await;
+            }
         }
         Play::Silence => std::future::pending().await,
     }

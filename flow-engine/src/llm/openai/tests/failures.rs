@@ -3,6 +3,30 @@
 use serde_json::json;
 
 use super::*;
+
+#[tokio::test]
+async fn an_answer_without_an_end_is_given_up_before_the_memory_is() {
+    let head = "HTTP/1.1 200 OK\r\nconnection: close\r\n";
+    let server = Server::start(Play::Endless(format!("{head}\r\n{{"))).await;
+    let error = ask(&server.backend(KEY)).await.unwrap_err();
+    assert_eq!(error.kind(), LlmErrorKind::Transient);
+    assert!(
+        error.body().unwrap().len() < 100_000,
+        "its beginning is kept"
+    );
+
+    let head = format!("{head}content-type: text/event-stream\r\n\r\n");
+    let chunk = r#"data: {"choices":[{"delta":{"content":"It "}}]}"#;
+    let server = Server::start(Play::Endless(format!("{head}{chunk}\n\ndata:"))).await;
+    let (backend, request) = (server.backend(KEY), request());
+    let body = backend.body(&request).unwrap();
+    let end = backend.stream(&request, &body, &|_| {}).await;
+    let error = end.unwrap().accepted().unwrap_err();
+    assert_eq!(
+        (error.kind(), error.partial()),
+        (LlmErrorKind::Transient, Some("It "))
+    );
+}
 use LlmErrorKind::{
     Authentication, ContentFiltered, InvalidRequest, RateLimited, Timeout, Transient,
 };
