@@ -65,6 +65,9 @@ pub enum ErrorKind {
     OutsideRun,
     /// A run cannot be resumed or forked as it stands: the message says why.
     NotResumable,
+    /// Another process has taken the run over, because this one said nothing for too long, and goes on with it; or the run was
+    /// deleted. What this process did in the run since then is recorded nowhere, but for what it has paid.
+    LeaseLost,
     /// What [`timeout`](crate::timeout) waited for took longer.
     TimedOut,
     /// A request that was not sent, since it may cost more than what is left of a budget; or it cannot be said what it may
@@ -282,7 +285,12 @@ impl From<LlmError> for Error {
 
 impl From<flow_engine_db::StoreError> for Error {
     fn from(error: flow_engine_db::StoreError) -> Self {
-        Self::caused(ErrorKind::Store, &error)
+        let kind = if error.is_lease_lost() {
+            ErrorKind::LeaseLost
+        } else {
+            ErrorKind::Store
+        };
+        Self::caused(kind, &error)
     }
 }
 

@@ -42,7 +42,8 @@ pub use definition::Definition;
 pub use difference::Change;
 pub use engine::{
     Comparison, Engine, EngineBuilder, Explanation, ForkRequest, PlannedHit, PlannedMiss,
-    ResumePlan, ResumedRun, RunSummary, StepPair, StepSummary, UnaskedStep, check_contracts,
+    ResumePlan, ResumedRun, RunSummary, StepPair, StepSummary, UnaskedStep, Worker,
+    check_contracts,
 };
 pub use error::{BoxError, Error, ErrorKind, Result};
 pub use flow_engine_db::{

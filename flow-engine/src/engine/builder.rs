@@ -16,11 +16,11 @@ use crate::error::{Error, ErrorKind};
 use crate::llm::{Limit, Limits, LlmBackend, Models};
 use crate::policy::Policy;
 use crate::prices::Prices;
-use crate::run::{Budget, Services, nano_usd};
+use crate::run::{Budget, Leases, Services, nano_usd};
 use crate::state::States;
 
 const DEFAULT_DATABASE: &str = "sqlite://flow-engine.db";
-const DEFAULT_LEASE: Duration = Duration::from_secs(30);
+const DEFAULT_LEASE: Duration = Duration::from_secs(10);
 
 /// Puts an [`Engine`] together.
 #[derive(Debug, Default)]
@@ -55,8 +55,10 @@ impl EngineBuilder {
         self
     }
 
-    /// How long this process may be silent before others may take over the runs that it executes: 30 seconds if this is
-    /// not called. A run that was killed with its process can be resumed by another one when that time is over.
+    /// How long this process may be silent before others may take over the runs that it executes: 10 seconds if this is
+    /// not called. It says three times as often that it is alive. A run that was killed with its process can be resumed by
+    /// another one when that time is over; a process that was stopped for longer, and finds its run with another one when it
+    /// goes on, ends it with [`ErrorKind::LeaseLost`].
     pub fn lease(mut self, duration: Duration) -> Self {
         self.lease = Some(duration);
         self
@@ -169,12 +171,14 @@ impl EngineBuilder {
             limits: self.limits,
         };
         models.check()?;
+        let term = LeaseTerm {
+            owner: Uuid::now_v7(),
+            duration: self.lease.unwrap_or(DEFAULT_LEASE),
+        };
         let services = Services {
+            leases: Arc::new(Leases::new(Arc::clone(&store), term)),
+            queued: Arc::default(),
             store,
-            term: LeaseTerm {
-                owner: Uuid::now_v7(),
-                duration: self.lease.unwrap_or(DEFAULT_LEASE),
-            },
             models: Arc::new(models),
             policy: self.policy,
             budget,

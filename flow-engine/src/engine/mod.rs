@@ -9,6 +9,7 @@ mod plan;
 mod read_only;
 mod recovery;
 mod why;
+mod worker;
 
 use std::sync::Arc;
 
@@ -21,6 +22,7 @@ pub use fork::ForkRequest;
 pub use plan::{PlannedHit, PlannedMiss, ResumePlan, UnaskedStep};
 pub use recovery::ResumedRun;
 pub use why::Explanation;
+pub use worker::Worker;
 
 use crate::call::Call;
 use crate::definition::{Definition, registered};

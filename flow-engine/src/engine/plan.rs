@@ -106,7 +106,8 @@ impl Engine {
         let journal = tree.journal().cloned();
         let services = Services {
             store: Arc::new(ReadOnly(Arc::clone(&self.services.store))),
-            term: self.services.term,
+            leases: Arc::clone(&self.services.leases),
+            queued: Arc::default(),
             models: Arc::clone(&self.services.models),
             policy: self.services.policy.clone(),
             budget: self.services.budget.clone(),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use flow_engine_db::{FlowRun, Lease, RunFilter, RunReopen, RunStatus};
+use flow_engine_db::{ExecutionMode, FlowRun, Lease, LeaseTerm, RunFilter, RunReopen, RunStatus};
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
 use serde_json::{Map, Value};
@@ -175,6 +175,8 @@ impl Engine {
         };
         match run.status {
             RunStatus::Running | RunStatus::Interrupted | RunStatus::Failed => {}
+            // Queued: whoever asks for it executes it now.
+            RunStatus::Pending if run.execution_mode == ExecutionMode::Background => {}
             RunStatus::Completed => {
                 let reason =
                     "it has completed; `fork(…).from(step)` executes it again from a step on";
@@ -212,10 +214,36 @@ impl Engine {
         inputs: Option<String>,
     ) -> Result<Arc<Run>, Error> {
         let lease = self.taken(run_id).await?;
+        let run = self.held(lease, claim, inputs).await;
+        if run.is_err() {
+            self.release(lease).await;
+        }
+        run
+    }
+
+    /// Gives back the lease of a run that is not executed after all.
+    pub(super) async fn release(&self, lease: Lease) {
+        let term = LeaseTerm {
+            duration: Duration::ZERO,
+            ..self.services.leases.term()
+        };
+        if let Err(error) = self.services.store.renew(vec![lease], term).await {
+            tracing::warn!(run = %lease.root_run_id, %error, "a lease could not be given back; it ends by itself");
+        }
+    }
+
+    /// The run under its lease, ready to go on.
+    pub(super) async fn held(
+        &self,
+        lease: Lease,
+        claim: Claim,
+        inputs: Option<String>,
+    ) -> Result<Arc<Run>, Error> {
+        let holding = self.services.leases.hold(lease);
         // Read under the lease: whoever had it before may have written until then.
         let Unfinished {
             run, registered, ..
-        } = self.unfinished(run_id).await?;
+        } = self.unfinished(lease.root_run_id).await?;
         let mut tree = self.recorded(&run).await?;
         let reopen = RunReopen {
             expected: Some(run.status),
@@ -225,7 +253,7 @@ impl Engine {
         };
         tree.reopen(reopen);
         tree.claim(claim);
-        tree.lease = Some(lease);
+        tree.hold(holding);
         let options = RunOptions {
             id: run.id,
             user_id: run.user_id,
@@ -243,7 +271,7 @@ impl Engine {
     /// Takes the lease of a run. One that another process holds is waited for, as long as that process does not say that it
     /// is alive: it may have been killed a moment ago.
     async fn taken(&self, run_id: Uuid) -> Result<Lease, Error> {
-        let (store, term) = (self.store().await, self.services.term);
+        let (store, term) = (self.store().await, self.services.leases.term());
         let deadline = Instant::now().checked_add(term.duration);
         let mut seen = None;
         loop {

@@ -16,6 +16,7 @@ use futures::future::BoxFuture;
 use serde_json::{Map, Value};
 
 use super::context::{PLACE, Place};
+use super::leases::Holding;
 use super::returns::Turn;
 use super::scope::Inside;
 use super::{Claim, Done, Metadata, Run};
@@ -98,20 +99,31 @@ pub(super) async fn live<T: 'static>(
     }
     let _inside = Inside::new(run.journal().cloned(), Arc::clone(&place.scope));
     let content = PLACE.scope(place, AssertUnwindSafe(content).catch_unwind());
-    let outcome = Guarded {
+    let mut content = Guarded {
         _first: SetOnDrop(Arc::clone(&run)),
         content: content.boxed(),
-    }
-    .await
-    .unwrap_or_else(|panic| Err(panicked(panic.as_ref())))
-    .map_err(|error| run.told(error.in_flow(run.definition.name(), run.id)));
+    };
+    let outcome = tokio::select! {
+        biased;
+        () = record.lost() => {
+            // Before what is below is dropped: none of that is written any more.
+            run.abandon();
+            drop(content);
+            return Err(run.lost());
+        }
+        outcome = &mut content => outcome,
+    };
+    drop(content);
+    let outcome = outcome
+        .unwrap_or_else(|panic| Err(panicked(panic.as_ref())))
+        .map_err(|error| run.told(error.in_flow(run.definition.name(), run.id)));
     match outcome {
         Ok(Recorded { json, output }) => {
             let (commit, metadata, turn) = record.finish(RunStatus::Completed, Some(json), None);
             let in_flight = turn.in_flight();
-            commit
+            run.committed(commit)
                 .await
-                .map_err(|error| Error::from(error).in_flow(run.definition.name(), run.id))?;
+                .map_err(|error| error.in_flow(run.definition.name(), run.id))?;
             drop(in_flight);
             if run.parent.is_some() {
                 turn.comes().await;
@@ -120,7 +132,7 @@ pub(super) async fn live<T: 'static>(
         }
         Err(error) => {
             let (commit, _, turn) = record.finish(RunStatus::Failed, None, Some(error.line()));
-            if let Err(unrecorded) = commit.await {
+            if let Err(unrecorded) = run.committed(commit).await {
                 // The caller must hear why the run failed; that the database did too is in the log.
                 tracing::error!(run = %run.id, error = %unrecorded, "the failure of a run could not be recorded");
             }
@@ -175,6 +187,8 @@ struct RunRecord {
     shared: Option<FlowRun>,
     /// Given back when the last row is written, or queued.
     _claim: Option<Claim>,
+    /// Of a root run. Renewed until then.
+    holding: Option<Holding>,
 }
 
 impl RunRecord {
@@ -196,7 +210,7 @@ impl RunRecord {
                 created_at,
                 started_at: Some(created_at),
                 scope: place.scope.stored(),
-                lease: run.parent.is_none().then_some(run.services.term),
+                lease: run.parent.is_none().then_some(run.services.leases.term()),
                 ..NewRun::new(run.id, definition.name(), inputs::text(inputs)?)
             }
             .into())
@@ -216,17 +230,28 @@ impl RunRecord {
                 let _commit = run.submit(rows);
             }
         }
-        let claim = match &run.parent {
-            Some(_) => None,
-            None => run.tree.take_claim(),
-        };
+        let (mut claim, mut holding) = (None, None);
+        if run.parent.is_none() {
+            claim = run.tree.take_claim();
+            let held = run.tree.take_holding();
+            holding = held.or_else(|| (!run.is_planned()).then(|| run.held()));
+        }
         Ok(Self {
             run,
             started: Instant::now(),
             opened,
             shared,
             _claim: claim,
+            holding,
         })
+    }
+
+    /// Waits until another process has the run.
+    async fn lost(&mut self) {
+        match &mut self.holding {
+            Some(holding) => holding.lost().await,
+            None => std::future::pending().await,
+        }
     }
 
     fn finish(
@@ -301,7 +326,7 @@ fn ends_as(
 
 impl Drop for RunRecord {
     fn drop(&mut self) {
-        if self.run.is_finished() {
+        if self.run.is_over() {
             return;
         }
         // No flow drops a root.

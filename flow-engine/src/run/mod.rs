@@ -13,6 +13,7 @@ mod entry;
 mod flow;
 mod journal;
 mod kept;
+mod leases;
 mod parallel;
 mod plan;
 mod prepared;
@@ -35,8 +36,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use flow_engine_db::{FlowRun, Lease, LeaseTerm, Store};
+use flow_engine_db::{Commit, FlowRun, Lease, Store, StoreError};
 use serde_json::{Map, Value};
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 pub use artifact::artifact;
@@ -69,6 +71,7 @@ use crate::secret::{Secrets, redacted};
 use crate::state::States;
 pub(crate) use cache::Flights;
 pub(crate) use journal::Journal;
+pub(crate) use leases::{Holding, Leases};
 pub(crate) use progress::nano_usd;
 use progress::{Beginning, Tally};
 use scope::Scope;
@@ -76,8 +79,9 @@ use scope::Scope;
 /// What every run of an engine works with.
 pub(crate) struct Services {
     pub(crate) store: Arc<dyn Store>,
-    /// How the engine holds the runs that it executes.
-    pub(crate) term: LeaseTerm,
+    pub(crate) leases: Arc<Leases>,
+    /// Told when this engine has queued a run.
+    pub(crate) queued: Arc<Notify>,
     pub(crate) models: Arc<Models>,
     pub(crate) policy: Policy,
     pub(crate) budget: Option<Arc<Budget>>,
@@ -206,6 +210,33 @@ impl Run {
         self.tree
             .lease
             .unwrap_or_else(|| Lease::first(self.root_id))
+    }
+
+    /// Renews the lease from now on.
+    fn held(&self) -> Holding {
+        self.services.leases.hold(self.lease())
+    }
+
+    /// That another process has the run.
+    fn lost(&self) -> Error {
+        let root_run_id = self.root_id;
+        let error = Error::from(StoreError::LeaseLost { root_run_id });
+        error.in_flow(self.definition.name(), self.id)
+    }
+
+    /// Waits until what was queued of this run is on disk. Where another process has the run, it ends here.
+    async fn committed(&self, commit: Commit) -> Result<(), Error> {
+        commit.await.map_err(|error| {
+            if error.is_lease_lost() {
+                self.services.leases.lose(self.lease());
+            }
+            error.into()
+        })
+    }
+
+    /// Whether nothing more is written of this run, because it or one above it has ended.
+    fn is_over(&self) -> bool {
+        self.and_ancestors().any(Self::is_finished)
     }
 
     /// This run and those it is a part of, innermost first.

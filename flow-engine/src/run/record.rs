@@ -160,7 +160,7 @@ impl StepRecord {
 impl Drop for StepRecord {
     fn drop(&mut self) {
         // A run that has ended has closed the rows of what it left behind.
-        if !self.finished.load(Ordering::Acquire) && !self.run.is_finished() {
+        if !self.finished.load(Ordering::Acquire) && !self.run.is_over() {
             let _ = self.finish(StepStatus::Cancelled, None, None);
         }
     }

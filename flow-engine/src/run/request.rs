@@ -3,6 +3,7 @@
 use std::future::ready;
 use std::sync::Arc;
 
+use flow_engine_db::{ExecutionMode, Lease, NewRun, RunStatus};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde::Serialize;
@@ -11,9 +12,10 @@ use uuid::Uuid;
 
 use super::step::streamed_step_as_run;
 use super::stream::{Deltas, StepStream};
-use super::{Claim, Done, Run, Services, Tree, as_run, typed};
+use super::{Claim, Done, Run, Services, Tree, as_run, check_inputs, typed};
 use crate::call::{AnyCall, Call, Step};
 use crate::error::{Error, ErrorKind};
+use crate::inputs;
 
 /// What a caller says of a run beside its inputs.
 #[derive(Debug)]
@@ -89,6 +91,18 @@ impl<C: Call> RunRequest<C> {
     }
 }
 
+impl<C: Call> RunRequest<C> {
+    /// Queues the run for a [worker](crate::Worker) of any process, and gives its id once it is on disk. What becomes of it is
+    /// in its row: [`Engine::find_run`](crate::Engine::find_run).
+    ///
+    /// # Errors
+    /// When the inputs do not hold, or some are secret: the worker reads them in the run's row, where no secret is kept. Or why
+    /// the run could not be recorded.
+    pub fn enqueue(self) -> BoxFuture<'static, Result<Uuid, Error>> {
+        self.asked.enqueue(Box::new(self.call)).boxed()
+    }
+}
+
 impl<S: Step> RunRequest<S> {
     /// Runs a step to its end, and gives its answer as it comes.
     pub fn stream(self) -> StepStream<S::Output> {
@@ -117,6 +131,41 @@ impl Asked {
 
     pub(super) fn execute(self, call: Box<dyn AnyCall>) -> BoxFuture<'static, Result<Done, Error>> {
         self.start(call, None)
+    }
+
+    async fn enqueue(self, call: Box<dyn AnyCall>) -> Result<Uuid, Error> {
+        let (definition, options) = (call.definition(), self.options);
+        if let Some(mistake) = self.mistake {
+            return Err(mistake);
+        }
+        check_inputs(&*call, options.id)?;
+        if let Some(secret) = definition.secrets.first() {
+            let message = format!(
+                "`{}` cannot be queued: its input `{secret}` is secret, and so is not kept for who executes it; take it from \
+                 `#[state]`",
+                definition.name()
+            );
+            return Err(Error::new(ErrorKind::InvalidInput, message));
+        }
+        let row = NewRun {
+            user_id: options.user_id,
+            status: RunStatus::Pending,
+            execution_mode: ExecutionMode::Background,
+            total_steps: definition.total_steps(),
+            flow_metadata: options.metadata.as_ref().map(ToString::to_string),
+            flow_version: definition.version(),
+            started_at: None,
+            ..NewRun::new(
+                options.id,
+                definition.name(),
+                inputs::text(&call.to_inputs()?)?,
+            )
+        };
+        let unit = vec![row.into()];
+        let Services { store, queued, .. } = &*self.services;
+        store.submit(Lease::first(options.id), unit).await?;
+        queued.notify_one();
+        Ok(options.id)
     }
 
     pub(super) fn stream(

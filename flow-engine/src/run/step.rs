@@ -206,7 +206,7 @@ async fn recalled_or_run(
                 record.finish(StepStatus::Completed, Some(json.clone()), None);
             *turn = Some(ended);
             // A success counts once it is on disk.
-            commit.await.map_err(|error| located(error.into()))?;
+            run.committed(commit).await.map_err(located)?;
             let done = Done {
                 run_id: run.id,
                 id: record.id,
@@ -219,7 +219,7 @@ async fn recalled_or_run(
         Err(error) => {
             let (commit, _, ended) = record.finish(StepStatus::Failed, None, Some(&error));
             *turn = Some(ended);
-            if let Err(unrecorded) = commit.await {
+            if let Err(unrecorded) = run.committed(commit).await {
                 tracing::error!(step = %record.id, error = %unrecorded, "the failure of a step could not be recorded");
             }
             Err(error)

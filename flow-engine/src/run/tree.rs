@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::journal::{Journal, Origin, Row};
 use super::kept::model_asked;
+use super::leases::Holding;
 use super::plan::Plan;
 use super::progress::{Beginning, Spent, nano_usd};
 use super::returns::Returns;
@@ -30,6 +31,8 @@ pub(crate) struct Tree {
     /// Under which it is executed, if it was taken for that: a run that starts has its first one.
     pub(crate) lease: Option<Lease>,
     claim: Mutex<Option<Claim>>,
+    /// Of a run that is executed again.
+    holding: Mutex<Option<Holding>>,
     /// What the inputs of its flows and steps say must be left nowhere.
     secrets: Mutex<Arc<Secrets>>,
 }
@@ -205,6 +208,16 @@ impl Tree {
 
     pub(super) fn take_claim(&self) -> Option<Claim> {
         lock(&self.claim).take()
+    }
+
+    /// Writes under this lease, which is renewed meanwhile.
+    pub(crate) fn hold(&mut self, holding: Holding) {
+        self.lease = Some(holding.lease());
+        self.holding = Mutex::new(Some(holding));
+    }
+
+    pub(super) fn take_holding(&self) -> Option<Holding> {
+        lock(&self.holding).take()
     }
 
     pub(crate) fn journal(&self) -> Option<&Arc<Journal>> {
