@@ -11,6 +11,7 @@ mod group;
 mod lease;
 mod migration;
 mod plan;
+mod prune;
 mod read;
 mod session;
 mod store;

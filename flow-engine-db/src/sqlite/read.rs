@@ -1,6 +1,9 @@
 //! Reads: a small pool of connections that cannot write.
 
 mod journal;
+mod list;
+#[cfg(test)]
+mod plans;
 
 use std::path::{Path, PathBuf};
 
@@ -72,34 +75,8 @@ impl Readers {
     }
 
     pub(super) async fn runs(&self, filter: RunFilter) -> Result<Vec<FlowRun>, StoreError> {
-        const ACTION: &str = "list flow runs";
-        let mut query = flow_runs::table.select(RunRow::as_select()).into_boxed();
-        if let Some(user) = filter.user_id {
-            query = query.filter(flow_runs::user_id.eq(Id(user)));
-        }
-        if let Some(status) = filter.status {
-            query = query.filter(flow_runs::status.eq(status.as_str()));
-        }
-        if let Some(name) = filter.flow_name {
-            query = query.filter(flow_runs::flow_name.eq(name));
-        }
-        if let Some(parent) = filter.parent_run_id {
-            query = query.filter(flow_runs::parent_run_id.eq(Id(parent)));
-        }
-        if filter.roots_only {
-            query = query.filter(flow_runs::root_run_id.eq(flow_runs::id));
-        }
-        if let Some(newer) = filter.before {
-            query = query.filter(flow_runs::id.lt(Id(newer)));
-        }
-        // A UUID v7 is ordered by its time, and every index above ends in it: no list is sorted.
-        let query = query
-            .order(flow_runs::id.desc())
-            .limit(i64::from(filter.limit))
-            .offset(i64::from(filter.offset));
-
-        let mut connection = self.connection(ACTION).await?;
-        let rows: Vec<RunRow> = query.load(&mut connection).await.map_err(failed(ACTION))?;
+        let read = move |connection: &mut SqliteConnection| list::runs(connection, filter);
+        let rows = self.blocking("list flow runs", read).await?;
         rows.into_iter().map(RunRow::into_record).collect()
     }
 

@@ -13,14 +13,14 @@ use uuid::Uuid;
 use super::{
     apply, connection,
     fault::Fault,
-    lease, migration,
+    lease, migration, prune,
     read::Readers,
     writer::{Job, Writer},
 };
 use crate::{
     BackgroundFilter, BoxFuture, Commit, FlowRun, FlowStepRun, Journal, JournalStep, Lease,
-    LeaseTerm, LlmRequest, RunFilter, RunFork, Store, StoreError, Write, commit::log_unseen,
-    unit::Unit,
+    LeaseTerm, LlmRequest, PruneFilter, RunFilter, RunFork, Store, StoreError, Write,
+    commit::log_unseen, unit::Unit,
 };
 
 #[derive(Debug)]
@@ -222,6 +222,32 @@ impl Store for SqliteStore {
     fn delete_run(&self, id: Uuid) -> BoxFuture<'_, Result<bool, StoreError>> {
         self.write("delete a flow run", move |connection| {
             apply::delete_run(connection, id)
+        })
+    }
+
+    fn prune(&self, filter: PruneFilter) -> BoxFuture<'_, Result<usize, StoreError>> {
+        if let Some(status) = filter.open_status() {
+            return Box::pin(async move { Err(StoreError::NotEnded { status }) });
+        }
+        self.write("prune flow runs", move |connection| {
+            prune::prune(connection, &filter)
+        })
+    }
+
+    fn free_artifacts(
+        &self,
+        after: &str,
+        limit: u32,
+    ) -> BoxFuture<'_, Result<Vec<String>, StoreError>> {
+        let after = after.to_owned();
+        self.write("find free artifacts", move |connection| {
+            prune::free_artifacts(connection, &after, limit)
+        })
+    }
+
+    fn forget_artifacts(&self, artifacts: Vec<String>) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.write("forget artifacts", move |connection| {
+            prune::forget_artifacts(connection, &artifacts)
         })
     }
 

@@ -46,7 +46,7 @@ impl Readers {
 
     /// Reads on a thread that may block. `read` goes on to its end even if nobody waits for it any
     /// more, so that no connection is left inside a transaction.
-    async fn blocking<T: Send + 'static>(
+    pub(super) async fn blocking<T: Send + 'static>(
         &self,
         action: &'static str,
         read: impl FnOnce(&mut SqliteConnection) -> QueryResult<T> + Send + 'static,
@@ -66,10 +66,13 @@ fn all<Row, Record>(
     rows.into_iter().map(into_record).collect()
 }
 
-type JournalRows = (Vec<RunRow>, Vec<JournalRow>, Vec<RequestRow>);
+pub(super) type JournalRows = (Vec<RunRow>, Vec<JournalRow>, Vec<RequestRow>);
 
 /// In one transaction: all three are read from the same snapshot.
-fn read_journal(connection: &mut SqliteConnection, root: Uuid) -> QueryResult<JournalRows> {
+pub(super) fn read_journal(
+    connection: &mut SqliteConnection,
+    root: Uuid,
+) -> QueryResult<JournalRows> {
     let in_tree = || flow_runs::root_run_id.eq(Id(root));
     connection.transaction(|connection| {
         let runs = flow_runs::table
@@ -105,7 +108,7 @@ fn read_journal(connection: &mut SqliteConnection, root: Uuid) -> QueryResult<Jo
     })
 }
 
-fn read_cached_step(
+pub(super) fn read_cached_step(
     connection: &mut SqliteConnection,
     cache_key: &str,
     since: DateTime<Utc>,
@@ -144,82 +147,3 @@ fn read_fork(connection: &mut SqliteConnection, run: Uuid) -> QueryResult<Option
 }
 
 type ForkRow = (Id, Id, Option<String>, Option<String>, Option<String>);
-
-#[cfg(test)]
-mod tests {
-    use std::sync::{Arc, Mutex};
-
-    use diesel::{
-        QueryableByName,
-        connection::{Instrumentation, InstrumentationEvent},
-        sql_types::Text,
-    };
-
-    use super::*;
-    use crate::sqlite::{connection, migration};
-
-    #[derive(QueryableByName)]
-    struct Line {
-        #[diesel(sql_type = Text)]
-        detail: String,
-    }
-
-    #[derive(Clone, Default)]
-    struct Queries(Arc<Mutex<Vec<String>>>);
-
-    impl Instrumentation for Queries {
-        fn on_connection_event(&mut self, event: InstrumentationEvent<'_>) {
-            if let InstrumentationEvent::StartQuery { query, .. } = event {
-                self.0.lock().unwrap().push(query.to_string());
-            }
-        }
-    }
-
-    /// How SQLite finds the rows of each query that `read` makes.
-    fn plans(read: impl FnOnce(&mut SqliteConnection)) -> Vec<Vec<String>> {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("runs.db");
-        let mut connection = connection::create(&path).unwrap();
-        migration::run(&mut connection, &path).unwrap();
-        let queries = Queries::default();
-        connection.set_instrumentation(queries.clone());
-        read(&mut connection);
-        let queries = std::mem::take(&mut *queries.0.lock().unwrap());
-
-        let mut plan = |query: &String| {
-            let explain = diesel::sql_query(format!("EXPLAIN QUERY PLAN {query}"));
-            let lines: Vec<Line> = explain.load(&mut connection).unwrap();
-            lines.into_iter().map(|line| line.detail).collect()
-        };
-        let selects = queries.iter().filter(|query| query.starts_with("SELECT"));
-        selects.map(&mut plan).collect()
-    }
-
-    #[test]
-    fn a_cached_step_is_found_by_its_index() {
-        let plans = plans(|connection| {
-            read_cached_step(connection, "key", Utc::now()).unwrap();
-        });
-        assert_eq!(plans.len(), 1);
-        assert_eq!(
-            plans[0][0],
-            "SEARCH flow_step_runs USING INDEX flow_step_runs_cache_key \
-             (cache_key=? AND completed_at>?)"
-        );
-    }
-
-    #[test]
-    fn no_table_is_searched_from_end_to_end_for_a_journal() {
-        let plans = plans(|connection| {
-            read_journal(connection, Uuid::now_v7()).unwrap();
-        });
-        assert_eq!(plans.len(), 3);
-        for plan in plans {
-            assert!(plan[0].contains("flow_runs_root_run_id"), "{plan:#?}");
-            assert!(
-                plan.iter().all(|line| !line.starts_with("SCAN")),
-                "{plan:#?}"
-            );
-        }
-    }
-}
