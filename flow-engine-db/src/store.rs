@@ -68,12 +68,12 @@ pub trait Store: Send + Sync + Debug + 'static {
 
     /// Takes the leases of background runs that can be executed now: of root runs in
     /// [`Background`](crate::ExecutionMode::Background) mode which are pending, whose
-    /// [`start_at`](FlowRun::start_at) has come and whom nobody has taken, and of those which are running or
-    /// waiting and whose lease has expired. The highest [`priority`](FlowRun::priority) comes first, then the
-    /// oldest.
+    /// [`start_at`](FlowRun::start_at) has come and whom nobody has taken, of those which are running or
+    /// waiting and whose lease has expired, and of those which were interrupted. The highest
+    /// [`priority`](FlowRun::priority) comes first, then the oldest.
     ///
-    /// Several processes that ask at the same time never get the same run. A process whose own lease has
-    /// expired may be given the run that it still executes.
+    /// Several processes that ask at the same time never get the same run. What `term.owner` itself holds is left to it,
+    /// also when its time is over: it may still execute the run.
     ///
     /// # Errors
     ///

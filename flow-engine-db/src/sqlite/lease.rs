@@ -80,13 +80,16 @@ const ACQUIRE_BACKGROUND: &str = "
                 WHERE status = 'pending' AND execution_mode = 'background' AND root_run_id = id
                     AND (start_at IS NULL OR start_at <= ?3)
                     AND (lease_until IS NULL OR lease_until <= ?3)
+                    AND (lease_owner IS NULL OR lease_owner <> ?1)
                     AND flow_name IN (SELECT value FROM json_each(?4))
                 ORDER BY priority DESC, id LIMIT ?5)
             UNION ALL
             SELECT * FROM (
                 SELECT id, priority FROM flow_runs INDEXED BY flow_runs_running
-                WHERE status IN ('running', 'waiting') AND execution_mode = 'background'
-                    AND root_run_id = id AND lease_until <= ?3
+                WHERE status IN ('running', 'waiting', 'interrupted') AND execution_mode = 'background'
+                    AND root_run_id = id
+                    AND (lease_until <= ?3 OR lease_until IS NULL AND status = 'interrupted')
+                    AND (lease_owner IS NULL OR lease_owner <> ?1)
                     AND flow_name IN (SELECT value FROM json_each(?4))
                 ORDER BY priority DESC, id LIMIT ?5)
         )

@@ -34,6 +34,14 @@ pub(super) fn reopen(
     if reopen.retire_failed {
         retire_failed(connection, reopen.id)?;
     }
+    // It was queued until now.
+    diesel::update(
+        dsl::flow_runs
+            .find(Id(reopen.id))
+            .filter(dsl::started_at.is_null()),
+    )
+    .set(dsl::started_at.eq(Some(Ts(Utc::now()))))
+    .execute(connection)?;
     let reopened = diesel::update(dsl::flow_runs.find(Id(reopen.id)))
         .set((
             dsl::status.eq(RunStatus::Running.as_str()),

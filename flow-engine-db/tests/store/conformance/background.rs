@@ -88,11 +88,17 @@ pub(crate) async fn only_background_runs_that_can_be_executed_are_taken(db: Fres
         flow_name: "report".to_owned(),
         ..queued()
     };
+    let interrupted = || NewRun {
+        status: RunStatus::Interrupted,
+        ..queued()
+    };
     let expected = [
         dropped,
         start(store, come).await,
         start(store, abandoned(RunStatus::Running)).await,
         start(store, abandoned(RunStatus::Waiting)).await,
+        start(store, abandoned(RunStatus::Interrupted)).await,
+        start(store, interrupted()).await,
     ];
 
     let later = NewRun {
@@ -124,13 +130,24 @@ pub(crate) async fn only_background_runs_that_can_be_executed_are_taken(db: Fres
         start(store, abandoned(status)).await;
     }
     for status in [
-        RunStatus::Interrupted,
         RunStatus::Completed,
         RunStatus::Failed,
         RunStatus::Cancelled,
     ] {
         start(store, abandoned(status)).await;
     }
+    // It may still be executed by who asks.
+    let own = NewRun {
+        lease: Some(over(other())),
+        ..abandoned(RunStatus::Running)
+    };
+    start(store, own).await;
+    // It waits for a signal.
+    let asleep = NewRun {
+        status: RunStatus::Waiting,
+        ..queued()
+    };
+    start(store, asleep).await;
     // Taken, and not begun yet.
     let begins = start(store, queued()).await;
     store.acquire(begins, rows::term()).await.unwrap().unwrap();

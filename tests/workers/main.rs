@@ -1,0 +1,220 @@
+//! Background runs and their workers: several processes on one database, which are killed and stopped.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on fails"
+)]
+
+mod flows;
+
+use std::collections::BTreeMap;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use flow_engine::prelude::*;
+use flow_engine::{ErrorKind, ExecutionMode, RunFilter, RunStatus, StepStatus};
+use proptest::prelude::{Rng as _, Strategy as _};
+use proptest::test_runner::TestRunner;
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+use tokio::time::sleep;
+use uuid::Uuid;
+
+use crate::flows::{STEPS, model, report, reports};
+
+/// How long a stopped process stays so: longer than its lease.
+const STOPPED: Duration = Duration::from_secs(5);
+/// Until when all that was queued must be done, however often workers were killed.
+const PATIENCE: Duration = Duration::from_mins(4);
+
+/// A process that executes what is queued.
+struct Worker(Child);
+
+impl Worker {
+    fn start(database: &str) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_working"));
+        command.arg(database).stdout(Stdio::null());
+        Self(command.spawn().unwrap())
+    }
+
+    fn signal(&self, signal: Signal) {
+        let id = i32::try_from(self.0.id()).unwrap();
+        kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+struct Lab {
+    engine: Engine,
+    database: String,
+    _folder: TempDir,
+}
+
+impl Lab {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let database = format!("sqlite://{}", folder.path().join("test.db").display());
+        let builder = Engine::builder().database_url(&database).backend(model());
+        Self {
+            engine: builder.build().await.unwrap(),
+            database,
+            _folder: folder,
+        }
+    }
+
+    async fn queue(&self, runs: u32) -> Vec<Uuid> {
+        let mut ids = Vec::new();
+        for number in 0..runs {
+            ids.push(self.engine.run(reports(number)).enqueue().await.unwrap());
+        }
+        ids
+    }
+
+    async fn count(&self, status: RunStatus) -> usize {
+        let filter = RunFilter {
+            status: Some(status),
+            limit: u32::MAX,
+            ..RunFilter::default()
+        };
+        self.engine.runs(filter).await.unwrap().len()
+    }
+
+    /// Waits until so many runs are completed.
+    async fn completed(&self, runs: usize) {
+        let begin = Instant::now();
+        while self.count(RunStatus::Completed).await < runs {
+            assert!(begin.elapsed() < PATIENCE, "it takes too long");
+            sleep(Duration::from_millis(200)).await;
+        }
+    }
+
+    /// Each run gave what it should, and no step of it is recorded twice. How often runs were taken, all together.
+    async fn assert_each_completed_once(&self, ids: &[Uuid]) -> i64 {
+        let mut taken = 0;
+        for (number, id) in (0..).zip(ids) {
+            let run = self.engine.find_run(*id).await.unwrap().unwrap();
+            assert_eq!(run.status, RunStatus::Completed);
+            assert_eq!(run.execution_mode, ExecutionMode::Background);
+            assert_eq!(run.outputs, Some(report(number).into()));
+            assert!(run.started_at.is_some() && run.lease_owner.is_none());
+            taken += run.lease_epoch;
+            let mut recorded = BTreeMap::<String, usize>::new();
+            for step in self.engine.steps_of(*id).await.unwrap() {
+                match step.status {
+                    StepStatus::Completed => {
+                        *recorded.entry(step.inputs.to_string()).or_default() += 1;
+                    }
+                    status => assert_eq!(status, StepStatus::Cancelled),
+                }
+            }
+            assert_eq!(recorded.len(), STEPS, "{recorded:?}");
+            assert!(recorded.values().all(|count| *count == 1), "{recorded:?}");
+        }
+        taken
+    }
+}
+
+/// What happens to a worker.
+#[derive(Debug, Clone, Copy)]
+enum Blow {
+    Kill,
+    Stop,
+}
+
+/// Two workers, one of which is killed or stopped each second until all runs are done.
+async fn disturbed(runs: u32, at_least: Duration) {
+    let lab = Lab::new().await;
+    let ids = lab.queue(runs).await;
+    let mut workers = [Worker::start(&lab.database), Worker::start(&lab.database)];
+    let begin = Instant::now();
+    let mut chance = TestRunner::default();
+    let mut stopped: Vec<(Instant, usize)> = Vec::new();
+    let (mut kills, mut stops) = (0, 0);
+    while lab.count(RunStatus::Completed).await < ids.len() || begin.elapsed() < at_least {
+        assert!(begin.elapsed() < PATIENCE, "it takes too long");
+        sleep(Duration::from_secs(1)).await;
+        let over = |(since, _): &(Instant, usize)| since.elapsed() >= STOPPED;
+        for (_, place) in stopped.extract_if(.., |stopped| over(stopped)) {
+            workers[place].signal(Signal::CONT);
+        }
+        let place = usize::from(chance.rng().random::<bool>());
+        let is_stopped = stopped.iter().any(|(_, other)| *other == place);
+        let blow = proptest::sample::select(vec![Blow::Kill, Blow::Stop]);
+        match blow.new_tree(&mut chance).unwrap().current() {
+            Blow::Stop if !is_stopped => {
+                workers[place].signal(Signal::STOP);
+                stopped.push((Instant::now(), place));
+                stops += 1;
+            }
+            _ => {
+                stopped.retain(|(_, other)| *other != place);
+                workers[place] = Worker::start(&lab.database);
+                kills += 1;
+            }
+        }
+    }
+    for (_, place) in stopped {
+        workers[place].signal(Signal::CONT);
+    }
+    // Those that wake have time to do what they must not.
+    sleep(Duration::from_secs(2)).await;
+    drop(workers);
+    let taken = lab.assert_each_completed_once(&ids).await;
+    println!(
+        "{runs} runs in {:.1?}, {kills} workers killed and {stops} stopped, runs taken {taken} times",
+        begin.elapsed()
+    );
+    assert!(taken > i64::from(runs), "no run was taken over");
+}
+
+#[tokio::test]
+async fn each_run_completes_once_though_workers_are_killed_and_stopped() {
+    disturbed(40, Duration::ZERO).await;
+}
+
+#[tokio::test]
+#[ignore = "it takes a minute or two"]
+async fn each_of_200_runs_completes_once_though_workers_are_killed_and_stopped_for_a_minute() {
+    disturbed(200, Duration::from_mins(1)).await;
+}
+
+#[tokio::test]
+async fn a_worker_that_is_dropped_leaves_its_runs_to_the_next() {
+    let lab = Lab::new().await;
+    let ids = lab.queue(3).await;
+    let work = || lab.engine.worker().concurrency(2).run();
+    let _ = tokio::time::timeout(Duration::from_millis(1200), work()).await;
+    assert_eq!(lab.count(RunStatus::Completed).await, 0);
+    assert_eq!(lab.count(RunStatus::Pending).await, 1);
+    let all = lab.completed(ids.len());
+    tokio::select! {
+        () = work() => {}
+        () = all => {}
+    }
+    let taken = lab.assert_each_completed_once(&ids).await;
+    assert_eq!(taken, 5);
+}
+
+#[flow]
+async fn unlocks(#[input(secret)] password: String) -> Result<usize> {
+    Ok(password.len())
+}
+
+#[tokio::test]
+async fn what_cannot_be_kept_for_a_worker_is_not_queued() {
+    let lab = Lab::new().await;
+    let error = lab.engine.run(unlocks("swordfish")).enqueue().await;
+    let error = error.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert!(
+        error.to_string().contains("`password` is secret"),
+        "{error}"
+    );
+    assert_eq!(lab.count(RunStatus::Pending).await, 0);
+}
