@@ -13,8 +13,6 @@ use std::time::{Duration, Instant};
 
 use flow_engine::prelude::*;
 use flow_engine::{ErrorKind, ExecutionMode, RunFilter, RunStatus, StepStatus};
-use proptest::prelude::{Rng as _, Strategy as _};
-use proptest::test_runner::TestRunner;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::time::sleep;
@@ -120,20 +118,12 @@ impl Lab {
     }
 }
 
-/// What happens to a worker.
-#[derive(Debug, Clone, Copy)]
-enum Blow {
-    Kill,
-    Stop,
-}
-
 /// Two workers, one of which is killed or stopped each second until all runs are done.
 async fn disturbed(runs: u32, at_least: Duration) {
     let lab = Lab::new().await;
     let ids = lab.queue(runs).await;
     let mut workers = [Worker::start(&lab.database), Worker::start(&lab.database)];
     let begin = Instant::now();
-    let mut chance = TestRunner::default();
     let mut stopped: Vec<(Instant, usize)> = Vec::new();
     let (mut kills, mut stops) = (0, 0);
     while lab.count(RunStatus::Completed).await < ids.len() || begin.elapsed() < at_least {
@@ -143,20 +133,18 @@ async fn disturbed(runs: u32, at_least: Duration) {
         for (_, place) in stopped.extract_if(.., |stopped| over(stopped)) {
             workers[place].signal(Signal::CONT);
         }
-        let place = usize::from(chance.rng().random::<bool>());
+        // Its last bits are random.
+        let chance = Uuid::now_v7().as_u128();
+        let (place, stops_it) = (usize::from(chance & 1 == 1), chance & 2 == 2);
         let is_stopped = stopped.iter().any(|(_, other)| *other == place);
-        let blow = proptest::sample::select(vec![Blow::Kill, Blow::Stop]);
-        match blow.new_tree(&mut chance).unwrap().current() {
-            Blow::Stop if !is_stopped => {
-                workers[place].signal(Signal::STOP);
-                stopped.push((Instant::now(), place));
-                stops += 1;
-            }
-            _ => {
-                stopped.retain(|(_, other)| *other != place);
-                workers[place] = Worker::start(&lab.database);
-                kills += 1;
-            }
+        if stops_it && !is_stopped {
+            workers[place].signal(Signal::STOP);
+            stopped.push((Instant::now(), place));
+            stops += 1;
+        } else {
+            stopped.retain(|(_, other)| *other != place);
+            workers[place] = Worker::start(&lab.database);
+            kills += 1;
         }
     }
     for (_, place) in stopped {

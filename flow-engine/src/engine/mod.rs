@@ -8,6 +8,7 @@ mod history;
 mod plan;
 mod read_only;
 mod recovery;
+mod retention;
 mod why;
 mod worker;
 
@@ -21,6 +22,7 @@ pub use contract::check_contracts;
 pub use fork::ForkRequest;
 pub use plan::{PlannedHit, PlannedMiss, ResumePlan, UnaskedStep};
 pub use recovery::ResumedRun;
+pub use retention::Pruned;
 pub use why::Explanation;
 pub use worker::Worker;
 

@@ -6,7 +6,6 @@ CREATE TABLE run_artifacts (
 ) STRICT;
 CREATE UNIQUE INDEX run_artifacts_run_id ON run_artifacts (run_id, artifact);
 CREATE INDEX run_artifacts_artifact ON run_artifacts (artifact) WHERE run_id IS NOT NULL;
-CREATE INDEX run_artifacts_left ON run_artifacts (artifact) WHERE run_id IS NULL;
 
 -- What was recorded before: `artifact:`, 64 hexadecimal digits, a full stop and an ending, anywhere in a text.
 WITH RECURSIVE

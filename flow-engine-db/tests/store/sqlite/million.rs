@@ -64,6 +64,7 @@ async fn list(store: &dyn Store, name: &str, filter: RunFilter) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[expect(clippy::too_many_lines, reason = "most of it is a table")]
 #[ignore = "it fills a file of a million runs, and shows numbers"]
 async fn lists_and_leases_of_a_million_runs() {
     let db = fresh().await;
