@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use flow_engine::prelude::*;
 use flow_engine::{
-    BoxFuture, Error, FlowRun, FlowStepRun, RequestStatus, RunFilter, RunStatus, StepStatus,
+    BoxFuture, EngineBuilder, Error, FlowRun, FlowStepRun, RequestStatus, RunFilter, RunStatus,
+    StepStatus,
 };
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -52,6 +53,12 @@ impl Lab {
         self.engine.close().await;
         let engine = open(&self.folder, &self.model).await;
         Self { engine, ..self }
+    }
+
+    /// Another engine on the same database, with leases of this length.
+    pub(crate) async fn leasing(&self, duration: Duration) -> Engine {
+        let builder = builder(&self.folder, &self.model).lease(duration);
+        builder.build().await.unwrap()
     }
 
     pub(crate) fn path(&self) -> PathBuf {
@@ -172,12 +179,16 @@ impl Lab {
 }
 
 async fn open(folder: &TempDir, model: &Model) -> Engine {
+    builder(folder, model).build().await.unwrap()
+}
+
+fn builder(folder: &TempDir, model: &Model) -> EngineBuilder {
     let url = format!("sqlite://{}", folder.path().join("test.db").display());
-    let builder = Engine::builder()
+    Engine::builder()
         .policy(flow_engine::Policy::once())
         .backend(model.clone())
-        .model("test-model");
-    builder.database_url(url).build().await.unwrap()
+        .model("test-model")
+        .database_url(url)
 }
 
 /// Polls a future so many times at most; then it is dropped.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use diesel::{Connection, RunQueryDsl, SqliteConnection, sql_query};
+use flow_engine::prelude::*;
 use flow_engine::{ErrorKind, RequestStatus, RunStatus};
 use flow_engine_db::{LeaseTerm, Store};
 use uuid::Uuid;
@@ -28,6 +29,8 @@ async fn half_done(lab: &Lab) -> Uuid {
         .interrupted_at(asks_many(questions(2)), 3, &["q1"])
         .await;
     lab.model.hold(&[]);
+    // Its end is on disk when it can be read.
+    assert_eq!(lab.run_row(id).await.lease_owner, None);
     id
 }
 
@@ -97,6 +100,85 @@ async fn a_run_of_a_process_that_says_nothing_more_is_waited_for() {
     assert_eq!((row.status, row.lease_epoch), (RunStatus::Completed, 3));
 }
 
+const SHORT: Duration = Duration::from_millis(300);
+
+#[tokio::test]
+async fn a_run_keeps_its_lease_however_long_it_takes() {
+    let lab = Lab::new().await;
+    lab.model.hold(&["q0"]);
+    let engine = lab.leasing(SHORT).await;
+    let request = engine.run(asks_many(questions(1)));
+    let id = request.id();
+    let (store, term) = other(&lab, SHORT).await;
+    let meanwhile = async {
+        lab.model.was_asked(&["q0"]).await;
+        for _ in 0..20 {
+            let taken = store.acquire(id, term).await.unwrap();
+            assert_eq!(taken, None);
+            tokio::time::sleep(SHORT / 4).await;
+        }
+        lab.model.hold(&[]);
+    };
+    let (end, ()) = tokio::join!(request.execute(), meanwhile);
+    end.unwrap();
+    assert_eq!(lab.run_row(id).await.lease_epoch, 1);
+}
+
+/// The executor is not what says that a process is alive.
+#[tokio::test]
+async fn a_flow_that_computes_for_long_keeps_its_lease() {
+    let lab = Lab::new().await;
+    let engine = lab.leasing(SHORT).await;
+    let request = engine.run(computes(4 * SHORT.as_millis() as u64));
+    let id = request.id();
+    let path = lab.path();
+    let taker = std::thread::spawn(move || {
+        std::thread::sleep(3 * SHORT);
+        let mut database = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+        let open = "UPDATE flow_runs SET error_message = 'free' WHERE lease_until < unixepoch('subsec') * 1000000";
+        sql_query(open).execute(&mut database).unwrap()
+    });
+    request.execute().await.unwrap();
+    assert_eq!(taker.join().unwrap(), 0, "its lease was over");
+    assert_eq!(lab.run_row(id).await.lease_epoch, 1);
+}
+
+#[flow]
+async fn computes(milliseconds: u64) -> Result<()> {
+    flow_engine::uuid().await?;
+    std::thread::sleep(Duration::from_millis(milliseconds));
+    Ok(())
+}
+
+/// As if this process had been stopped for a while, and another one had gone on with its run.
+fn taken_over(lab: &Lab) {
+    let mut database = SqliteConnection::establish(lab.path().to_str().unwrap()).unwrap();
+    let take = "UPDATE flow_runs SET lease_owner = 'another', lease_epoch = lease_epoch + 1 WHERE id = root_run_id";
+    let taken = sql_query(take).execute(&mut database).unwrap();
+    assert_eq!(taken, 1);
+}
+
+#[tokio::test]
+async fn a_run_that_another_process_has_taken_ends_here_without_a_word_in_the_journal() {
+    let lab = Lab::new().await;
+    lab.model.hold(&["q0", "q1"]);
+    let engine = lab.leasing(SHORT).await;
+    let request = engine.run(asks_many(questions(2)));
+    let id = request.id();
+    let meanwhile = async {
+        lab.model.was_asked(&["q0", "q1"]).await;
+        lab.has_recorded(id, 2).await;
+        taken_over(&lab);
+        (lab.tree(id).await, lab.steps(id).await)
+    };
+
+    let (end, before) = tokio::join!(request.execute(), meanwhile);
+
+    assert_eq!(end.unwrap_err().kind(), ErrorKind::LeaseLost);
+    assert_eq!((lab.tree(id).await, lab.steps(id).await), before);
+    lab.model.hold(&[]);
+}
+
 /// The lease of this process ends while it waits for an answer, as if it had been stopped for a while.
 #[tokio::test]
 async fn a_run_that_another_process_has_taken_writes_nothing_more_than_what_it_paid_for() {
@@ -104,15 +186,10 @@ async fn a_run_that_another_process_has_taken_writes_nothing_more_than_what_it_p
     lab.model.hold(&["q0", "q1"]);
     let request = lab.run(asks_many(questions(2)));
     let id = request.id();
-    let (store, term) = other(&lab, Duration::from_secs(20)).await;
     let meanwhile = async {
         lab.model.was_asked(&["q0", "q1"]).await;
         lab.has_recorded(id, 2).await;
-        let mut database = SqliteConnection::establish(lab.path().to_str().unwrap()).unwrap();
-        sql_query("UPDATE flow_runs SET lease_until = 0 WHERE id = root_run_id")
-            .execute(&mut database)
-            .unwrap();
-        store.acquire(id, term).await.unwrap().unwrap();
+        taken_over(&lab);
         let before = (lab.tree(id).await, lab.steps(id).await);
         lab.model.hold(&[]);
         before
@@ -120,7 +197,7 @@ async fn a_run_that_another_process_has_taken_writes_nothing_more_than_what_it_p
 
     let (end, before) = tokio::join!(request.execute(), meanwhile);
 
-    assert!(end.is_err(), "{end:?}");
+    assert_eq!(end.unwrap_err().kind(), ErrorKind::LeaseLost);
     assert_eq!((lab.tree(id).await, lab.steps(id).await), before);
     let mut answered = 0;
     for run in lab.tree(id).await {
