@@ -77,6 +77,17 @@ pub enum StoreError {
         id: Uuid,
     },
 
+    /// The unit was submitted under a lease that is not the newest of its root run: another process has
+    /// taken the run, because this one was silent for too long, or the run was deleted. Nothing of the unit
+    /// was written: stop working on the run.
+    #[error(
+        "the lease of the run {root_run_id} is lost: another process has it, or it was deleted"
+    )]
+    LeaseLost {
+        /// The root run.
+        root_run_id: Uuid,
+    },
+
     /// The store was closed before this was submitted.
     #[error("the database is closed: nothing more can be written")]
     Closed,
@@ -126,6 +137,11 @@ impl StoreError {
     /// Whether the row to be written was finished or gone; see [`StoreError::NotOpen`].
     pub const fn is_not_open(&self) -> bool {
         matches!(self, Self::NotOpen { .. })
+    }
+
+    /// Whether another process has the run, or it is gone; see [`StoreError::LeaseLost`].
+    pub const fn is_lease_lost(&self) -> bool {
+        matches!(self, Self::LeaseLost { .. })
     }
 
     /// Whether the store had been closed; see [`StoreError::Closed`].

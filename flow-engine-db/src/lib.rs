@@ -2,10 +2,15 @@
 //!
 //! [`connect`] opens a database and gives a [`Store`]. What happens is written with
 //! [`Store::submit`]: a unit of [`Write`]s that is committed as one, behind everything submitted
-//! before it. It returns at once; the [`Commit`] it returns resolves when the unit is on disk.
+//! before it. It returns at once; the [`Commit`] it returns resolves when the unit is on disk. Each unit
+//! is submitted under the [`Lease`] of its root run.
 //!
 //! ```
-//! use flow_engine_db::{NewRun, NewStep, Progress, RunFinish, RunStatus, StepFinish, StepRetire, StepStatus};
+//! use std::time::Duration;
+//!
+//! use flow_engine_db::{
+//!     Lease, LeaseTerm, NewRun, NewStep, Progress, RunFinish, RunStatus, StepFinish, StepStatus,
+//! };
 //! use uuid::Uuid;
 //!
 //! # #[tokio::main(flavor = "current_thread")]
@@ -15,20 +20,25 @@
 //! let store = flow_engine_db::connect(&url).await?;
 //! let (run, step) = (Uuid::now_v7(), Uuid::now_v7());
 //!
+//! // This process executes the run: for half a minute, unless it renews its lease.
+//! let term = LeaseTerm { owner: Uuid::now_v7(), duration: Duration::from_secs(30) };
+//! let lease = Lease::first(run);
+//! let new = NewRun::new(run, "article_processing", r#"{"style":"short"}"#);
+//!
 //! // Posted: nobody waits for a start. A failure is logged, and its finish fails too.
-//! store.submit(vec![
-//!     NewRun::new(run, "article_processing", r#"{"style":"short"}"#).into(),
+//! store.submit(lease, vec![
+//!     NewRun { lease: Some(term), ..new }.into(),
 //!     NewStep::new(step, run, "summarize", 0).into(),
 //! ]);
 //!
 //! // Waited for: when this returns, the step is on disk.
 //! let mut finish = StepFinish::new(step, StepStatus::Completed);
 //! finish.outputs = Some(r#"{"title":"Rust"}"#.to_owned());
-//! store.submit(vec![finish.into()]).await?;
+//! store.submit(lease, vec![finish.into()]).await?;
 //!
 //! // The end of a run closes what is still open below it.
 //! let finish = RunFinish::new(run, RunStatus::Completed, Progress::default());
-//! store.submit(vec![finish.into()]).await?;
+//! store.submit(lease, vec![finish.into()]).await?;
 //!
 //! assert_eq!(store.run(run).await?.unwrap().status, RunStatus::Completed);
 //! assert_eq!(store.steps(run).await?[0].outputs.as_ref().unwrap()["title"], "Rust");
@@ -41,6 +51,9 @@
 //!
 //! - A unit is committed as a whole or not at all; a unit that fails does not fail its neighbours.
 //! - What was acknowledged survives a crash and a power loss, and is seen by every later read.
+//! - Of several processes that want a root run, one has it, and only what that one submits is written:
+//!   [`LeaseLost`](StoreError::LeaseLost) to the others. Requests to models are recorded all the same,
+//!   since they were paid for.
 //! - A row that has ended stays so: a write that comes too late is
 //!   [`NotOpen`](StoreError::NotOpen). Only a run is opened again, by [`RunReopen`]. The same write a
 //!   second time changes nothing.
@@ -65,6 +78,7 @@ mod column;
 mod commit;
 mod connect;
 mod error;
+mod lease;
 mod record;
 #[cfg(feature = "sqlite")]
 mod schema;
@@ -75,12 +89,15 @@ mod sqlite;
 mod status;
 mod store;
 mod text_enum;
+#[cfg(feature = "sqlite")]
+mod unit;
 mod url;
 mod write;
 
 pub use commit::Commit;
 pub use connect::connect;
 pub use error::StoreError;
+pub use lease::{BackgroundFilter, Lease, LeaseTerm};
 pub use record::{FlowRun, FlowStepRun, Journal, JournalStep, LlmRequest, RunFork};
 pub use status::{ExecutionMode, RequestStatus, RunStatus, StepStatus};
 pub use store::{BoxFuture, RunFilter, Store};

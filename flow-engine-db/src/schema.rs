@@ -83,7 +83,7 @@ diesel::table! {
     llm_requests (id) {
         id -> Id,
         flow_run_id -> Id,
-        step_run_id -> Id,
+        step_run_id -> Nullable<Id>,
         attempt -> Integer,
         status -> Text,
         provider -> Text,

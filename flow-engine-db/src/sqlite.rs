@@ -8,6 +8,7 @@ mod apply;
 mod connection;
 mod fault;
 mod group;
+mod lease;
 mod migration;
 mod plan;
 mod read;

@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::{
-    Commit, FlowRun, FlowStepRun, Journal, JournalStep, LlmRequest, RunFork, RunStatus, StoreError,
-    Write,
+    BackgroundFilter, Commit, FlowRun, FlowStepRun, Journal, JournalStep, Lease, LeaseTerm,
+    LlmRequest, RunFork, RunStatus, StoreError, Write,
 };
 
 /// A future on the heap, as the object-safe [`Store`] returns it.
@@ -18,25 +18,85 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// Writes go through one queue; whatever waits in it is committed as one transaction. A read sees
 /// everything that was acknowledged before it began.
 pub trait Store: Send + Sync + Debug + 'static {
-    /// Queues `writes` as one unit: they are committed together or not at all, after everything
-    /// submitted before them.
+    /// Queues `writes` as one unit that belongs to the root run of `lease`: they are committed together or
+    /// not at all, after everything submitted before them.
     ///
     /// They are queued when this returns, so it may be called from `drop`. The future resolves when
     /// they are on disk; dropping it takes nothing back, and a failure that nobody waits for is
     /// logged. The queue has no limit of its own: it stays short because each flow waits for its
     /// finishes.
     ///
-    /// An empty unit is a barrier: it resolves when everything submitted before it is on disk or has
-    /// failed, which is told to those units and not to it. It writes nothing itself, and so costs no
-    /// commit; a read that comes after it sees all that was queued before.
+    /// It is written only if `lease` is the newest of the run, also when its time is over: nobody else has
+    /// taken the run then. Two kinds of units are written in any case: one that starts the root run itself,
+    /// whose [`NewRun::lease`](crate::NewRun::lease) gives the first lease, and one that holds nothing but
+    /// [`SendRequest`](Write::SendRequest) and [`FinishRequest`](Write::FinishRequest), because what was paid
+    /// is recorded.
     ///
     /// # Errors
     ///
-    /// The future resolves to [`NotOpen`](StoreError::NotOpen) if a row to be changed is finished
+    /// The future resolves to [`LeaseLost`](StoreError::LeaseLost) if another lease of the root run was given
+    /// since, or if the run is gone, to [`NotOpen`](StoreError::NotOpen) if a row to be changed is finished
     /// or gone, to [`Closed`](StoreError::Closed) after [`close`](Self::close), to
     /// [`Busy`](StoreError::Busy) or [`Query`](StoreError::Query) if the database failed. A unit
     /// that fails leaves no trace, and its neighbours are committed all the same.
-    fn submit(&self, writes: Vec<Write>) -> Commit;
+    fn submit(&self, lease: Lease, writes: Vec<Write>) -> Commit;
+
+    /// Resolves when everything submitted before it is on disk or has failed, which is told to those units
+    /// and not here. It costs no commit; a read that comes after it sees all that was queued before.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`](StoreError::Closed) after [`close`](Self::close).
+    fn barrier(&self) -> Commit;
+
+    /// Takes the lease of a root run if nobody holds it, if it has expired, or if `term.owner` holds it
+    /// already: the epoch is raised, and what is submitted under an older lease of the run is refused from
+    /// then on. `None` if another owner holds it, or if there is no root run of this id.
+    ///
+    /// The status of the run does not matter and stays. It takes its turn behind everything submitted before,
+    /// as [`acquire_background`](Self::acquire_background) and [`renew`](Self::renew) do. A lease that is taken
+    /// for no time can be taken by everybody, which is how to give one back.
+    ///
+    /// # Errors
+    ///
+    /// As for [`submit`](Self::submit).
+    fn acquire(
+        &self,
+        run_id: Uuid,
+        term: LeaseTerm,
+    ) -> BoxFuture<'_, Result<Option<Lease>, StoreError>>;
+
+    /// Takes the leases of background runs that can be executed now: of root runs in
+    /// [`Background`](crate::ExecutionMode::Background) mode which are pending, whose
+    /// [`start_at`](FlowRun::start_at) has come and whom nobody has taken, and of those which are running or
+    /// waiting and whose lease has expired. The highest [`priority`](FlowRun::priority) comes first, then the
+    /// oldest.
+    ///
+    /// Several processes that ask at the same time never get the same run. A process whose own lease has
+    /// expired may be given the run that it still executes.
+    ///
+    /// # Errors
+    ///
+    /// As for [`submit`](Self::submit).
+    fn acquire_background(
+        &self,
+        wanted: BackgroundFilter,
+        term: LeaseTerm,
+    ) -> BoxFuture<'_, Result<Vec<Lease>, StoreError>>;
+
+    /// Renews those of `leases` that `term.owner` still holds at their epoch, all at once, and records the
+    /// moment as the runs' [`last_heartbeat`](FlowRun::last_heartbeat). It gives back the others, which are
+    /// lost: another owner has taken the run, it has ended, or it was deleted. A lease that has expired but
+    /// that nobody has taken is renewed.
+    ///
+    /// # Errors
+    ///
+    /// As for [`submit`](Self::submit).
+    fn renew(
+        &self,
+        leases: Vec<Lease>,
+        term: LeaseTerm,
+    ) -> BoxFuture<'_, Result<Vec<Lease>, StoreError>>;
 
     /// The run with this id.
     ///
@@ -110,8 +170,9 @@ pub trait Store: Send + Sync + Debug + 'static {
 
     /// Deletes a run with its step runs, attempts and sub-runs, and says whether there was one.
     ///
-    /// It takes its turn behind everything submitted before. A run that is still executed finds its
-    /// next write [`NotOpen`](StoreError::NotOpen).
+    /// It takes its turn behind everything submitted before. A root run that is still executed finds
+    /// its next unit [`LeaseLost`](StoreError::LeaseLost), a sub-run its next write
+    /// [`NotOpen`](StoreError::NotOpen).
     ///
     /// # Errors
     ///

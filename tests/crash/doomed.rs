@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, Utc};
 use flow_engine_db::{
-    BoxFuture, Commit, FlowRun, FlowStepRun, Journal, JournalStep, LlmRequest, RunFilter, RunFork,
-    Store, StoreError, Write,
+    BackgroundFilter, BoxFuture, Commit, FlowRun, FlowStepRun, Journal, JournalStep, Lease,
+    LeaseTerm, LlmRequest, RunFilter, RunFork, Store, StoreError, Write,
 };
 use futures::executor::block_on;
 use rustix::process::{Signal, getpid, kill_process};
@@ -78,21 +78,46 @@ fn die() -> ! {
 }
 
 impl Store for Doomed {
-    fn submit(&self, writes: Vec<Write>) -> Commit {
-        if writes.is_empty() {
-            return self.real.submit(writes);
-        }
+    fn submit(&self, lease: Lease, writes: Vec<Write>) -> Commit {
         let mut count = self.writes.lock().unwrap();
         *count += 1;
         let Some(doom) = self.doom.filter(|doom| doom.write == *count) else {
-            return self.real.submit(writes);
+            return self.real.submit(lease, writes);
         };
         match doom.moment {
-            Moment::Before => on_disk(self.real.submit(Vec::new())),
-            Moment::During => drop(self.real.submit(writes)),
-            Moment::After => on_disk(self.real.submit(writes)),
+            Moment::Before => on_disk(self.real.barrier()),
+            Moment::During => drop(self.real.submit(lease, writes)),
+            Moment::After => on_disk(self.real.submit(lease, writes)),
         }
         die()
+    }
+
+    fn barrier(&self) -> Commit {
+        self.real.barrier()
+    }
+
+    fn acquire(
+        &self,
+        run_id: Uuid,
+        term: LeaseTerm,
+    ) -> BoxFuture<'_, Result<Option<Lease>, StoreError>> {
+        self.real.acquire(run_id, term)
+    }
+
+    fn acquire_background(
+        &self,
+        wanted: BackgroundFilter,
+        term: LeaseTerm,
+    ) -> BoxFuture<'_, Result<Vec<Lease>, StoreError>> {
+        self.real.acquire_background(wanted, term)
+    }
+
+    fn renew(
+        &self,
+        leases: Vec<Lease>,
+        term: LeaseTerm,
+    ) -> BoxFuture<'_, Result<Vec<Lease>, StoreError>> {
+        self.real.renew(leases, term)
     }
 
     fn run(&self, id: Uuid) -> BoxFuture<'_, Result<Option<FlowRun>, StoreError>> {

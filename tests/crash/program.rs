@@ -33,6 +33,8 @@ async fn main() {
     let real = flow_engine_db::connect(database).await.unwrap();
     let store = Arc::new(Doomed::new(real, doom));
     let builder = Engine::builder()
+        // Killed processes are waited for.
+        .lease(std::time::Duration::from_millis(200))
         .policy(flow_engine::Policy::once())
         .store(Arc::clone(&store) as Arc<dyn Store>);
     let engine = builder.model("test-model").build().await.unwrap();

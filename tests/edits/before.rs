@@ -63,6 +63,8 @@ async fn main() {
         .unwrap();
     let fate = Fate::of_a_run_that_is(&end);
     let builder = Engine::builder()
+        // It may be killed.
+        .lease(std::time::Duration::from_millis(200))
         .policy(flow_engine::Policy::once())
         .backend(model::model(outputs::ANSWERS))
         .model("test-model")

@@ -156,6 +156,8 @@ impl Left {
 async fn open(folder: &Path, model: &MockBackend, default_model: &str, fate: Fate) -> Engine {
     let url = format!("sqlite://{}", folder.join("test.db").display());
     let builder = Engine::builder()
+        // Killed processes are waited for.
+        .lease(std::time::Duration::from_millis(200))
         .policy(flow_engine::Policy::once())
         .backend(model.clone())
         .model(default_model)

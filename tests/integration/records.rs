@@ -121,7 +121,7 @@ async fn its_requests_hold_what_was_sent_and_what_came_back() {
     for (request, step) in requests.iter().zip(&steps) {
         assert_eq!(
             (request.step_run_id, step.llm_request_id),
-            (step.id, Some(request.id))
+            (Some(step.id), Some(request.id))
         );
         assert_eq!(
             (request.status, request.attempt),

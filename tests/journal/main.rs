@@ -12,6 +12,7 @@ mod drops;
 mod endings;
 mod fan_out;
 mod lab;
+mod leases;
 mod maps;
 mod model;
 mod moves;

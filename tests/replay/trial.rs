@@ -228,6 +228,8 @@ pub(crate) fn folder() -> TempDir {
 pub(crate) async fn open(folder: &TempDir, model: &Model) -> Engine {
     let url = format!("sqlite://{}", folder.path().join("test.db").display());
     let builder = Engine::builder()
+        // Killed processes are waited for.
+        .lease(std::time::Duration::from_millis(200))
         .policy(flow_engine::Policy::once())
         .backend(model.clone())
         .model("test-model");

@@ -164,7 +164,7 @@ impl Lab {
         };
         assert_eq!((run.status, step.status), (run_status, step_status));
         for request in &requests {
-            assert_eq!(request.step_run_id, step.id);
+            assert_eq!(request.step_run_id, Some(step.id));
             assert_ne!(request.status, RequestStatus::Sent);
             assert!(request.completed_at.is_some() && request.latency_ms.is_some());
             assert_eq!(

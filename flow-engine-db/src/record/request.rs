@@ -14,8 +14,8 @@ record! {
         pub id: Uuid,
         /// The run.
         pub flow_run_id: Uuid,
-        /// The step run.
-        pub step_run_id: Uuid,
+        /// The step run. None if it could not be recorded, because another process had taken its run by then.
+        pub step_run_id: Option<Uuid>,
         /// 1 for the first attempt of the step run.
         pub attempt: i32,
         /// Where it stands.

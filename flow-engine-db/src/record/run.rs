@@ -65,11 +65,12 @@ record! {
         pub priority: i32,
         /// A queued run does not start before this.
         pub start_at: Option<DateTime<Utc>>,
-        /// The process that executes it.
+        /// Who executes this root run: the [`owner`](crate::LeaseTerm::owner) of its lease, as text.
         pub lease_owner: Option<String>,
-        /// How often it changed its owner.
+        /// How often its lease was taken: the [`epoch`](crate::Lease::epoch) of the last one. 0 for a sub-run, and
+        /// for a run that was queued and not taken yet.
         pub lease_epoch: i64,
-        /// Until when the owner has it.
+        /// Until when the owner has it, unless it renews the lease.
         pub lease_until: Option<DateTime<Utc>>,
         /// Attempts whose cost is not known, and not in `total_cost`.
         pub unpriced_requests: i64,

@@ -16,12 +16,13 @@ pub(super) use run::delete_run;
 use diesel::{SqliteConnection, result::Error as DieselError};
 use uuid::Uuid;
 
-use super::{fault::Fault, plan::Action};
+use super::{fault::Fault, lease, plan::Action};
 use crate::Write;
 
 /// Writes one action of a plan.
 pub(super) fn apply(connection: &mut SqliteConnection, action: &Action<'_>) -> Result<(), Fault> {
     let (name, outcome) = match action {
+        Action::Check(lease) => return lease::check(connection, *lease),
         Action::Single(write) => return apply_write(connection, write),
         Action::WholeStep(step, finish) => (
             "write a step run",

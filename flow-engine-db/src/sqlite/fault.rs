@@ -11,6 +11,8 @@ use crate::StoreError;
 pub(super) enum Fault {
     /// The row is finished or gone.
     NotOpen { what: &'static str, id: Uuid },
+    /// The lease of the root run is not the newest, or the run is gone.
+    LeaseLost { root_run_id: Uuid },
     /// A statement failed.
     Database {
         action: &'static str,
@@ -28,7 +30,7 @@ impl Fault {
             CheckViolation, ForeignKeyViolation, NotNullViolation, UniqueViolation,
         };
         match self {
-            Self::NotOpen { .. } => true,
+            Self::NotOpen { .. } | Self::LeaseLost { .. } => true,
             Self::Database {
                 source: DieselError::DatabaseError(kind, _),
                 ..
@@ -62,6 +64,7 @@ impl From<Fault> for StoreError {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::NotOpen { what, id } => Self::NotOpen { what, id },
+            Fault::LeaseLost { root_run_id } => Self::LeaseLost { root_run_id },
             Fault::Database { action, source } => Self::Query {
                 action,
                 source: source.into(),

@@ -6,26 +6,22 @@ use diesel::{Connection as _, SqliteConnection};
 use super::{
     apply::apply,
     fault::Fault,
+    lease,
     plan::{Action, Lineage, coalesce},
     session::{Session, Waited},
 };
-use crate::{StoreError, Write};
+use crate::{StoreError, unit::Unit};
 
 /// One for each unit.
 type Outcomes = Vec<Result<(), StoreError>>;
 
 /// Commits `units` and gives the outcome of each, in their order.
-///
-/// An empty unit has nothing that could fail: it only takes its turn.
 pub(super) fn commit(
     session: &mut Session,
     waited: &mut Waited,
-    units: &[Vec<Write>],
+    units: &[Unit],
     lineage: &mut Lineage,
 ) -> Outcomes {
-    if units.iter().all(Vec::is_empty) {
-        return units.iter().map(|_| Ok(())).collect();
-    }
     together(session, waited, units, lineage)
         .or_else(|| each_in_a_savepoint(session, waited, units))
         .unwrap_or_else(|| each_alone(session, waited, units))
@@ -35,10 +31,10 @@ pub(super) fn commit(
 fn together(
     session: &mut Session,
     waited: &mut Waited,
-    units: &[Vec<Write>],
+    units: &[Unit],
     lineage: &mut Lineage,
 ) -> Option<Outcomes> {
-    let plan = coalesce(units.iter().flatten(), lineage);
+    let plan = coalesce(units, lineage);
     match session.transaction(waited, |connection| {
         plan.iter().try_for_each(|action| apply(connection, action))
     }) {
@@ -52,7 +48,7 @@ fn together(
 fn each_in_a_savepoint(
     session: &mut Session,
     waited: &mut Waited,
-    units: &[Vec<Write>],
+    units: &[Unit],
 ) -> Option<Outcomes> {
     let outcomes = session.transaction(waited, |connection| {
         let mut outcomes: Outcomes = Vec::with_capacity(units.len());
@@ -70,18 +66,18 @@ fn each_in_a_savepoint(
 
 /// The transaction itself failed (the disk is full, a deferred foreign key has no row, the lock is
 /// not to be had): what can be committed alone is.
-fn each_alone(session: &mut Session, waited: &mut Waited, units: &[Vec<Write>]) -> Outcomes {
-    let alone = |unit: &Vec<Write>| {
-        if unit.is_empty() {
-            return Ok(());
-        }
-        Ok(session.transaction(waited, |connection| apply_unit(connection, unit))?)
-    };
+fn each_alone(session: &mut Session, waited: &mut Waited, units: &[Unit]) -> Outcomes {
+    let alone =
+        |unit: &Unit| Ok(session.transaction(waited, |connection| apply_unit(connection, unit))?);
     units.iter().map(alone).collect()
 }
 
-fn apply_unit(connection: &mut SqliteConnection, unit: &[Write]) -> Result<(), Fault> {
-    unit.iter()
+fn apply_unit(connection: &mut SqliteConnection, unit: &Unit) -> Result<(), Fault> {
+    if unit.is_fenced() {
+        lease::check(connection, unit.lease)?;
+    }
+    unit.writes
+        .iter()
         .try_for_each(|write| apply(connection, &Action::Single(write)))
 }
 
@@ -93,7 +89,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::{NewRun, StoreError};
+    use crate::{Lease, NewRun, StoreError};
 
     /// Whichever pass finds the database locked.
     #[test]
@@ -101,11 +97,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (mut session, mut other) = Session::contended(&folder);
         other.batch_execute("BEGIN IMMEDIATE").unwrap();
-        let mut units = vec![vec![NewRun::new(Uuid::now_v7(), "flow", "{}").into()]; 50];
-        units.push(Vec::new());
+        let run = Uuid::now_v7();
+        let unit = Unit {
+            lease: Lease::first(run),
+            writes: vec![NewRun::new(run, "flow", "{}").into()],
+        };
+        let units = vec![unit; 50];
 
         for pass in [
-            |session: &mut Session, units: &[Vec<Write>]| {
+            |session: &mut Session, units: &[Unit]| {
                 commit(
                     session,
                     &mut Waited::default(),
@@ -113,15 +113,14 @@ mod tests {
                     &mut Lineage::default(),
                 )
             },
-            |session: &mut Session, units: &[Vec<Write>]| {
+            |session: &mut Session, units: &[Unit]| {
                 each_alone(session, &mut Waited::default(), units)
             },
         ] {
             let begun = Instant::now();
-            let mut outcomes = pass(&mut session, &units);
+            let outcomes = pass(&mut session, &units);
 
             assert!(begun.elapsed() < Duration::from_secs(5));
-            assert!(outcomes.pop().unwrap().is_ok(), "the empty unit");
             assert_eq!(outcomes.len(), 50);
             for outcome in outcomes {
                 assert!(

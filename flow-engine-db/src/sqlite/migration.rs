@@ -179,6 +179,59 @@ mod tests {
         assert_eq!(objects(&mut connection), first);
     }
 
+    /// The table is made again, and a step names the request that gave its output.
+    #[test]
+    fn requests_are_kept_when_their_table_is_made_again() {
+        let mut connection = SqliteConnection::establish(":memory:").unwrap();
+        connection
+            .batch_execute("PRAGMA foreign_keys = ON")
+            .unwrap();
+        let kept = |connection: &mut SqliteConnection| -> Vec<String> {
+            let rows = "SELECT hex(id) || hex(flow_run_id) || hex(step_run_id) || attempt || status
+                    || provider || model || operation || response || created_at AS version
+                    FROM llm_requests
+                UNION ALL
+                SELECT hex(id) || hex(llm_request_id) FROM flow_step_runs ORDER BY 1";
+            let rows = diesel::sql_query(rows).load::<Version>(connection).unwrap();
+            rows.into_iter().map(|row| row.version).collect()
+        };
+        let mut all = migrations().unwrap();
+        let made_again = all.remove("20261124000000").unwrap();
+        for (version, migration) in all {
+            if version.as_str() < "20261124000000" {
+                migration.run(&mut connection).unwrap();
+            }
+        }
+        connection
+            .batch_execute(
+                "INSERT INTO flow_runs (id, root_run_id, flow_name, inputs)
+                     VALUES (x'01', x'01', 'f', '{}');
+                 INSERT INTO flow_step_runs (id, flow_run_id, step_name, step_order, inputs)
+                     VALUES (x'02', x'01', 's', 0, '{}'), (x'03', x'01', 's', 1, '{}');
+                 INSERT INTO llm_requests (id, flow_run_id, step_run_id, attempt, provider, model,
+                     operation, response, created_at)
+                     VALUES (x'04', x'01', x'02', 1, 'p', 'm', 'chat', 'no', 7),
+                            (x'05', x'01', x'02', 2, 'p', 'm', 'chat', 'yes', 8),
+                            (x'06', x'01', x'03', 1, 'p', 'm', 'chat', 'yes', 9);
+                 UPDATE flow_step_runs SET llm_request_id = x'05' WHERE id = x'02';
+                 UPDATE flow_step_runs SET llm_request_id = x'06' WHERE id = x'03';",
+            )
+            .unwrap();
+        let before = kept(&mut connection);
+        assert_eq!(before.len(), 5);
+
+        made_again.run(&mut connection).unwrap();
+        assert_eq!(kept(&mut connection), before);
+        connection
+            .batch_execute("UPDATE llm_requests SET step_run_id = NULL WHERE id = x'04'")
+            .unwrap();
+
+        made_again.revert(&mut connection).unwrap();
+        let mut left = before;
+        left.retain(|row| !row.starts_with("04"));
+        assert_eq!(kept(&mut connection), left);
+    }
+
     #[test]
     fn each_migration_is_undone_by_its_own_way_down() {
         let mut connection = SqliteConnection::establish(":memory:").unwrap();

@@ -3,17 +3,19 @@
 
 mod lineage;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use uuid::Uuid;
 
 pub(super) use lineage::Lineage;
 
-use crate::{NewRequest, NewStep, RequestFinish, StepFinish, Write};
+use crate::{Lease, NewRequest, NewStep, RequestFinish, StepFinish, Write, unit::Unit};
 
 /// One statement, or for [`Write::FinishRun`] and [`Write::ReopenRun`] a few.
 #[derive(Debug, PartialEq)]
 pub(super) enum Action<'a> {
+    /// Whether this is the newest lease of its root run: before the first unit that is written under it.
+    Check(Lease),
     /// As it was submitted.
     Single(&'a Write),
     /// A step run that starts and ends in this batch: one insert.
@@ -22,67 +24,80 @@ pub(super) enum Action<'a> {
     WholeRequest(&'a NewRequest, &'a RequestFinish),
 }
 
-/// Plans `writes`, the units of a batch one after the other. Applying the plan gives the rows that
-/// applying the writes one by one would give.
-pub(super) fn coalesce<'a>(
-    writes: impl Iterator<Item = &'a Write>,
-    lineage: &mut Lineage,
-) -> Vec<Action<'a>> {
-    let mut actions: Vec<Option<Action<'a>>> = Vec::new();
-    let mut started_steps: HashMap<Uuid, (usize, &'a NewStep)> = HashMap::new();
-    let mut sent_requests: HashMap<Uuid, (usize, &'a NewRequest)> = HashMap::new();
-    let mut last_progress: HashMap<Uuid, usize> = HashMap::new();
+/// Plans the units of a batch, one after the other. Applying the plan gives the rows that applying the
+/// writes one by one would give, as long as none fails.
+pub(super) fn coalesce<'a>(units: &'a [Unit], lineage: &mut Lineage) -> Vec<Action<'a>> {
+    let mut plan = Plan::default();
+    for unit in units {
+        if unit.is_fenced() && plan.checked.insert(unit.lease) {
+            plan.actions.push(Some(Action::Check(unit.lease)));
+        }
+        for write in &unit.writes {
+            plan.add(write, lineage);
+        }
+    }
+    plan.actions.into_iter().flatten().collect()
+}
 
-    for write in writes {
-        let here = actions.len();
+#[derive(Default)]
+struct Plan<'a> {
+    actions: Vec<Option<Action<'a>>>,
+    checked: HashSet<Lease>,
+    started_steps: HashMap<Uuid, (usize, &'a NewStep)>,
+    sent_requests: HashMap<Uuid, (usize, &'a NewRequest)>,
+    last_progress: HashMap<Uuid, usize>,
+}
+
+impl<'a> Plan<'a> {
+    fn add(&mut self, write: &'a Write, lineage: &mut Lineage) {
+        let here = self.actions.len();
         let mut action = Some(Action::Single(write));
         match write {
             Write::StartRun(run) => lineage.learn(run),
             Write::UpdateRun(progress) => {
-                if let Some(earlier) = last_progress.insert(progress.id, here) {
-                    actions[earlier] = None;
+                if let Some(earlier) = self.last_progress.insert(progress.id, here) {
+                    self.actions[earlier] = None;
                 }
             }
             Write::FinishRun(finish) => {
-                last_progress.remove(&finish.id);
+                self.last_progress.remove(&finish.id);
                 // A step that this closes must be a row by now, and a finish that comes after it
                 // must fail.
-                started_steps
+                self.started_steps
                     .retain(|_, (_, step)| !lineage.may_close(finish.id, step.flow_run_id));
                 lineage.forget(finish.id);
             }
             // It closes what is below it as an end does, and so is the same barrier. Who stands above
             // it does not change: what is known of that stays true.
             Write::ReopenRun(reopen) => {
-                last_progress.remove(&reopen.id);
-                started_steps
+                self.last_progress.remove(&reopen.id);
+                self.started_steps
                     .retain(|_, (_, step)| !lineage.may_close(reopen.id, step.flow_run_id));
             }
             // A fork sets columns of its own; the others come after the row of their step, which is written where it starts.
             Write::Fork(_) | Write::NoteHit(_) | Write::MoveStep(_) | Write::RetireStep(_) => {}
             Write::StartStep(step) => {
-                started_steps.insert(step.id, (here, step));
+                self.started_steps.insert(step.id, (here, step));
             }
             Write::FinishStep(finish) => {
-                if let Some((start, step)) = started_steps.remove(&finish.id) {
-                    actions[start] = Some(Action::WholeStep(step, finish));
+                if let Some((start, step)) = self.started_steps.remove(&finish.id) {
+                    self.actions[start] = Some(Action::WholeStep(step, finish));
                     action = None;
                 }
             }
             Write::SendRequest(request) => {
-                sent_requests.insert(request.id, (here, request));
+                self.sent_requests.insert(request.id, (here, request));
             }
             // The end of a run does not stand between: an answer is taken after it all the same.
             Write::FinishRequest(finish) => {
-                if let Some((sent, request)) = sent_requests.remove(&finish.id) {
-                    actions[sent] = Some(Action::WholeRequest(request, finish));
+                if let Some((sent, request)) = self.sent_requests.remove(&finish.id) {
+                    self.actions[sent] = Some(Action::WholeRequest(request, finish));
                     action = None;
                 }
             }
         }
-        actions.push(action);
+        self.actions.push(action);
     }
-    actions.into_iter().flatten().collect()
 }
 
 #[cfg(test)]
@@ -146,20 +161,55 @@ mod tests {
     /// The plan in short: `WholeStep` and `WholeRequest` by name, the rest by the place it was
     /// submitted at.
     fn plan(writes: &[Write]) -> Vec<String> {
+        let units = [Unit {
+            lease: Lease::first(id(0)),
+            writes: writes.to_vec(),
+        }];
         let place = |write: &Write| {
-            writes
+            units[0]
+                .writes
                 .iter()
                 .position(|other| std::ptr::eq(other, write))
                 .unwrap()
                 .to_string()
         };
-        let actions = coalesce(writes.iter(), &mut Lineage::default());
+        let mut actions = coalesce(&units, &mut Lineage::default());
+        actions.retain(|action| !matches!(action, Action::Check(_)));
         let name = |action: &Action<'_>| match action {
+            Action::Check(_) => unreachable!("they are left out"),
             Action::Single(write) => place(write),
             Action::WholeStep(step, _) => format!("step {}", step.id.as_u128()),
             Action::WholeRequest(request, _) => format!("request {}", request.id.as_u128()),
         };
         actions.iter().map(name).collect()
+    }
+
+    /// A lease is checked before the first unit under it, and once: nothing changes it within a batch.
+    #[test]
+    fn a_lease_is_checked_once_before_what_is_written_under_it() {
+        let unit = |root, writes: Vec<Write>| Unit {
+            lease: Lease::first(id(root)),
+            writes,
+        };
+        let sent = || NewRequest::new(id(5), id(9), id(1), "p", "m", "chat").into();
+        let units = [
+            unit(8, vec![sent()]),
+            unit(9, vec![start_run(9, 9)]),
+            unit(9, vec![start(1, 9), sent()]),
+            unit(7, vec![finish(2)]),
+            unit(9, vec![finish(3)]),
+            unit(6, Vec::new()),
+        ];
+        let actions = coalesce(&units, &mut Lineage::default());
+        let checks: Vec<_> = actions
+            .iter()
+            .enumerate()
+            .filter_map(|(place, action)| match action {
+                Action::Check(lease) => Some((place, lease.root_run_id)),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(checks, [(2, id(9)), (5, id(7))]);
     }
 
     #[test]

@@ -6,17 +6,21 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
+use diesel::{QueryResult, SqliteConnection};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::{
-    connection, migration,
+    apply, connection,
+    fault::Fault,
+    lease, migration,
     read::Readers,
     writer::{Job, Writer},
 };
 use crate::{
-    BoxFuture, Commit, FlowRun, FlowStepRun, Journal, JournalStep, LlmRequest, RunFilter, RunFork,
-    Store, StoreError, Write,
+    BackgroundFilter, BoxFuture, Commit, FlowRun, FlowStepRun, Journal, JournalStep, Lease,
+    LeaseTerm, LlmRequest, RunFilter, RunFork, Store, StoreError, Write, commit::log_unseen,
+    unit::Unit,
 };
 
 #[derive(Debug)]
@@ -47,6 +51,29 @@ impl SqliteStore {
                     source: ended.into(),
                 })
             })
+        })
+    }
+
+    /// Writes in a transaction of its own, behind everything submitted before: queued when this returns.
+    fn write<T: Send + 'static>(
+        &self,
+        action: &'static str,
+        mut body: impl FnMut(&mut SqliteConnection) -> QueryResult<T> + Send + 'static,
+    ) -> BoxFuture<'static, Result<T, StoreError>> {
+        let (acknowledge, written) = oneshot::channel();
+        let job = Job::Alone(Box::new(move |session, waited| {
+            let outcome = session.transaction(waited, |connection| {
+                body(connection).map_err(|source| Fault::Database { action, source })
+            });
+            if let Err(unseen) = acknowledge.send(outcome.map_err(StoreError::from)) {
+                log_unseen(unseen);
+            }
+        }));
+        let sent = self.writer.send(job);
+        Box::pin(async move {
+            sent.map_err(|_refused| StoreError::Closed)?;
+            // The writer drops its end only when it panics.
+            written.await.unwrap_or(Err(StoreError::WriterFailed))
         })
     }
 }
@@ -92,15 +119,51 @@ fn open_blocking(path: &Path) -> Result<Arc<dyn Store>, StoreError> {
 }
 
 impl Store for SqliteStore {
-    fn submit(&self, writes: Vec<Write>) -> Commit {
+    fn submit(&self, lease: Lease, writes: Vec<Write>) -> Commit {
         let (acknowledge, commit) = Commit::pending();
-        match self.writer.send(Job::Unit {
-            writes,
-            acknowledge,
-        }) {
+        let unit = Unit { lease, writes };
+        match self.writer.send(Job::Unit { unit, acknowledge }) {
             Ok(()) => commit,
             Err(_refused) => Commit::ready(Err(StoreError::Closed)),
         }
+    }
+
+    fn barrier(&self) -> Commit {
+        let (acknowledge, commit) = Commit::pending();
+        match self.writer.send(Job::Barrier(acknowledge)) {
+            Ok(()) => commit,
+            Err(_refused) => Commit::ready(Err(StoreError::Closed)),
+        }
+    }
+
+    fn acquire(
+        &self,
+        run_id: Uuid,
+        term: LeaseTerm,
+    ) -> BoxFuture<'_, Result<Option<Lease>, StoreError>> {
+        self.write("take the lease of a flow run", move |connection| {
+            lease::acquire(connection, run_id, term)
+        })
+    }
+
+    fn acquire_background(
+        &self,
+        wanted: BackgroundFilter,
+        term: LeaseTerm,
+    ) -> BoxFuture<'_, Result<Vec<Lease>, StoreError>> {
+        self.write("take the leases of background runs", move |connection| {
+            lease::acquire_background(connection, &wanted, term)
+        })
+    }
+
+    fn renew(
+        &self,
+        leases: Vec<Lease>,
+        term: LeaseTerm,
+    ) -> BoxFuture<'_, Result<Vec<Lease>, StoreError>> {
+        self.write("renew the leases of flow runs", move |connection| {
+            lease::renew(connection, &leases, term)
+        })
     }
 
     fn run(&self, id: Uuid) -> BoxFuture<'_, Result<Option<FlowRun>, StoreError>> {
@@ -157,11 +220,8 @@ impl Store for SqliteStore {
     }
 
     fn delete_run(&self, id: Uuid) -> BoxFuture<'_, Result<bool, StoreError>> {
-        let (acknowledge, deleted) = oneshot::channel();
-        let sent = self.writer.send(Job::DeleteRun { id, acknowledge });
-        Box::pin(async move {
-            sent.map_err(|_refused| StoreError::Closed)?;
-            deleted.await.unwrap_or(Err(StoreError::WriterFailed))
+        self.write("delete a flow run", move |connection| {
+            apply::delete_run(connection, id)
         })
     }
 

@@ -9,20 +9,14 @@ use std::{
 };
 
 use diesel::SqliteConnection;
-use tokio::sync::{mpsc, oneshot};
-use uuid::Uuid;
+use tokio::sync::mpsc;
 
 use super::{
-    apply,
-    fault::Fault,
     group,
     plan::Lineage,
     session::{Session, Waited},
 };
-use crate::{
-    StoreError, Write,
-    commit::{Acknowledge, log_unseen},
-};
+use crate::{commit::Acknowledge, unit::Unit};
 
 /// How many units become one transaction at most. More is not faster, and those who wait would wait
 /// longer.
@@ -31,16 +25,17 @@ const BATCH: usize = 1024;
 /// What is queued.
 pub(super) enum Job {
     Unit {
-        writes: Vec<Write>,
+        unit: Unit,
         acknowledge: Acknowledge,
     },
-    DeleteRun {
-        id: Uuid,
-        acknowledge: oneshot::Sender<Result<bool, StoreError>>,
-    },
-    #[cfg(test)]
-    Panic,
+    /// Answered when everything before it is written, or has failed.
+    Barrier(Acknowledge),
+    /// What needs a transaction of its own, between the units before and behind it.
+    Alone(Alone),
 }
+
+/// It answers by itself to who waits for it.
+pub(super) type Alone = Box<dyn FnOnce(&mut Session, &mut Waited) + Send>;
 
 /// The queue's end that the store holds, and the thread behind it.
 #[derive(Debug)]
@@ -120,32 +115,31 @@ fn process(session: &mut Session, jobs: Vec<Job>, lineage: &mut Lineage) {
     let mut waited = Waited::default();
     let mut units = Vec::new();
     let mut waiting = Vec::new();
+    let mut barriers = Vec::new();
     for job in jobs {
         match job {
-            Job::Unit {
-                writes,
-                acknowledge,
-            } => {
-                units.push(writes);
+            Job::Unit { unit, acknowledge } => {
+                units.push(unit);
                 waiting.push(acknowledge);
             }
-            Job::DeleteRun { id, acknowledge } => {
+            // Later than it must be, if units come behind it: it costs no commit of its own.
+            Job::Barrier(acknowledge) => barriers.push(acknowledge),
+            Job::Alone(body) => {
                 commit_units(session, &mut waited, &mut units, &mut waiting, lineage);
-                if let Err(unseen) = acknowledge.send(delete_run(session, &mut waited, id)) {
-                    log_unseen(unseen);
-                }
+                body(session, &mut waited);
             }
-            #[cfg(test)]
-            Job::Panic => panic!("a bug in the writer"),
         }
     }
     commit_units(session, &mut waited, &mut units, &mut waiting, lineage);
+    for barrier in barriers {
+        barrier.send(Ok(()));
+    }
 }
 
 fn commit_units(
     session: &mut Session,
     waited: &mut Waited,
-    units: &mut Vec<Vec<Write>>,
+    units: &mut Vec<Unit>,
     waiting: &mut Vec<Acknowledge>,
     lineage: &mut Lineage,
 ) {
@@ -159,27 +153,27 @@ fn commit_units(
     }
 }
 
-fn delete_run(session: &mut Session, waited: &mut Waited, id: Uuid) -> Result<bool, StoreError> {
-    let deleted = session.transaction(waited, |connection| {
-        apply::delete_run(connection, id).map_err(|source| Fault::Database {
-            action: "delete a flow run",
-            source,
-        })
-    });
-    Ok(deleted?)
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::{Duration, Instant};
 
     use diesel::connection::SimpleConnection as _;
+    use tokio::sync::oneshot;
+    use uuid::Uuid;
 
     use super::*;
     use crate::{
-        Commit, NewRun,
-        sqlite::{connection, migration},
+        Commit, Lease, NewRun, StoreError,
+        sqlite::{connection, fault::Fault, migration},
     };
+
+    fn new_run() -> Unit {
+        let id = Uuid::now_v7();
+        Unit {
+            lease: Lease::first(id),
+            writes: vec![NewRun::new(id, "flow", "{}").into()],
+        }
+    }
 
     #[tokio::test]
     async fn a_panic_costs_its_batch_and_the_writer_goes_on() {
@@ -190,18 +184,12 @@ mod tests {
         migration::run(&mut connection, &path).unwrap();
         let writer = Writer::spawn(path, connection).unwrap();
 
-        assert!(writer.send(Job::Panic).is_ok());
+        let panic: Alone = Box::new(|_, _| panic!("a bug in the writer"));
+        assert!(writer.send(Job::Alone(panic)).is_ok());
         let last = loop {
             let (acknowledge, commit) = Commit::pending();
-            let unit = vec![NewRun::new(Uuid::now_v7(), "flow", "{}").into()];
-            assert!(
-                writer
-                    .send(Job::Unit {
-                        writes: unit,
-                        acknowledge
-                    })
-                    .is_ok()
-            );
+            let unit = new_run();
+            assert!(writer.send(Job::Unit { unit, acknowledge }).is_ok());
             match commit.await {
                 // It was in the batch of the panic.
                 Err(StoreError::WriterFailed) => {}
@@ -218,20 +206,19 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (mut session, mut other) = Session::contended(&folder);
         other.batch_execute("BEGIN IMMEDIATE").unwrap();
-        let (mut jobs, mut commits, mut deletions) = (Vec::new(), Vec::new(), Vec::new());
-        // A deletion stands between the units: each is a transaction of its own.
+        let (mut jobs, mut commits, mut others) = (Vec::new(), Vec::new(), Vec::new());
+        // Something else stands between the units: each is a transaction of its own.
         for _ in 0..10 {
-            let writes = vec![NewRun::new(Uuid::now_v7(), "flow", "{}").into()];
+            let unit = new_run();
             let (acknowledge, commit) = Commit::pending();
-            jobs.push(Job::Unit {
-                writes,
-                acknowledge,
-            });
+            jobs.push(Job::Unit { unit, acknowledge });
             commits.push(commit);
-            let (acknowledge, deleted) = oneshot::channel();
-            let id = Uuid::now_v7();
-            jobs.push(Job::DeleteRun { id, acknowledge });
-            deletions.push(deleted);
+            let (answer, answered) = oneshot::channel();
+            jobs.push(Job::Alone(Box::new(move |session, waited| {
+                let outcome = session.transaction(waited, |_| Ok::<_, Fault>(()));
+                answer.send(outcome.map_err(StoreError::from)).unwrap();
+            })));
+            others.push(answered);
         }
 
         let begun = Instant::now();
@@ -241,8 +228,8 @@ mod tests {
         for commit in commits {
             assert!(matches!(commit.await, Err(StoreError::Busy { .. })));
         }
-        for deleted in deletions {
-            assert!(matches!(deleted.await, Ok(Err(StoreError::Busy { .. }))));
+        for answered in others {
+            assert!(matches!(answered.await, Ok(Err(StoreError::Busy { .. }))));
         }
     }
 }

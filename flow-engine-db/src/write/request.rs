@@ -5,8 +5,8 @@ use uuid::Uuid;
 
 use crate::RequestStatus;
 
-/// A request that is about to leave: a new row of `llm_requests`. Its run and step run must have
-/// been written before.
+/// A request that is about to leave: a new row of `llm_requests`. Its run must have been written before; a
+/// step run that was not, because its unit was refused, is left out of the row.
 ///
 /// Times are kept to the microsecond. JSON comes as text and is stored as it is.
 #[derive(Debug, Clone, PartialEq)]

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::{ExecutionMode, RunStatus};
+use crate::{ExecutionMode, LeaseTerm, RunStatus};
 
 /// A run that starts, or is queued: a new row of `flow_runs`.
 ///
@@ -46,10 +46,13 @@ pub struct NewRun {
     pub start_at: Option<DateTime<Utc>>,
     /// Where below its root it was called; `None` for a root.
     pub scope: Option<String>,
+    /// The lease under which this root run is executed from now on, its [first](crate::Lease::first) one. None
+    /// for a run that is queued until somebody takes it, and for a sub-run.
+    pub lease: Option<LeaseTerm>,
 }
 
 impl NewRun {
-    /// A root run that starts now, with the defaults of the table.
+    /// A root run that starts now, with the defaults of the table and nobody who executes it.
     pub fn new(id: Uuid, flow_name: impl Into<String>, inputs: impl Into<String>) -> Self {
         let now = Utc::now();
         Self {
@@ -71,6 +74,7 @@ impl NewRun {
             priority: 0,
             start_at: None,
             scope: None,
+            lease: None,
         }
     }
 }
@@ -109,6 +113,8 @@ pub struct RunProgress {
 /// - the same holds for every run below it: those it called, those they called, and so on. Those that
 ///   are open become `interrupted` if this run was interrupted, else `cancelled`.
 ///
+/// The lease of a root run ends, too: everybody may take it. Its epoch stays, so that its last holder can still write.
+///
 /// Applying the same finish twice is harmless; finishing a run that ended with another status is
 /// [`NotOpen`](crate::StoreError::NotOpen).
 #[derive(Debug, Clone, PartialEq)]
@@ -144,7 +150,8 @@ impl RunFinish {
     }
 }
 
-/// A run that ended, whatever its status, or that a killed process left behind, runs again.
+/// A run that ended, whatever its status, or that a killed process left behind, runs again, under a lease that was
+/// [taken](crate::Store::acquire) for that.
 ///
 /// What is still open below it is closed first, as a [`RunFinish`] with
 /// [`Interrupted`](RunStatus::Interrupted) closes it, at the time of the commit. Then the run becomes

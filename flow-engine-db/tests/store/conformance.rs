@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use flow_engine_db::Store;
 
+pub(crate) mod background;
 pub(crate) mod caching;
 pub(crate) mod closing;
 pub(crate) mod deleting;
 pub(crate) mod forking;
 pub(crate) mod journal;
+pub(crate) mod leases;
 pub(crate) mod lifetime;
 pub(crate) mod listing;
 pub(crate) mod load;
@@ -17,6 +19,7 @@ pub(crate) mod requests;
 pub(crate) mod rows;
 pub(crate) mod runs;
 pub(crate) mod steps;
+pub(crate) mod tell;
 pub(crate) mod units;
 
 /// An empty database of its own, which is gone when `keep` is dropped.
@@ -31,6 +34,10 @@ pub(crate) struct Fresh {
 macro_rules! store_conformance {
     ($fresh:path) => {
         store_conformance! { @each $fresh;
+            background::background_runs_come_by_priority_and_then_by_age,
+            background::only_background_runs_that_can_be_executed_are_taken,
+            background::a_background_run_that_was_taken_is_begun_under_its_lease,
+            background::two_that_ask_for_background_runs_never_share_one,
             caching::a_cached_step_is_one_that_completed_with_this_key,
             caching::of_several_cached_steps_the_newest_is_read,
             caching::a_step_that_completed_before_the_given_time_is_not_cached,
@@ -65,6 +72,22 @@ macro_rules! store_conformance {
             journal::a_journal_step_names_the_attempt_that_gave_its_output,
             journal::open_requests_are_the_attempts_of_open_steps,
             journal::a_journal_is_of_one_moment,
+            leases::a_started_run_is_held_and_a_queued_one_is_not,
+            leases::the_end_of_a_run_ends_its_lease_and_keeps_its_epoch,
+            leases::a_lease_that_is_held_is_given_to_nobody_else,
+            leases::an_expired_lease_is_given_to_another,
+            leases::a_lease_ends_when_its_time_is_over,
+            leases::a_lease_that_is_taken_for_no_time_is_given_back,
+            leases::only_a_root_run_that_is_there_has_a_lease,
+            leases::a_lease_takes_its_turn_behind_queued_writes,
+            leases::units_under_a_lost_lease_are_refused_and_their_neighbours_written,
+            leases::nothing_of_a_run_is_written_under_a_lost_lease,
+            leases::what_was_sent_and_answered_is_recorded_whoever_has_the_run,
+            leases::a_run_that_is_started_again_stays_with_its_holder,
+            leases::a_run_is_written_right_behind_its_start,
+            leases::the_leases_that_are_still_held_are_renewed,
+            leases::a_lease_that_nobody_took_is_written_under_although_it_expired,
+            leases::a_deleted_run_has_no_lease,
             lifetime::a_store_is_dropped_outside_a_runtime,
             lifetime::a_closed_store_refuses_writes_and_goes_on_reading,
             lifetime::what_was_queued_before_closing_is_written,
@@ -114,9 +137,9 @@ macro_rules! store_conformance {
             units::units_are_written_in_the_order_of_submission,
             units::a_unit_nobody_waits_for_is_written,
             units::a_unit_is_submitted_from_outside_a_runtime,
-            units::an_empty_unit_resolves_when_everything_before_it_is_on_disk,
-            units::an_empty_unit_does_not_fail_with_its_neighbours,
-            units::an_empty_unit_is_refused_once_the_store_is_closed,
+            units::a_barrier_resolves_when_everything_before_it_is_on_disk,
+            units::a_barrier_does_not_fail_with_its_neighbours,
+            units::a_barrier_is_refused_once_the_store_is_closed,
         }
     };
     (@each $fresh:path; $($module:ident::$scenario:ident,)+) => {

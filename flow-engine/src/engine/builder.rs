@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use flow_engine_db::Store;
+use flow_engine_db::{LeaseTerm, Store};
+use uuid::Uuid;
 
 use super::Engine;
 use super::contract::mistakes;
@@ -18,6 +20,7 @@ use crate::run::{Budget, Services, nano_usd};
 use crate::state::States;
 
 const DEFAULT_DATABASE: &str = "sqlite://flow-engine.db";
+const DEFAULT_LEASE: Duration = Duration::from_secs(30);
 
 /// Puts an [`Engine`] together.
 #[derive(Debug, Default)]
@@ -35,6 +38,7 @@ pub struct EngineBuilder {
     prices: Option<Prices>,
     artifacts_url: Option<String>,
     states: States,
+    lease: Option<Duration>,
 }
 
 impl EngineBuilder {
@@ -48,6 +52,13 @@ impl EngineBuilder {
     #[doc(hidden)]
     pub fn store(mut self, store: Arc<dyn Store>) -> Self {
         self.store = Some(store);
+        self
+    }
+
+    /// How long this process may be silent before others may take over the runs that it executes: 30 seconds if this is
+    /// not called. A run that was killed with its process can be resumed by another one when that time is over.
+    pub fn lease(mut self, duration: Duration) -> Self {
+        self.lease = Some(duration);
         self
     }
 
@@ -158,6 +169,10 @@ impl EngineBuilder {
         models.check()?;
         let services = Services {
             store,
+            term: LeaseTerm {
+                owner: Uuid::now_v7(),
+                duration: self.lease.unwrap_or(DEFAULT_LEASE),
+            },
             models: Arc::new(models),
             policy: self.policy,
             budget,

@@ -10,7 +10,7 @@ impl Engine {
     /// The store, once it holds what this engine has written so far: the end of a run that was just dropped, too.
     pub(super) async fn store(&self) -> &dyn Store {
         // A closed store takes no more writes, and holds them all.
-        let _closed = self.services.store.submit(Vec::new()).await;
+        let _closed = self.services.store.barrier().await;
         &*self.services.store
     }
 

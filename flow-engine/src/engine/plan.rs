@@ -98,16 +98,15 @@ impl Engine {
         let unfinished = self.unfinished(run_id).await?;
         let call = recorded_call(&unfinished)?;
         let Unfinished {
-            run,
-            registered,
-            mut tree,
-            ..
+            run, registered, ..
         } = unfinished;
+        let mut tree = self.recorded(&run).await?;
         let plan = Arc::new(Plan::new());
         tree.plan = Some(Arc::clone(&plan));
         let journal = tree.journal().cloned();
         let services = Services {
             store: Arc::new(ReadOnly(Arc::clone(&self.services.store))),
+            term: self.services.term,
             models: Arc::clone(&self.services.models),
             policy: self.services.policy.clone(),
             budget: self.services.budget.clone(),

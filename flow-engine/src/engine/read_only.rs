@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use flow_engine_db::{
-    BoxFuture, Commit, FlowRun, FlowStepRun, JournalStep, LlmRequest, RunFilter, RunFork, Store,
-    StoreError, Write,
+    BackgroundFilter, BoxFuture, Commit, FlowRun, FlowStepRun, JournalStep, Lease, LeaseTerm,
+    LlmRequest, RunFilter, RunFork, Store, StoreError, Write,
 };
 use uuid::Uuid;
 
@@ -14,8 +14,37 @@ use uuid::Uuid;
 pub(super) struct ReadOnly(pub(super) Arc<dyn Store>);
 
 impl Store for ReadOnly {
-    fn submit(&self, _writes: Vec<Write>) -> Commit {
+    fn submit(&self, _lease: Lease, _writes: Vec<Write>) -> Commit {
         Commit::ready(Ok(()))
+    }
+
+    fn barrier(&self) -> Commit {
+        Commit::ready(Ok(()))
+    }
+
+    /// A dry run takes nothing away from who executes the run.
+    fn acquire(
+        &self,
+        _run_id: Uuid,
+        _term: LeaseTerm,
+    ) -> BoxFuture<'_, Result<Option<Lease>, StoreError>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    fn acquire_background(
+        &self,
+        _wanted: BackgroundFilter,
+        _term: LeaseTerm,
+    ) -> BoxFuture<'_, Result<Vec<Lease>, StoreError>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    fn renew(
+        &self,
+        _leases: Vec<Lease>,
+        _term: LeaseTerm,
+    ) -> BoxFuture<'_, Result<Vec<Lease>, StoreError>> {
+        Box::pin(async { Ok(Vec::new()) })
     }
 
     fn run(&self, id: Uuid) -> BoxFuture<'_, Result<Option<FlowRun>, StoreError>> {

@@ -1,11 +1,13 @@
 //! Runs that did not come to their end: what they have recorded is taken, and the rest is executed.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use flow_engine_db::{FlowRun, RunFilter, RunReopen, RunStatus};
+use flow_engine_db::{FlowRun, Lease, RunFilter, RunReopen, RunStatus};
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
 use serde_json::{Map, Value};
+use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use super::Engine;
@@ -13,12 +15,16 @@ use crate::call::{AnyCall, Call};
 use crate::definition::{Registration, find};
 use crate::error::{Error, ErrorKind};
 use crate::inputs;
-use crate::run::{Claim, Done, FlowResult, Run, RunOptions, Tree, as_run, as_untyped_run, typed};
+use crate::run::{
+    Claim, Done, FlowResult, Run, RunOptions, Tree, as_run, as_untyped_run, check_inputs, typed,
+};
 
 /// How many runs are resumed at a time.
 const AT_A_TIME: usize = 32;
 /// How many runs are listed at a time.
 const PAGE: u32 = 500;
+/// How often is looked whether the lease of another process has ended.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// A run that [`Engine::resume_interrupted`] found, and what became of it.
 #[derive(Debug)]
@@ -37,7 +43,6 @@ pub(super) struct Unfinished {
     pub(super) run: FlowRun,
     pub(super) registered: &'static Registration,
     pub(super) inputs: Map<String, Value>,
-    pub(super) tree: Tree,
 }
 
 impl Engine {
@@ -48,21 +53,25 @@ impl Engine {
     /// keeps its successes and runs its failures again. Code and prompts may have changed: what reads something else runs
     /// again, and [`resume_plan`](Self::resume_plan) says beforehand what that is.
     ///
+    /// A process that was killed has its runs for a while ([`EngineBuilder::lease`](super::EngineBuilder::lease)): that is
+    /// waited for.
+    ///
     /// The id of a sub-flow's run, as an error may name it, stands for the run of which it is a part.
     ///
     /// The output is JSON, since the flow is known by its name only; [`resume_with`](Self::resume_with) gives it typed.
     ///
     /// # Errors
-    /// [`ErrorKind::NotResumable`] if there is no such run, it has ended for good, it is being executed, or its flow is not
-    /// in this program; [`ErrorKind::InvalidInput`] if the flow takes other inputs by now. Else, what the run fails with.
+    /// [`ErrorKind::NotResumable`] if there is no such run, it has ended for good, it is being executed, here or by another
+    /// process, or its flow is not in this program; [`ErrorKind::InvalidInput`] if the flow takes other inputs by now. Else, what the run fails with.
     pub fn resume(&self, run_id: Uuid) -> BoxFuture<'static, Result<FlowResult<Value>, Error>> {
         let engine = self.clone();
         async move {
             let run_id = engine.root_of(run_id).await?;
             let claim = Claim::of(run_id)?;
-            let unfinished = engine.unfinished(run_id).await?;
-            let call = recorded_call(&unfinished)?;
-            as_untyped_run(engine.reopened(claim, unfinished, None), call).await
+            let call = recorded_call(&engine.unfinished(run_id).await?)?;
+            check_inputs(&*call, run_id)?;
+            let run = engine.reopened(claim, run_id, None).await?;
+            as_untyped_run(run, call).await
         }
         .boxed()
     }
@@ -93,7 +102,9 @@ impl Engine {
             ));
         }
         let inputs = inputs::text(&definition.redacted(&call.to_inputs()?))?;
-        as_run(self.reopened(claim, unfinished, Some(inputs)), call).await
+        check_inputs(&*call, run_id)?;
+        let run = self.reopened(claim, run_id, Some(inputs)).await?;
+        as_run(run, call).await
     }
 
     /// Resumes every run that was interrupted or killed with its process, the oldest first, and waits for their ends. For
@@ -157,23 +168,20 @@ impl Engine {
         Ok(run.map_or(run_id, |run| run.root_run_id))
     }
 
-    /// Reads a run that may be resumed, with all that is recorded of it.
+    /// Reads a run that may be resumed.
     pub(super) async fn unfinished(&self, run_id: Uuid) -> Result<Unfinished, Error> {
-        let store = self.store().await;
-        let recorded = store.journal(run_id).await?;
-        let Some(run) = recorded.runs.iter().find(|run| run.id == run_id).cloned() else {
+        let Some(run) = self.find_run(run_id).await? else {
             return Err(not_resumable(run_id, "there is no such run"));
         };
-        let replay_failures = match run.status {
-            RunStatus::Running | RunStatus::Interrupted => true,
-            RunStatus::Failed => false,
+        match run.status {
+            RunStatus::Running | RunStatus::Interrupted | RunStatus::Failed => {}
             RunStatus::Completed => {
                 let reason =
                     "it has completed; `fork(…).from(step)` executes it again from a step on";
                 return Err(not_resumable(run_id, reason));
             }
             other => return Err(not_resumable(run_id, &format!("it is {other}"))),
-        };
+        }
         let Some(registered) = find(&run.flow_name) else {
             return Err(not_resumable(run_id, &not_linked(&run.flow_name)));
         };
@@ -181,23 +189,34 @@ impl Engine {
             Value::Object(inputs) => inputs,
             _ => Map::new(),
         };
-        let (shared, variation) = self.shared_with(run_id).await?;
         Ok(Unfinished {
             run,
             registered,
             inputs,
-            tree: Tree::resumed(recorded, shared, replay_failures, variation),
         })
     }
 
+    /// All that is recorded of a run.
+    pub(super) async fn recorded(&self, run: &FlowRun) -> Result<Tree, Error> {
+        let recorded = self.store().await.journal(run.id).await?;
+        let (shared, variation) = self.shared_with(run.id).await?;
+        let replay_failures = run.status != RunStatus::Failed;
+        Ok(Tree::resumed(recorded, shared, replay_failures, variation))
+    }
+
     /// The run, ready to go on: its row is opened again when it starts.
-    fn reopened(&self, claim: Claim, unfinished: Unfinished, inputs: Option<String>) -> Arc<Run> {
+    async fn reopened(
+        &self,
+        claim: Claim,
+        run_id: Uuid,
+        inputs: Option<String>,
+    ) -> Result<Arc<Run>, Error> {
+        let lease = self.taken(run_id).await?;
+        // Read under the lease: whoever had it before may have written until then.
         let Unfinished {
-            run,
-            registered,
-            mut tree,
-            ..
-        } = unfinished;
+            run, registered, ..
+        } = self.unfinished(run_id).await?;
+        let mut tree = self.recorded(&run).await?;
         let reopen = RunReopen {
             expected: Some(run.status),
             inputs,
@@ -206,17 +225,46 @@ impl Engine {
         };
         tree.reopen(reopen);
         tree.claim(claim);
+        tree.lease = Some(lease);
         let options = RunOptions {
             id: run.id,
             user_id: run.user_id,
             metadata: run.flow_metadata,
             tree,
         };
-        Arc::new(Run::root(
-            Arc::clone(&self.services),
+        let services = Arc::clone(&self.services);
+        Ok(Arc::new(Run::root(
+            services,
             registered.definition(),
             options,
-        ))
+        )))
+    }
+
+    /// Takes the lease of a run. One that another process holds is waited for, as long as that process does not say that it
+    /// is alive: it may have been killed a moment ago.
+    async fn taken(&self, run_id: Uuid) -> Result<Lease, Error> {
+        let (store, term) = (self.store().await, self.services.term);
+        let deadline = Instant::now().checked_add(term.duration);
+        let mut seen = None;
+        loop {
+            let last = deadline.is_some_and(|deadline| Instant::now() > deadline);
+            if let Some(lease) = store.acquire(run_id, term).await? {
+                return Ok(lease);
+            }
+            let Some(run) = store.run(run_id).await? else {
+                return Err(not_resumable(run_id, "there is no such run"));
+            };
+            if let Some(until) = run.lease_until {
+                let renewed = *seen.get_or_insert(until) != until;
+                if renewed || last {
+                    let reason = format!(
+                        "it is being executed by another process; its lease ends at {until}"
+                    );
+                    return Err(not_resumable(run_id, &reason));
+                }
+            }
+            sleep(PAUSE.min(term.duration)).await;
+        }
     }
 }
 

@@ -128,7 +128,7 @@ impl<'a> Attempt<'a> {
             asked.spent.add(spent);
             asked.model = served.or(asked.model.take());
         });
-        let _commit = self.step.run.services.store.submit(vec![row.into()]);
+        let _commit = self.step.run.submit(vec![row.into()]);
     }
 
     /// What an answer has cost; `None` if there is none, or its price is not known. The price is that of the model that

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::context::Place;
 use super::flow::{flow_as_run, flow_in_run};
 use super::step::{step_as_run, step_in_run};
 use super::{Done, FlowResult, Run};
-use crate::call::{AnyCall, Executed};
+use crate::call::{AnyCall, Executed, checked_inputs};
 use crate::error::Error;
 
 /// Runs a call as a part of a run, from where it was awaited.
@@ -23,6 +24,19 @@ pub(crate) fn in_run(
     } else {
         step_in_run(place, call).boxed()
     }
+}
+
+/// Whether the inputs of a call hold: what `as_run` asks first, for who has to do something before that.
+pub(crate) fn check_inputs(call: &dyn AnyCall, run_id: Uuid) -> Result<(), Error> {
+    let definition = call.definition();
+    checked_inputs(call).map(drop).map_err(|error| {
+        let error = if definition.is_flow() {
+            error
+        } else {
+            error.in_step(definition.name())
+        };
+        error.in_flow(definition.name(), run_id)
+    })
 }
 
 /// Runs a call as all of a new root run.

@@ -196,13 +196,14 @@ impl RunRecord {
                 created_at,
                 started_at: Some(created_at),
                 scope: place.scope.stored(),
+                lease: run.parent.is_none().then_some(run.services.term),
                 ..NewRun::new(run.id, definition.name(), inputs::text(inputs)?)
             }
             .into())
         };
         let mut opened = None;
         match (&run.parent, &run.earlier) {
-            (None, Some(_)) => opened = Some(run.services.store.submit(run.tree.opening())),
+            (None, Some(_)) => opened = Some(run.submit(run.tree.opening())),
             (Some(parent), Some(_)) => parent.reentered(run.id, definition.name())?,
             // Not awaited: a run that never reached the disk is a run that never started.
             (Some(parent), None) => {
@@ -212,7 +213,7 @@ impl RunRecord {
             (None, None) => {
                 let fork = run.tree.variation.row.clone().map(Write::from);
                 let rows = std::iter::once(row()?).chain(fork).collect();
-                let _commit = run.services.store.submit(rows);
+                let _commit = run.submit(rows);
             }
         }
         let claim = match &run.parent {

@@ -35,7 +35,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use flow_engine_db::{FlowRun, Store};
+use flow_engine_db::{FlowRun, Lease, LeaseTerm, Store};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -44,7 +44,7 @@ pub(crate) use budget::Budget;
 pub use choice::{race, timeout};
 pub use context::{Current, awaited, current, execute};
 pub(crate) use context::{install, streamed};
-pub(crate) use dispatch::{as_run, as_untyped_run, in_run, typed};
+pub(crate) use dispatch::{as_run, as_untyped_run, check_inputs, in_run, typed};
 pub(crate) use entry::ASIDE;
 pub use journal::MissReason;
 pub(crate) use journal::{Origin, Row};
@@ -76,6 +76,8 @@ use scope::Scope;
 /// What every run of an engine works with.
 pub(crate) struct Services {
     pub(crate) store: Arc<dyn Store>,
+    /// How the engine holds the runs that it executes.
+    pub(crate) term: LeaseTerm,
     pub(crate) models: Arc<Models>,
     pub(crate) policy: Policy,
     pub(crate) budget: Option<Arc<Budget>>,
@@ -197,6 +199,13 @@ impl Run {
 
     fn journal(&self) -> Option<&Arc<Journal>> {
         self.tree.journal()
+    }
+
+    /// The right to write this run and all that belong to its root.
+    fn lease(&self) -> Lease {
+        self.tree
+            .lease
+            .unwrap_or_else(|| Lease::first(self.root_id))
     }
 
     /// This run and those it is a part of, innermost first.

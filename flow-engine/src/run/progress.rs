@@ -158,7 +158,7 @@ impl Run {
         counters.open.push((id, name));
         writes.push(row(&mut counters.step_rows));
         writes.push(self.update(&counters));
-        Ok(self.services.store.submit(writes))
+        Ok(self.submit(writes))
     }
 
     /// A sub-flow is entered that an earlier execution recorded: nothing is new yet.
@@ -178,14 +178,14 @@ impl Run {
         self.check_open()?;
         let mut writes = self.awake();
         writes.extend(rows(&mut lock(&self.tally.0).step_rows));
-        Ok(self.services.store.submit(writes))
+        Ok(self.submit(writes))
     }
 
     /// Queues what is said of a recorded step: its run stays as it is.
     pub(super) fn submit_aside(&self, write: Write) -> Result<Commit, Error> {
         let _tree = lock(&self.tree.lock);
         self.check_open()?;
-        Ok(self.services.store.submit(vec![write]))
+        Ok(self.submit(vec![write]))
     }
 
     /// What was spawned and left behind must not start once the run, or one above it, has ended: nothing could be
@@ -273,7 +273,7 @@ impl Run {
                 let nothing = (Spent::default(), Spent::default());
                 parent.close_below(self.id, nothing, Counted::Step, writes)
             }
-            None => self.services.store.submit(writes),
+            None => self.submit(writes),
         };
         (commit, spent)
     }
@@ -312,7 +312,12 @@ impl Run {
         if writes.is_empty() {
             return Commit::ready(Ok(()));
         }
-        self.services.store.submit(writes)
+        self.submit(writes)
+    }
+
+    /// Queues what belongs to this run, under the lease of its root.
+    pub(super) fn submit(&self, writes: Vec<Write>) -> Commit {
+        self.services.store.submit(self.lease(), writes)
     }
 
     fn update(&self, counters: &Counters) -> Write {

@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, LazyLock, Mutex};
 
 use flow_engine_db::{
-    FlowRun, JournalStep, LlmRequest, NewFork, Progress, RequestStatus, RunProgress, RunReopen,
-    StepFinish, StepStatus, Write,
+    FlowRun, JournalStep, Lease, LlmRequest, NewFork, Progress, RequestStatus, RunProgress,
+    RunReopen, StepFinish, StepStatus, Write,
 };
 use uuid::Uuid;
 
@@ -27,6 +27,8 @@ pub(crate) struct Tree {
     /// Set for a dry run: what has to run is noted and not executed.
     pub(crate) plan: Option<Arc<Plan>>,
     pub(crate) variation: Variation,
+    /// Under which it is executed, if it was taken for that: a run that starts has its first one.
+    pub(crate) lease: Option<Lease>,
     claim: Mutex<Option<Claim>>,
     /// What the inputs of its flows and steps say must be left nowhere.
     secrets: Mutex<Arc<Secrets>>,
@@ -114,7 +116,7 @@ impl Tree {
             .open_requests
             .iter()
             .filter(|request| request.status == RequestStatus::Succeeded)
-            .map(|request| (request.step_run_id, request.id))
+            .filter_map(|request| Some((request.step_run_id?, request.id)))
             .collect();
         // What an earlier execution took over has a row of its own by now: of the same step, content and times, while the
         // schema may be another.
@@ -273,7 +275,10 @@ fn unwritten(
 ) -> Vec<Write> {
     let mut steps: HashMap<Uuid, (Spent, Uuid)> = HashMap::new();
     for request in &recorded.open_requests {
-        let (spent, last) = steps.entry(request.step_run_id).or_default();
+        let Some(step) = request.step_run_id else {
+            continue;
+        };
+        let (spent, last) = steps.entry(step).or_default();
         spent.add(spent_on(request));
         *last = request.id;
     }

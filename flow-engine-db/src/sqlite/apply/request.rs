@@ -8,7 +8,7 @@ use diesel::{
 use super::Outcome;
 use crate::{
     NewRequest, RequestFinish, RequestStatus,
-    schema::llm_requests::dsl,
+    schema::{flow_step_runs, llm_requests::dsl},
     sql_types::{Id, JsonText, Ts},
 };
 
@@ -36,11 +36,15 @@ fn insert_row(
     request: &NewRequest,
     end: Option<&RequestFinish>,
 ) -> QueryResult<Outcome> {
+    // Not there if the unit that started it was refused.
+    let step = flow_step_runs::table
+        .find(Id(request.step_run_id))
+        .select(flow_step_runs::id);
     let inserted = diesel::insert_into(dsl::llm_requests)
         .values((
             dsl::id.eq(Id(request.id)),
             dsl::flow_run_id.eq(Id(request.flow_run_id)),
-            dsl::step_run_id.eq(Id(request.step_run_id)),
+            dsl::step_run_id.eq(step.single_value()),
             dsl::attempt.eq(request.attempt),
             dsl::status.eq(end.map_or(RequestStatus::Sent, |end| end.status).as_str()),
             dsl::provider.eq(&request.provider),

@@ -1,5 +1,6 @@
 //! Runs.
 
+use chrono::Utc;
 use diesel::{
     BoolExpressionMethods as _, ExpressionMethods as _, OptionalExtension as _, QueryDsl as _,
     QueryResult, RunQueryDsl as _, SqliteConnection,
@@ -44,6 +45,8 @@ macro_rules! progress_columns {
 }
 
 pub(super) fn insert(connection: &mut SqliteConnection, run: &NewRun) -> QueryResult<Outcome> {
+    // A sub-run is written under the lease of its root.
+    let lease = run.lease.filter(|_| run.id == run.root_run_id);
     let inserted = diesel::insert_into(dsl::flow_runs)
         .values((
             dsl::id.eq(Id(run.id)),
@@ -64,6 +67,9 @@ pub(super) fn insert(connection: &mut SqliteConnection, run: &NewRun) -> QueryRe
             dsl::priority.eq(run.priority),
             dsl::start_at.eq(run.start_at.map(Ts)),
             dsl::scope.eq(run.scope.as_deref()),
+            dsl::lease_owner.eq(lease.map(|term| term.owner.to_string())),
+            dsl::lease_epoch.eq(i64::from(lease.is_some())),
+            dsl::lease_until.eq(lease.map(|term| Ts(term.until(Utc::now())))),
         ))
         .on_conflict(dsl::id)
         .do_nothing()
@@ -102,6 +108,8 @@ pub(super) fn finish(connection: &mut SqliteConnection, end: &RunFinish) -> Quer
             dsl::outputs.eq(end.outputs.as_deref().map(JsonText)),
             dsl::error_message.eq(end.error_message.as_deref()),
             progress_columns!(&end.progress),
+            dsl::lease_owner.eq(None::<&str>),
+            dsl::lease_until.eq(None::<Ts>),
         ))
         .execute(connection)?;
     if updated == 1 {

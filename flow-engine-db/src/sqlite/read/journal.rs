@@ -91,7 +91,10 @@ fn read_journal(connection: &mut SqliteConnection, root: Uuid) -> QueryResult<Jo
             .eq(StepStatus::Running.as_str())
             .or(flow_step_runs::status.eq(StepStatus::Pending.as_str()));
         let requests = llm_requests::table
-            .inner_join(flow_step_runs::table.on(llm_requests::step_run_id.eq(flow_step_runs::id)))
+            .inner_join(
+                flow_step_runs::table
+                    .on(llm_requests::step_run_id.eq(flow_step_runs::id.nullable())),
+            )
             .inner_join(flow_runs::table.on(flow_step_runs::flow_run_id.eq(flow_runs::id)))
             .filter(in_tree())
             .filter(open)

@@ -3,7 +3,7 @@
 use flow_engine_db::{NewStep, StepFinish, StepStatus, Store};
 use uuid::Uuid;
 
-use super::{Fresh, rows};
+use super::{Fresh, rows, tell::Tell as _};
 
 fn with_key(run: Uuid) -> NewStep {
     NewStep {
@@ -26,10 +26,7 @@ async fn ended(
         completed_at: rows::time(millis),
         ..rows::completed(id)
     };
-    store
-        .submit(vec![step.into(), finish.into()])
-        .await
-        .unwrap();
+    store.tell(vec![step.into(), finish.into()]).await.unwrap();
     id
 }
 
@@ -44,7 +41,7 @@ pub(crate) async fn a_cached_step_is_one_that_completed_with_this_key(db: Fresh)
         ended(store, with_key, status, 9).await;
     }
     let run = rows::started_run(store).await;
-    store.submit(vec![with_key(run).into()]).await.unwrap();
+    store.tell(vec![with_key(run).into()]).await.unwrap();
     let another_key = |run| NewStep {
         cache_key: Some("key2".to_owned()),
         ..with_key(run)

@@ -6,7 +6,7 @@ use flow_engine_db::{
 };
 use uuid::Uuid;
 
-use super::{Fresh, rows};
+use super::{Fresh, rows, tell::Tell as _};
 
 /// An open run below `parent` with an open step and a sent request, and a step and a request that
 /// have ended.
@@ -21,7 +21,7 @@ pub(super) async fn busy_run(store: &dyn Store, tree: Option<(Uuid, Uuid)>) -> U
         rows::succeeded(answered).into(),
         rows::completed(done).into(),
     ];
-    store.submit(ended).await.unwrap();
+    store.tell(ended).await.unwrap();
     let open = rows::started_step(store, run, 1).await;
     rows::sent_request(store, run, open).await;
     run
@@ -75,7 +75,7 @@ pub(crate) async fn the_end_of_a_run_closes_its_open_steps_and_requests(db: Fres
         completed_at: rows::time(50),
         ..rows::ended(run, RunStatus::Failed)
     };
-    store.submit(vec![finish.into()]).await.unwrap();
+    store.tell(vec![finish.into()]).await.unwrap();
 
     assert_eq!(statuses(store, run).await, closed(RunStatus::Failed));
     assert_eq!(
@@ -96,7 +96,7 @@ pub(crate) async fn the_end_of_a_root_closes_the_runs_below_it(db: Fresh) {
     let grandchild = busy_run(store, Some((child, root))).await;
     let done = rows::started_sub_run(store, root, root).await;
     store
-        .submit(vec![rows::ended(done, RunStatus::Completed).into()])
+        .tell(vec![rows::ended(done, RunStatus::Completed).into()])
         .await
         .unwrap();
     let waiting = rows::sub_run(root, root);
@@ -105,13 +105,13 @@ pub(crate) async fn the_end_of_a_root_closes_the_runs_below_it(db: Fresh) {
         status: RunStatus::Waiting,
         ..waiting
     };
-    store.submit(vec![waiting.into()]).await.unwrap();
+    store.tell(vec![waiting.into()]).await.unwrap();
 
     let finish = RunFinish {
         completed_at: rows::time(50),
         ..rows::ended(root, RunStatus::Completed)
     };
-    store.submit(vec![finish.into()]).await.unwrap();
+    store.tell(vec![finish.into()]).await.unwrap();
 
     assert_eq!(statuses(store, root).await, closed(RunStatus::Completed));
     assert_eq!(statuses(store, child).await, closed(RunStatus::Cancelled));
@@ -136,7 +136,7 @@ pub(crate) async fn an_interrupted_root_interrupts_the_runs_below_it(db: Fresh) 
     let child = busy_run(store, Some((root, root))).await;
 
     store
-        .submit(vec![rows::ended(root, RunStatus::Interrupted).into()])
+        .tell(vec![rows::ended(root, RunStatus::Interrupted).into()])
         .await
         .unwrap();
 
@@ -151,7 +151,7 @@ pub(crate) async fn the_end_of_a_sub_run_leaves_the_others_open(db: Fresh) {
     let sibling = busy_run(store, Some((root, root))).await;
 
     store
-        .submit(vec![rows::ended(child, RunStatus::Completed).into()])
+        .tell(vec![rows::ended(child, RunStatus::Completed).into()])
         .await
         .unwrap();
 
@@ -173,7 +173,7 @@ pub(crate) async fn the_end_of_a_sub_run_closes_the_runs_below_it(db: Fresh) {
         completed_at: rows::time(50),
         ..rows::ended(child, RunStatus::Failed)
     };
-    store.submit(vec![finish.into()]).await.unwrap();
+    store.tell(vec![finish.into()]).await.unwrap();
 
     assert_eq!(statuses(store, child).await, closed(RunStatus::Failed));
     for run in [grandchild, below_it] {
@@ -188,7 +188,7 @@ pub(crate) async fn the_end_of_a_sub_run_closes_the_runs_below_it(db: Fresh) {
     }
 
     store
-        .submit(vec![rows::ended(sibling, RunStatus::Interrupted).into()])
+        .tell(vec![rows::ended(sibling, RunStatus::Interrupted).into()])
         .await
         .unwrap();
 
@@ -205,13 +205,13 @@ pub(crate) async fn the_end_of_a_run_closes_what_is_open_below_an_ended_sub_run(
     let child = rows::started_sub_run(store, root, root).await;
     let ended = rows::started_sub_run(store, child, root).await;
     store
-        .submit(vec![rows::ended(ended, RunStatus::Completed).into()])
+        .tell(vec![rows::ended(ended, RunStatus::Completed).into()])
         .await
         .unwrap();
     let late = busy_run(store, Some((ended, root))).await;
 
     store
-        .submit(vec![rows::ended(child, RunStatus::Completed).into()])
+        .tell(vec![rows::ended(child, RunStatus::Completed).into()])
         .await
         .unwrap();
 
@@ -228,10 +228,10 @@ pub(crate) async fn a_run_that_is_its_own_parent_ends(db: Fresh) {
         id,
         ..rows::sub_run(id, id)
     };
-    store.submit(vec![run.into()]).await.unwrap();
+    store.tell(vec![run.into()]).await.unwrap();
 
     store
-        .submit(vec![rows::ended(id, RunStatus::Completed).into()])
+        .tell(vec![rows::ended(id, RunStatus::Completed).into()])
         .await
         .unwrap();
 
@@ -243,12 +243,12 @@ pub(crate) async fn a_step_closed_by_the_end_of_its_run_is_not_finished_later(db
     let run = rows::started_run(store).await;
     let step = rows::started_step(store, run, 0).await;
     store
-        .submit(vec![rows::ended(run, RunStatus::Interrupted).into()])
+        .tell(vec![rows::ended(run, RunStatus::Interrupted).into()])
         .await
         .unwrap();
 
     let late = store
-        .submit(vec![rows::completed(step).into()])
+        .tell(vec![rows::completed(step).into()])
         .await
         .unwrap_err();
 
@@ -266,8 +266,8 @@ async fn finishes_right_behind_the_end(store: &dyn Store, run: Uuid, ended: Uuid
 
     let unit: Vec<Write> = vec![step.into(), rows::ended(ended, RunStatus::Failed).into()];
     let (first, late) = (
-        store.submit(unit),
-        store.submit(vec![rows::completed(id).into()]),
+        store.tell(unit),
+        store.tell(vec![rows::completed(id).into()]),
     );
 
     first.await.unwrap();
@@ -303,18 +303,18 @@ pub(crate) async fn a_run_is_finished_once(db: Fresh) {
         outputs: Some("1".to_owned()),
         ..rows::ended(run, RunStatus::Completed)
     };
-    store.submit(vec![finish.clone().into()]).await.unwrap();
+    store.tell(vec![finish.clone().into()]).await.unwrap();
 
     let again = RunFinish {
         outputs: Some("2".to_owned()),
         ..finish
     };
     store
-        .submit(vec![again.into()])
+        .tell(vec![again.into()])
         .await
         .expect("the same finish twice is harmless");
     let error = store
-        .submit(vec![rows::ended(run, RunStatus::Interrupted).into()])
+        .tell(vec![rows::ended(run, RunStatus::Interrupted).into()])
         .await
         .unwrap_err();
     assert!(matches!(error, StoreError::NotOpen { what: "flow run", id } if id == run));
@@ -334,7 +334,7 @@ pub(crate) async fn progress_after_the_end_is_refused(db: Fresh) {
         ..Progress::default()
     };
     store
-        .submit(vec![RunFinish::new(run, RunStatus::Completed, end).into()])
+        .tell(vec![RunFinish::new(run, RunStatus::Completed, end).into()])
         .await
         .unwrap();
 
@@ -345,7 +345,7 @@ pub(crate) async fn progress_after_the_end_is_refused(db: Fresh) {
     };
     assert!(
         store
-            .submit(vec![late.into()])
+            .tell(vec![late.into()])
             .await
             .unwrap_err()
             .is_not_open()

@@ -3,7 +3,7 @@
 use flow_engine_db::{RunFilter, RunStatus, StepFinish, Write};
 use uuid::Uuid;
 
-use super::{Fresh, rows};
+use super::{Fresh, rows, tell::Tell as _};
 
 pub(crate) async fn a_deleted_run_takes_everything_below_it_along(db: Fresh) {
     let store = &*db.store;
@@ -21,7 +21,7 @@ pub(crate) async fn a_deleted_run_takes_everything_below_it_along(db: Fresh) {
             ..rows::completed(step)
         };
         store
-            .submit(vec![rows::succeeded(request).into(), finish.into()])
+            .tell(vec![rows::succeeded(request).into(), finish.into()])
             .await
             .unwrap();
     }
@@ -68,11 +68,11 @@ pub(crate) async fn a_deleted_sub_run_takes_only_what_is_below_it_along(db: Fres
 pub(crate) async fn deleting_takes_its_turn_behind_queued_writes(db: Fresh) {
     let run = rows::run();
     let id = run.id;
-    let started = db.store.submit(vec![run.into()]);
+    let started = db.store.tell(vec![run.into()]);
     let deleted = db.store.delete_run(id);
     let next = rows::run();
     let next_id = next.id;
-    let after = db.store.submit(vec![next.into()]);
+    let after = db.store.tell(vec![next.into()]);
 
     assert!(deleted.await.unwrap());
     started.await.unwrap();
@@ -96,7 +96,7 @@ pub(crate) async fn a_write_for_a_deleted_run_is_refused(db: Fresh) {
         vec![rows::step(run, 1).into()],
     ];
     for unit in late {
-        store.submit(unit).await.unwrap_err();
+        store.tell(unit).await.unwrap_err();
     }
     assert_eq!(store.steps(run).await.unwrap(), []);
 }

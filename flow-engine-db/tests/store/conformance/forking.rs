@@ -3,7 +3,7 @@
 use flow_engine_db::{NewFork, Store};
 use uuid::Uuid;
 
-use super::{Fresh, rows};
+use super::{Fresh, rows, tell::Tell as _};
 
 fn fork(run: Uuid, origin: Uuid) -> NewFork {
     NewFork {
@@ -19,7 +19,7 @@ async fn forked_run(store: &dyn Store, origin: Uuid) -> Uuid {
     let run = rows::run();
     let id = run.id;
     store
-        .submit(vec![run.into(), fork(id, origin).into()])
+        .tell(vec![run.into(), fork(id, origin).into()])
         .await
         .unwrap();
     id
@@ -36,7 +36,7 @@ pub(crate) async fn where_a_run_was_forked_from_is_read_back(db: Fresh) {
         inherited_model: None,
         ..fork(plain, origin)
     };
-    store.submit(vec![options.into()]).await.unwrap();
+    store.tell(vec![options.into()]).await.unwrap();
 
     let read = store.fork(run).await.unwrap().unwrap();
     assert_eq!((read.run_id, read.forked_from), (run, origin));
@@ -56,7 +56,7 @@ pub(crate) async fn recording_a_fork_twice_leaves_it_as_it_is(db: Fresh) {
     let origin = rows::started_run(store).await;
     let run = forked_run(store, origin).await;
     let other = fork(run, Uuid::now_v7());
-    store.submit(vec![other.into()]).await.unwrap();
+    store.tell(vec![other.into()]).await.unwrap();
     let read = store.fork(run).await.unwrap().unwrap();
     assert_eq!(read.forked_from, origin);
 }
@@ -66,7 +66,7 @@ pub(crate) async fn a_fork_of_a_run_that_is_not_there_is_refused(db: Fresh) {
     let gone = Uuid::now_v7();
     let origin = rows::started_run(store).await;
     store
-        .submit(vec![fork(gone, origin).into()])
+        .tell(vec![fork(gone, origin).into()])
         .await
         .unwrap_err();
     assert_eq!(store.fork(gone).await.unwrap(), None);

@@ -6,7 +6,7 @@ use flow_engine_db::{
 };
 use uuid::Uuid;
 
-use super::{Fresh, rows};
+use super::{Fresh, rows, tell::Tell as _};
 
 async fn run_ids(store: &dyn Store, root: Uuid) -> Vec<Uuid> {
     let journal = store.journal(root).await.unwrap();
@@ -21,7 +21,7 @@ async fn step_at(store: &dyn Store, run: Uuid, millis: i64) -> Uuid {
     };
     let id = step.id;
     store
-        .submit(vec![step.into(), rows::completed(id).into()])
+        .tell(vec![step.into(), rows::completed(id).into()])
         .await
         .unwrap();
     id
@@ -45,7 +45,7 @@ pub(crate) async fn a_journal_holds_the_whole_tree_and_nothing_else(db: Fresh) {
         rows::sent_request(store, run, step).await;
     }
     store
-        .submit(vec![rows::ended(grandchild, RunStatus::Completed).into()])
+        .tell(vec![rows::ended(grandchild, RunStatus::Completed).into()])
         .await
         .unwrap();
 
@@ -125,7 +125,7 @@ pub(crate) async fn every_column_of_a_journal_step_is_read_back(db: Fresh) {
     };
     let id = new.id;
     let unit: Vec<Write> = vec![new.into(), finish.into(), note.into()];
-    store.submit(unit).await.unwrap();
+    store.tell(unit).await.unwrap();
 
     let step = store.journal(run).await.unwrap().steps.remove(0);
 
@@ -177,10 +177,7 @@ pub(crate) async fn json_in_a_journal_is_the_text_that_was_stored(db: Fresh) {
         step_metadata: Some(text("meta")),
         ..rows::completed(step.id)
     };
-    store
-        .submit(vec![step.into(), finish.into()])
-        .await
-        .unwrap();
+    store.tell(vec![step.into(), finish.into()]).await.unwrap();
 
     let step = store.journal(run).await.unwrap().steps.remove(0);
 
@@ -207,7 +204,7 @@ pub(crate) async fn a_journal_step_names_the_attempt_that_gave_its_output(db: Fr
     };
     let id = request.id;
     let unit: Vec<Write> = vec![request.into(), rows::succeeded(id).into(), finish.into()];
-    store.submit(unit).await.unwrap();
+    store.tell(unit).await.unwrap();
 
     let read = store.journal(run).await.unwrap().steps;
 
@@ -227,14 +224,14 @@ pub(crate) async fn open_requests_are_the_attempts_of_open_steps(db: Fresh) {
         rows::succeeded(of_done).into(),
         rows::completed(done).into(),
     ];
-    store.submit(ended).await.unwrap();
+    store.tell(ended).await.unwrap();
     let running = rows::started_step(store, run, 1).await;
     let pending = NewStep {
         status: StepStatus::Pending,
         ..rows::step(run, 2)
     };
     let pending_id = pending.id;
-    store.submit(vec![pending.into()]).await.unwrap();
+    store.tell(vec![pending.into()]).await.unwrap();
     let mut sent = Vec::new();
     for (step, millis) in [(running, 20), (pending_id, 10), (running, 0)] {
         let request = NewRequest {
@@ -242,10 +239,10 @@ pub(crate) async fn open_requests_are_the_attempts_of_open_steps(db: Fresh) {
             ..rows::request(run, step)
         };
         sent.push(request.id);
-        store.submit(vec![request.into()]).await.unwrap();
+        store.tell(vec![request.into()]).await.unwrap();
     }
     store
-        .submit(vec![rows::succeeded(sent[2]).into()])
+        .tell(vec![rows::succeeded(sent[2]).into()])
         .await
         .unwrap();
 
@@ -275,7 +272,7 @@ pub(crate) async fn a_journal_is_of_one_moment(db: Fresh) {
             let step = rows::step(run.id, 0);
             let request = rows::request(run.id, step.id);
             store
-                .submit(vec![run.into(), step.into(), request.into()])
+                .tell(vec![run.into(), step.into(), request.into()])
                 .await
                 .unwrap();
         }

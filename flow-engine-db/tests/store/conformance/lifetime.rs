@@ -2,7 +2,7 @@
 
 use flow_engine_db::{RunFilter, StoreError, connect};
 
-use super::{Fresh, rows};
+use super::{Fresh, rows, tell::Tell as _};
 
 pub(crate) async fn a_closed_store_refuses_writes_and_goes_on_reading(db: Fresh) {
     let store = &*db.store;
@@ -11,7 +11,7 @@ pub(crate) async fn a_closed_store_refuses_writes_and_goes_on_reading(db: Fresh)
     store.close().await;
 
     let refused = store
-        .submit(vec![rows::step(run, 0).into()])
+        .tell(vec![rows::step(run, 0).into()])
         .await
         .unwrap_err();
     assert!(refused.is_closed(), "{refused}");
@@ -26,7 +26,7 @@ pub(crate) async fn a_closed_store_refuses_writes_and_goes_on_reading(db: Fresh)
 pub(crate) async fn what_was_queued_before_closing_is_written(db: Fresh) {
     let run = rows::started_run(&*db.store).await;
     for order in 0..3000 {
-        drop(db.store.submit(vec![rows::step(run, order).into()]));
+        drop(db.store.tell(vec![rows::step(run, order).into()]));
     }
     db.store.close().await;
     assert_eq!(db.store.steps(run).await.unwrap().len(), 3000);
@@ -36,7 +36,7 @@ pub(crate) async fn what_was_queued_before_dropping_is_written(db: Fresh) {
     let Fresh { store, url, keep } = db;
     let run = rows::started_run(&*store).await;
     for order in 0..3000 {
-        drop(store.submit(vec![rows::step(run, order).into()]));
+        drop(store.tell(vec![rows::step(run, order).into()]));
     }
     drop(store);
 
@@ -51,7 +51,7 @@ pub(crate) async fn what_was_written_is_there_after_reopening(db: Fresh) {
     let run = rows::started_run(&*store).await;
     let step = rows::started_step(&*store, run, 0).await;
     store
-        .submit(vec![rows::completed(step).into()])
+        .tell(vec![rows::completed(step).into()])
         .await
         .unwrap();
     let before = (
@@ -79,7 +79,7 @@ pub(crate) async fn a_store_is_dropped_outside_a_runtime(db: Fresh) {
     let Fresh { store, url, keep } = db;
     let run = rows::started_run(&*store).await;
     store.run(run).await.unwrap();
-    drop(store.submit(vec![rows::step(run, 0).into()]));
+    drop(store.tell(vec![rows::step(run, 0).into()]));
     std::thread::spawn(move || drop(store)).join().unwrap();
 
     let store = connect(&url).await.unwrap();

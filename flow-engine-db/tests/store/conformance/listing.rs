@@ -3,7 +3,7 @@
 use flow_engine_db::{NewRun, RunFilter, RunStatus, Store};
 use uuid::Uuid;
 
-use super::{Fresh, rows};
+use super::{Fresh, rows, tell::Tell as _};
 
 const NONE: [Uuid; 0] = [];
 
@@ -19,7 +19,7 @@ async fn ids(store: &dyn Store, filter: RunFilter) -> Vec<Uuid> {
 
 async fn start(store: &dyn Store, run: NewRun) -> Uuid {
     let id = run.id;
-    store.submit(vec![run.into()]).await.unwrap();
+    store.tell(vec![run.into()]).await.unwrap();
     id
 }
 

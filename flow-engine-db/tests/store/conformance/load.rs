@@ -3,7 +3,7 @@
 use flow_engine_db::{RunStatus, StepStatus};
 use tokio::task::JoinSet;
 
-use super::{Fresh, rows};
+use super::{Fresh, rows, tell::Tell as _};
 
 const TASKS: usize = 64;
 const STEPS: i32 = 313;
@@ -19,11 +19,8 @@ pub(crate) async fn no_step_of_many_concurrent_tasks_is_lost(db: Fresh) {
             for order in 0..STEPS {
                 let step = rows::step(run, order);
                 let id = step.id;
-                drop(store.submit(vec![step.into()]));
-                store
-                    .submit(vec![rows::completed(id).into()])
-                    .await
-                    .unwrap();
+                drop(store.tell(vec![step.into()]));
+                store.tell(vec![rows::completed(id).into()]).await.unwrap();
                 if order % 100 == 0 {
                     let last = store.steps(run).await.unwrap().pop().unwrap();
                     assert_eq!(
@@ -34,7 +31,7 @@ pub(crate) async fn no_step_of_many_concurrent_tasks_is_lost(db: Fresh) {
                 }
             }
             store
-                .submit(vec![rows::ended(run, RunStatus::Completed).into()])
+                .tell(vec![rows::ended(run, RunStatus::Completed).into()])
                 .await
                 .unwrap();
             run

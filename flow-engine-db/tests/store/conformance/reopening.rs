@@ -2,8 +2,8 @@
 
 use chrono::Utc;
 use flow_engine_db::{
-    FlowStepRun, NewStep, Progress, RunFinish, RunProgress, RunReopen, RunStatus, StepFinish,
-    StepRetire, StepStatus, Store, StoreError, Write,
+    FlowStepRun, Lease, NewStep, Progress, RunFinish, RunProgress, RunReopen, RunStatus,
+    StepFinish, StepRetire, StepStatus, Store, StoreError, Write,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -12,13 +12,11 @@ use super::{
     Fresh,
     closing::{busy_run, closed, open, statuses},
     rows,
+    tell::Tell as _,
 };
 
 async fn reopen(store: &dyn Store, run: Uuid) {
-    store
-        .submit(vec![RunReopen::new(run).into()])
-        .await
-        .unwrap();
+    store.tell(vec![RunReopen::new(run).into()]).await.unwrap();
 }
 
 fn used() -> Progress {
@@ -54,7 +52,7 @@ pub(crate) async fn a_run_that_ended_runs_again_whatever_its_status(db: Fresh) {
             error_message: Some("no".to_owned()),
             ..RunFinish::new(run, status, used())
         };
-        store.submit(vec![finish.into()]).await.unwrap();
+        store.tell(vec![finish.into()]).await.unwrap();
         let steps = store.steps(run).await.unwrap();
 
         reopen(store, run).await;
@@ -69,7 +67,7 @@ pub(crate) async fn a_run_that_ended_runs_again_whatever_its_status(db: Fresh) {
         assert_eq!((read.step_progress, read.total_tokens), (4, 70));
         assert_eq!(store.steps(run).await.unwrap(), steps);
         let progress = progress(run, 5);
-        store.submit(vec![progress.into()]).await.unwrap();
+        store.tell(vec![progress.into()]).await.unwrap();
     }
 }
 
@@ -80,7 +78,7 @@ pub(crate) async fn a_run_left_behind_is_closed_below_and_runs_again(db: Fresh) 
     let grandchild = busy_run(store, Some((child, root))).await;
     let done = rows::started_sub_run(store, root, root).await;
     store
-        .submit(vec![rows::ended(done, RunStatus::Completed).into()])
+        .tell(vec![rows::ended(done, RunStatus::Completed).into()])
         .await
         .unwrap();
     let other = busy_run(store, None).await;
@@ -131,7 +129,7 @@ pub(crate) async fn a_run_is_reopened_with_other_inputs(db: Fresh) {
         inputs: Some(r#"{"topic":"diesel"}"#.to_owned()),
         ..RunReopen::new(run)
     };
-    store.submit(vec![reopen.into()]).await.unwrap();
+    store.tell(vec![reopen.into()]).await.unwrap();
     let read = store.run(run).await.unwrap().unwrap();
     assert_eq!(read.inputs, json!({"topic": "diesel"}));
 }
@@ -144,7 +142,7 @@ pub(crate) async fn a_run_that_is_no_more_as_it_was_read_is_not_reopened(db: Fre
             expected: Some(expected),
             ..RunReopen::new(run)
         };
-        store.submit(vec![reopen.into()])
+        store.tell(vec![reopen.into()])
     };
     let refused = expecting(RunStatus::Interrupted).await.unwrap_err();
     assert!(matches!(refused, StoreError::NotOpen { .. }), "{refused:?}");
@@ -156,13 +154,14 @@ pub(crate) async fn a_retired_step_is_in_no_journal(db: Fresh) {
     let run = rows::started_run(store).await;
     keyed(store, run, 1, StepStatus::Completed).await;
     let id = store.steps(run).await.unwrap()[0].id;
-    let retire = || store.submit(vec![StepRetire { id }.into()]);
+    let retire = || store.tell(vec![StepRetire { id }.into()]);
     retire().await.unwrap();
     retire().await.unwrap();
     let step = store.steps(run).await.unwrap().remove(0);
     assert_eq!((step.call_key, step.status), (None, StepStatus::Completed));
     let gone = StepRetire { id: Uuid::now_v7() };
-    let refused = store.submit(vec![gone.into()]).await.unwrap_err();
+    let unit = vec![gone.into()];
+    let refused = store.submit(Lease::first(run), unit).await.unwrap_err();
     assert!(matches!(refused, StoreError::NotOpen { .. }), "{refused:?}");
 }
 
@@ -173,10 +172,7 @@ async fn keyed(store: &dyn Store, run: Uuid, order: i32, status: StepStatus) {
         ..rows::step(run, order)
     };
     let finish = StepFinish::new(step.id, status);
-    store
-        .submit(vec![step.into(), finish.into()])
-        .await
-        .unwrap();
+    store.tell(vec![step.into(), finish.into()]).await.unwrap();
 }
 
 /// A run below `parent` with a failed step, a completed one and a cancelled one.
@@ -215,7 +211,7 @@ pub(crate) async fn failed_steps_leave_the_journal_if_they_are_retired(db: Fresh
         ..RunReopen::new(run)
     };
 
-    store.submit(vec![retire(child).into()]).await.unwrap();
+    store.tell(vec![retire(child).into()]).await.unwrap();
 
     for run in [child, grandchild] {
         assert_eq!(in_journal(store, run).await, [false, true, true]);
@@ -226,7 +222,7 @@ pub(crate) async fn failed_steps_leave_the_journal_if_they_are_retired(db: Fresh
         assert_eq!(in_journal(store, run).await, [true, true, true]);
     }
 
-    store.submit(vec![retire(root).into()]).await.unwrap();
+    store.tell(vec![retire(root).into()]).await.unwrap();
 
     for run in [root, sibling] {
         assert_eq!(in_journal(store, run).await, [false, true, true]);
@@ -249,7 +245,7 @@ pub(crate) async fn a_run_that_is_gone_is_not_reopened(db: Fresh) {
     let step = rows::step(kept, 0);
 
     let unit: Vec<Write> = vec![step.into(), RunReopen::new(gone).into()];
-    let error = store.submit(unit).await.unwrap_err();
+    let error = store.tell(unit).await.unwrap_err();
 
     assert!(matches!(error, StoreError::NotOpen { what: "flow run", id } if id == gone));
     assert_eq!(store.steps(kept).await.unwrap(), []);
@@ -263,13 +259,13 @@ pub(crate) async fn reopening_a_run_twice_is_harmless(db: Fresh) {
         retire_failed: true,
         ..RunReopen::new(run)
     };
-    store.submit(vec![again.clone().into()]).await.unwrap();
+    store.tell(vec![again.clone().into()]).await.unwrap();
     let once = (
         store.run(run).await.unwrap(),
         store.steps(run).await.unwrap(),
     );
 
-    store.submit(vec![again.into()]).await.unwrap();
+    store.tell(vec![again.into()]).await.unwrap();
 
     let twice = (
         store.run(run).await.unwrap(),
@@ -293,7 +289,7 @@ pub(crate) async fn a_run_is_reopened_and_goes_on_in_one_unit(db: Fresh) {
         progress(run, 3).into(),
     ];
 
-    store.submit(unit).await.unwrap();
+    store.tell(unit).await.unwrap();
 
     let read = store.run(run).await.unwrap().unwrap();
     assert_eq!((read.status, read.step_progress), (RunStatus::Running, 3));
@@ -306,7 +302,7 @@ pub(crate) async fn progress_before_a_reopening_is_refused(db: Fresh) {
     let store = &*db.store;
     let run = rows::started_run(store).await;
     store
-        .submit(vec![rows::ended(run, RunStatus::Interrupted).into()])
+        .tell(vec![rows::ended(run, RunStatus::Interrupted).into()])
         .await
         .unwrap();
     let unit: Vec<Write> = vec![
@@ -315,7 +311,7 @@ pub(crate) async fn progress_before_a_reopening_is_refused(db: Fresh) {
         progress(run, 2).into(),
     ];
 
-    assert!(store.submit(unit).await.unwrap_err().is_not_open());
+    assert!(store.tell(unit).await.unwrap_err().is_not_open());
 
     assert_eq!(rows::status_of(store, run).await, RunStatus::Interrupted);
 }
@@ -329,8 +325,8 @@ pub(crate) async fn a_finish_right_behind_a_reopening_comes_too_late(db: Fresh) 
         let id = step.id;
         let unit: Vec<Write> = vec![step.into(), RunReopen::new(root).into()];
         let (first, late) = (
-            store.submit(unit),
-            store.submit(vec![rows::completed(id).into()]),
+            store.tell(unit),
+            store.tell(vec![rows::completed(id).into()]),
         );
 
         first.await.unwrap();

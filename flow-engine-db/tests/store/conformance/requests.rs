@@ -4,7 +4,7 @@ use flow_engine_db::{NewRequest, RequestFinish, RequestStatus, RunStatus, StoreE
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Fresh, rows};
+use super::{Fresh, rows, tell::Tell as _};
 
 /// An attempt with every column set, and what is read back of it.
 fn full(run: Uuid, step: Uuid) -> (NewRequest, RequestFinish, Value) {
@@ -73,14 +73,14 @@ pub(crate) async fn every_column_of_a_request_is_read_back(db: Fresh) {
     let step = rows::started_step(store, run, 0).await;
     let (new, finish, expected) = full(run, step);
 
-    store.submit(vec![new.into()]).await.unwrap();
+    store.tell(vec![new.into()]).await.unwrap();
     let open = store.requests(run).await.unwrap().remove(0);
     assert_eq!(
         (open.status, open.completed_at, open.cost_nano_usd),
         (RequestStatus::Sent, None, None)
     );
 
-    store.submit(vec![finish.into()]).await.unwrap();
+    store.tell(vec![finish.into()]).await.unwrap();
     let read = store.requests(run).await.unwrap().remove(0);
     assert_eq!(store.request(read.id).await.unwrap().as_ref(), Some(&read));
     assert_eq!(serde_json::to_value(read).unwrap(), expected);
@@ -100,7 +100,7 @@ pub(crate) async fn a_request_sent_and_answered_at_once_is_the_same_row(db: Fres
     let (new, finish, expected) = full(run, step);
 
     db.store
-        .submit(vec![new.into(), finish.into()])
+        .tell(vec![new.into(), finish.into()])
         .await
         .unwrap();
 
@@ -117,7 +117,7 @@ pub(crate) async fn requests_are_read_in_the_order_they_were_sent(db: Fresh) {
             created_at: rows::time(millis),
             ..rows::request(run, step)
         };
-        store.submit(vec![request.into()]).await.unwrap();
+        store.tell(vec![request.into()]).await.unwrap();
     }
     let sent: Vec<_> = store
         .requests(run)
@@ -135,7 +135,7 @@ pub(crate) async fn a_cancelled_request_takes_an_answer_that_comes_late(db: Fres
     let step = rows::started_step(store, run, 0).await;
     let request = rows::sent_request(store, run, step).await;
     store
-        .submit(vec![rows::ended(run, RunStatus::Cancelled).into()])
+        .tell(vec![rows::ended(run, RunStatus::Cancelled).into()])
         .await
         .unwrap();
     assert_eq!(
@@ -147,7 +147,7 @@ pub(crate) async fn a_cancelled_request_takes_an_answer_that_comes_late(db: Fres
         cost_nano_usd: Some(5),
         ..rows::succeeded(request)
     };
-    store.submit(vec![paid.into()]).await.unwrap();
+    store.tell(vec![paid.into()]).await.unwrap();
 
     let read = store.requests(run).await.unwrap().remove(0);
     assert_eq!(
@@ -162,17 +162,17 @@ pub(crate) async fn an_answered_request_takes_no_second_answer(db: Fresh) {
     let step = rows::started_step(store, run, 0).await;
     let request = rows::sent_request(store, run, step).await;
     store
-        .submit(vec![rows::succeeded(request).into()])
+        .tell(vec![rows::succeeded(request).into()])
         .await
         .unwrap();
 
     store
-        .submit(vec![rows::succeeded(request).into()])
+        .tell(vec![rows::succeeded(request).into()])
         .await
         .expect("the same finish twice is harmless");
     for status in [RequestStatus::Failed, RequestStatus::Cancelled] {
         let error = store
-            .submit(vec![RequestFinish::new(request, status).into()])
+            .tell(vec![RequestFinish::new(request, status).into()])
             .await
             .unwrap_err();
         assert!(matches!(error, StoreError::NotOpen { what: "llm request", id } if id == request));

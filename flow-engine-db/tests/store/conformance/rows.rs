@@ -1,11 +1,15 @@
 //! Rows that the scenarios write.
 
+use std::time::Duration;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use flow_engine_db::{
-    NewRequest, NewRun, NewStep, Progress, RequestFinish, RequestStatus, RunFinish, RunStatus,
-    StepFinish, StepStatus, Store,
+    LeaseTerm, NewRequest, NewRun, NewStep, Progress, RequestFinish, RequestStatus, RunFinish,
+    RunStatus, StepFinish, StepStatus, Store,
 };
 use uuid::Uuid;
+
+use super::tell::Tell as _;
 
 /// A fixed time and `millis` after it, with the microseconds that must survive.
 pub(crate) fn time(millis: i64) -> DateTime<Utc> {
@@ -13,8 +17,20 @@ pub(crate) fn time(millis: i64) -> DateTime<Utc> {
     base + TimeDelta::milliseconds(millis)
 }
 
+/// Who executes the runs of the scenarios that are not about that.
+pub(crate) fn term() -> LeaseTerm {
+    LeaseTerm {
+        owner: Uuid::from_u128(1),
+        duration: Duration::from_hours(1),
+    }
+}
+
+/// A run that this process executes.
 pub(crate) fn run() -> NewRun {
-    NewRun::new(Uuid::now_v7(), "article", r#"{"topic":"rust"}"#)
+    NewRun {
+        lease: Some(term()),
+        ..NewRun::new(Uuid::now_v7(), "article", r#"{"topic":"rust"}"#)
+    }
 }
 
 /// A run that `parent` called, in the tree of `root`.
@@ -52,28 +68,28 @@ pub(crate) fn ended(run: Uuid, status: RunStatus) -> RunFinish {
 pub(crate) async fn started_run(store: &dyn Store) -> Uuid {
     let run = run();
     let id = run.id;
-    store.submit(vec![run.into()]).await.unwrap();
+    store.tell(vec![run.into()]).await.unwrap();
     id
 }
 
 pub(crate) async fn started_sub_run(store: &dyn Store, parent: Uuid, root: Uuid) -> Uuid {
     let run = sub_run(parent, root);
     let id = run.id;
-    store.submit(vec![run.into()]).await.unwrap();
+    store.tell(vec![run.into()]).await.unwrap();
     id
 }
 
 pub(crate) async fn started_step(store: &dyn Store, run: Uuid, order: i32) -> Uuid {
     let step = step(run, order);
     let id = step.id;
-    store.submit(vec![step.into()]).await.unwrap();
+    store.tell(vec![step.into()]).await.unwrap();
     id
 }
 
 pub(crate) async fn sent_request(store: &dyn Store, run: Uuid, step: Uuid) -> Uuid {
     let request = request(run, step);
     let id = request.id;
-    store.submit(vec![request.into()]).await.unwrap();
+    store.tell(vec![request.into()]).await.unwrap();
     id
 }
 

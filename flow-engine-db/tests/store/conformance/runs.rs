@@ -4,7 +4,7 @@ use flow_engine_db::{ExecutionMode, NewRun, Progress, RunFinish, RunProgress, Ru
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{Fresh, rows};
+use super::{Fresh, rows, tell::Tell as _};
 
 pub(crate) async fn every_column_of_a_run_is_read_back(db: Fresh) {
     let store = &*db.store;
@@ -37,9 +37,9 @@ pub(crate) async fn every_column_of_a_run_is_read_back(db: Fresh) {
         total_cost: 0.1 + 0.2,
         unpriced_requests: 3,
     };
-    store.submit(vec![new.into()]).await.unwrap();
+    store.tell(vec![new.into()]).await.unwrap();
     store
-        .submit(vec![
+        .tell(vec![
             RunProgress {
                 id,
                 progress: progress.clone(),
@@ -56,7 +56,7 @@ pub(crate) async fn every_column_of_a_run_is_read_back(db: Fresh) {
         error_message: Some("it's “broken”".to_owned()),
         ..RunFinish::new(id, RunStatus::Failed, progress)
     };
-    store.submit(vec![finish.into()]).await.unwrap();
+    store.tell(vec![finish.into()]).await.unwrap();
 
     let read = serde_json::to_value(store.run(id).await.unwrap().unwrap()).unwrap();
     assert_eq!(
@@ -103,10 +103,11 @@ pub(crate) async fn a_run_without_options_has_empty_columns(db: Fresh) {
         created_at: rows::time(0),
         started_at: None,
         status: RunStatus::Pending,
+        lease: None,
         ..rows::run()
     };
     let id = new.id;
-    db.store.submit(vec![new.into()]).await.unwrap();
+    db.store.tell(vec![new.into()]).await.unwrap();
 
     let run = db.store.run(id).await.unwrap().unwrap();
     assert!(run.is_root());
@@ -115,6 +116,7 @@ pub(crate) async fn a_run_without_options_has_empty_columns(db: Fresh) {
         (RunStatus::Pending, ExecutionMode::Sync)
     );
     assert_eq!((run.user_id, run.parent_run_id), (None, None));
+    assert_eq!((run.lease_owner, run.lease_until), (None, None));
     assert_eq!(
         (
             run.started_at,
@@ -152,10 +154,10 @@ pub(crate) async fn progress_is_absolute(db: Fresh) {
         last_heartbeat: rows::time(i64::from(steps)),
     };
     store
-        .submit(vec![update(1).into(), update(2).into(), update(3).into()])
+        .tell(vec![update(1).into(), update(2).into(), update(3).into()])
         .await
         .unwrap();
-    store.submit(vec![update(3).into()]).await.unwrap();
+    store.tell(vec![update(3).into()]).await.unwrap();
 
     let run = store.run(id).await.unwrap().unwrap();
     assert_eq!((run.step_progress, run.total_tokens), (3, 30));
@@ -172,13 +174,13 @@ pub(crate) async fn a_run_that_is_not_there_is_none(db: Fresh) {
 pub(crate) async fn starting_a_run_twice_leaves_it_as_it_is(db: Fresh) {
     let new = rows::run();
     let id = new.id;
-    db.store.submit(vec![new.clone().into()]).await.unwrap();
+    db.store.tell(vec![new.clone().into()]).await.unwrap();
     db.store
-        .submit(vec![rows::ended(id, RunStatus::Completed).into()])
+        .tell(vec![rows::ended(id, RunStatus::Completed).into()])
         .await
         .unwrap();
 
-    db.store.submit(vec![new.into()]).await.unwrap();
+    db.store.tell(vec![new.into()]).await.unwrap();
 
     assert_eq!(rows::status_of(&*db.store, id).await, RunStatus::Completed);
 }

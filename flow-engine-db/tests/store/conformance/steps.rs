@@ -1,10 +1,12 @@
 //! A step run from its start to its end.
 
-use flow_engine_db::{HitNote, NewStep, StepFinish, StepMove, StepStatus, StoreError, Write};
+use flow_engine_db::{
+    HitNote, Lease, NewStep, StepFinish, StepMove, StepStatus, StoreError, Write,
+};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Fresh, rows};
+use super::{Fresh, rows, tell::Tell as _};
 
 /// A step run with every column set, and what is read back of it.
 fn full(run: Uuid, request: Option<Uuid>) -> (NewStep, StepFinish, Value) {
@@ -77,7 +79,7 @@ pub(crate) async fn every_column_of_a_step_is_read_back(db: Fresh) {
     let request = rows::sent_request(store, run, other).await;
     let (new, finish, expected) = full(run, Some(request));
 
-    store.submit(vec![new.into()]).await.unwrap();
+    store.tell(vec![new.into()]).await.unwrap();
     let open = store.steps(run).await.unwrap().remove(0);
     assert_eq!(
         (open.status, open.tokens_used, open.cost_estimate),
@@ -88,7 +90,7 @@ pub(crate) async fn every_column_of_a_step_is_read_back(db: Fresh) {
         (None, None, None)
     );
 
-    store.submit(vec![finish.into()]).await.unwrap();
+    store.tell(vec![finish.into()]).await.unwrap();
     let read = store.steps(run).await.unwrap().remove(0);
     assert_eq!(serde_json::to_value(read).unwrap(), expected);
 }
@@ -98,7 +100,7 @@ pub(crate) async fn a_step_started_and_finished_at_once_is_the_same_row(db: Fres
     let (new, finish, expected) = full(run, None);
 
     db.store
-        .submit(vec![new.into(), finish.into()])
+        .tell(vec![new.into(), finish.into()])
         .await
         .unwrap();
 
@@ -133,10 +135,10 @@ pub(crate) async fn an_unknown_cost_is_none_and_not_zero(db: Fresh) {
     };
 
     let step = rows::started_step(store, run, 0).await;
-    store.submit(vec![unknown(step).into()]).await.unwrap();
+    store.tell(vec![unknown(step).into()]).await.unwrap();
     let new = rows::step(run, 1);
     let finish = unknown(new.id);
-    store.submit(vec![new.into(), finish.into()]).await.unwrap();
+    store.tell(vec![new.into(), finish.into()]).await.unwrap();
 
     let costs: Vec<_> = store
         .steps(run)
@@ -153,7 +155,7 @@ pub(crate) async fn a_step_is_finished_once(db: Fresh) {
     let run = rows::started_run(store).await;
     let step = rows::started_step(store, run, 0).await;
     store
-        .submit(vec![rows::completed(step).into()])
+        .tell(vec![rows::completed(step).into()])
         .await
         .unwrap();
 
@@ -162,17 +164,20 @@ pub(crate) async fn a_step_is_finished_once(db: Fresh) {
         ..rows::completed(step)
     };
     store
-        .submit(vec![again.into()])
+        .tell(vec![again.into()])
         .await
         .expect("the same finish twice is harmless");
     let other = StepFinish::new(step, StepStatus::Failed);
-    let error = store.submit(vec![other.into()]).await.unwrap_err();
+    let error = store.tell(vec![other.into()]).await.unwrap_err();
     assert_eq!(
         error.to_string(),
         format!("step run {step} is not open in the database")
     );
     let nowhere = store
-        .submit(vec![rows::completed(Uuid::now_v7()).into()])
+        .submit(
+            Lease::first(run),
+            vec![rows::completed(Uuid::now_v7()).into()],
+        )
         .await
         .unwrap_err();
     assert!(matches!(
@@ -206,7 +211,7 @@ pub(crate) async fn a_step_may_name_a_request_sent_later_in_its_unit(db: Fresh) 
         rows::succeeded(request_id).into(),
     ];
 
-    db.store.submit(unit).await.unwrap();
+    db.store.tell(unit).await.unwrap();
 
     let read = db.store.steps(run).await.unwrap().remove(0);
     assert_eq!(read.llm_request_id, Some(request_id));
@@ -231,12 +236,12 @@ pub(crate) async fn a_note_is_kept_whatever_the_status_of_the_step(db: Fresh) {
     {
         let step = rows::started_step(store, run, i32::try_from(order).unwrap() + 1).await;
         let finish = StepFinish::new(step, status);
-        store.submit(vec![finish.into()]).await.unwrap();
+        store.tell(vec![finish.into()]).await.unwrap();
     }
     let before = store.steps(run).await.unwrap();
     for step in &before {
         let notes = [note(step.id, "moved"), note(step.id, "code changed")];
-        store.submit(notes.map(Write::from).into()).await.unwrap();
+        store.tell(notes.map(Write::from).into()).await.unwrap();
     }
     let after = store.steps(run).await.unwrap();
 
@@ -258,7 +263,7 @@ pub(crate) async fn a_note_between_a_start_and_its_finish_is_kept(db: Fresh) {
     };
     let unit: Vec<Write> = vec![step.into(), note.into(), rows::completed(id).into()];
 
-    store.submit(unit).await.unwrap();
+    store.tell(unit).await.unwrap();
 
     let read = store.steps(run).await.unwrap().remove(0);
     assert_eq!(
@@ -273,7 +278,9 @@ pub(crate) async fn a_note_for_a_step_that_is_gone_is_refused(db: Fresh) {
         id: gone,
         note: "code changed".to_owned(),
     };
-    let error = db.store.submit(vec![note.into()]).await.unwrap_err();
+    let run = rows::started_run(&*db.store).await;
+    let unit = vec![note.into()];
+    let error = db.store.submit(Lease::first(run), unit).await.unwrap_err();
     assert!(matches!(error, StoreError::NotOpen { what: "step run", id } if id == gone));
 }
 
@@ -299,7 +306,7 @@ pub(crate) async fn a_moved_step_is_where_its_call_is_made_now(db: Fresh) {
         previous_key,
     };
     let unit: Vec<Write> = vec![step.into(), to.into(), rows::completed(id).into()];
-    store.submit(unit).await.unwrap();
+    store.tell(unit).await.unwrap();
     let before = store.journal(run).await.unwrap().steps;
     assert_eq!(before[0].id, id);
     assert_eq!(
@@ -313,7 +320,7 @@ pub(crate) async fn a_moved_step_is_where_its_call_is_made_now(db: Fresh) {
         scope: scope.clone(),
         previous_key: previous_key.clone(),
     };
-    store.submit(vec![to.into()]).await.unwrap();
+    store.tell(vec![to.into()]).await.unwrap();
     let mut after = store.journal(run).await.unwrap().steps;
     assert_eq!((&after[0].scope, &after[0].previous_key), (&scope, &None));
     after[0].scope = None;
@@ -329,6 +336,8 @@ pub(crate) async fn a_move_of_a_step_that_is_gone_is_refused(db: Fresh) {
         scope: None,
         previous_key: None,
     };
-    let error = db.store.submit(vec![to.into()]).await.unwrap_err();
+    let run = rows::started_run(&*db.store).await;
+    let unit = vec![to.into()];
+    let error = db.store.submit(Lease::first(run), unit).await.unwrap_err();
     assert!(matches!(error, StoreError::NotOpen { what: "step run", id } if id == gone));
 }

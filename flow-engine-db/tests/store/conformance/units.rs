@@ -3,7 +3,7 @@
 use flow_engine_db::{NewRun, Progress, RunProgress, RunStatus, StepFinish, StoreError, Write};
 use uuid::Uuid;
 
-use super::{Fresh, rows};
+use super::{Fresh, rows, tell::Tell as _};
 
 /// Many units at once, so that they share a transaction; one in three fails.
 async fn with_failing_neighbours(db: &Fresh, fail: impl Fn(Uuid) -> Vec<Write>) {
@@ -17,11 +17,11 @@ async fn with_failing_neighbours(db: &Fresh, fail: impl Fn(Uuid) -> Vec<Write>) 
         if order % 3 == 1 {
             let mut unit = vec![step.into()];
             unit.extend(fail(id));
-            bad.push((id, store.submit(unit)));
+            bad.push((id, store.tell(unit)));
         } else {
             good.push((
                 id,
-                store.submit(vec![step.into(), rows::completed(id).into()]),
+                store.tell(vec![step.into(), rows::completed(id).into()]),
             ));
         }
     }
@@ -61,7 +61,7 @@ pub(crate) async fn units_are_written_in_the_order_of_submission(db: Fresh) {
     let store = &*db.store;
     let run = rows::run();
     let id = run.id;
-    let mut commits = vec![store.submit(vec![run.into()])];
+    let mut commits = vec![store.tell(vec![run.into()])];
     for steps in 1..=500 {
         let progress = Progress {
             step_progress: steps,
@@ -72,14 +72,14 @@ pub(crate) async fn units_are_written_in_the_order_of_submission(db: Fresh) {
             progress,
             last_heartbeat: rows::time(i64::from(steps)),
         };
-        commits.push(store.submit(vec![update.into()]));
+        commits.push(store.tell(vec![update.into()]));
     }
     let end = Progress {
         step_progress: 1000,
         ..Progress::default()
     };
     let finish = flow_engine_db::RunFinish::new(id, RunStatus::Completed, end);
-    commits.push(store.submit(vec![finish.into()]));
+    commits.push(store.tell(vec![finish.into()]));
     for commit in commits {
         commit.await.unwrap();
     }
@@ -93,9 +93,9 @@ pub(crate) async fn units_are_written_in_the_order_of_submission(db: Fresh) {
 pub(crate) async fn a_unit_nobody_waits_for_is_written(db: Fresh) {
     let run = rows::run();
     let id = run.id;
-    drop(db.store.submit(vec![run.into()]));
+    drop(db.store.tell(vec![run.into()]));
 
-    db.store.submit(Vec::new()).await.unwrap();
+    db.store.barrier().await.unwrap();
 
     assert_eq!(rows::status_of(&*db.store, id).await, RunStatus::Running);
 }
@@ -104,7 +104,7 @@ pub(crate) async fn a_unit_is_submitted_from_outside_a_runtime(db: Fresh) {
     let NewRun { id, .. } = rows::run();
     let store = db.store.clone();
     let submit = move || {
-        store.submit(vec![
+        store.tell(vec![
             NewRun {
                 id,
                 root_run_id: id,
@@ -120,20 +120,20 @@ pub(crate) async fn a_unit_is_submitted_from_outside_a_runtime(db: Fresh) {
     assert_eq!(rows::status_of(&*db.store, id).await, RunStatus::Running);
 }
 
-pub(crate) async fn an_empty_unit_resolves_when_everything_before_it_is_on_disk(db: Fresh) {
+pub(crate) async fn a_barrier_resolves_when_everything_before_it_is_on_disk(db: Fresh) {
     let store = &*db.store;
     let run = rows::started_run(store).await;
     // More than one transaction holds.
     for order in 0..3000 {
-        drop(store.submit(vec![rows::step(run, order).into()]));
+        drop(store.tell(vec![rows::step(run, order).into()]));
     }
 
-    store.submit(Vec::new()).await.unwrap();
+    store.barrier().await.unwrap();
 
     assert_eq!(store.steps(run).await.unwrap().len(), 3000);
 }
 
-pub(crate) async fn an_empty_unit_does_not_fail_with_its_neighbours(db: Fresh) {
+pub(crate) async fn a_barrier_does_not_fail_with_its_neighbours(db: Fresh) {
     let store = &*db.store;
     let run = rows::started_run(store).await;
     let mut barriers = Vec::new();
@@ -150,8 +150,8 @@ pub(crate) async fn an_empty_unit_does_not_fail_with_its_neighbours(db: Fresh) {
         } else {
             nowhere
         };
-        refused.push(store.submit(vec![step.into(), finish.into()]));
-        barriers.push(store.submit(Vec::new()));
+        refused.push(store.tell(vec![step.into(), finish.into()]));
+        barriers.push(store.barrier());
     }
 
     for barrier in barriers {
@@ -163,8 +163,8 @@ pub(crate) async fn an_empty_unit_does_not_fail_with_its_neighbours(db: Fresh) {
     assert_eq!(store.steps(run).await.unwrap(), []);
 }
 
-pub(crate) async fn an_empty_unit_is_refused_once_the_store_is_closed(db: Fresh) {
+pub(crate) async fn a_barrier_is_refused_once_the_store_is_closed(db: Fresh) {
     db.store.close().await;
-    let refused: Result<(), StoreError> = db.store.submit(Vec::new()).await;
+    let refused: Result<(), StoreError> = db.store.barrier().await;
     assert!(refused.unwrap_err().is_closed());
 }

@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use super::fresh;
-use crate::conformance::rows;
+use crate::conformance::{rows, tell::Tell as _};
 
 const URL: &str = "FLOW_ENGINE_DB_TEST_URL";
 const RUNS: usize = 20;
@@ -42,7 +42,7 @@ fn child(test: &str, url: &str) -> Child {
 async fn open_and_write(url: &str) {
     let store = connect(url).await.unwrap();
     for _ in 0..RUNS {
-        store.submit(vec![rows::run().into()]).await.unwrap();
+        store.tell(vec![rows::run().into()]).await.unwrap();
     }
     store.close().await;
 }
@@ -76,7 +76,7 @@ async fn dropping_a_store_waits_until_its_queue_is_written() {
     other.batch_execute("BEGIN IMMEDIATE").unwrap();
     let run = rows::run();
     let id = run.id;
-    drop(db.store.submit(vec![run.into()]));
+    drop(db.store.tell(vec![run.into()]));
     let released = Arc::new(AtomicBool::new(false));
     let release = std::thread::spawn({
         let released = Arc::clone(&released);
@@ -99,12 +99,12 @@ async fn dropping_a_store_waits_until_its_queue_is_written() {
 }
 
 #[tokio::test]
-async fn an_empty_unit_alone_waits_for_no_lock() {
+async fn a_barrier_alone_waits_for_no_lock() {
     let db = fresh().await;
     let mut other = SqliteConnection::establish(db.store.location()).unwrap();
     other.batch_execute("BEGIN IMMEDIATE").unwrap();
 
-    let barrier = tokio::time::timeout(Duration::from_secs(5), db.store.submit(Vec::new())).await;
+    let barrier = tokio::time::timeout(Duration::from_secs(5), db.store.barrier()).await;
 
     other.batch_execute("COMMIT").unwrap();
     barrier.expect("it began a transaction").unwrap();
@@ -171,7 +171,7 @@ async fn a_process_that_tells() {
     loop {
         let run = rows::run();
         let id = run.id;
-        store.submit(vec![run.into()]).await.unwrap();
+        store.tell(vec![run.into()]).await.unwrap();
         writeln!(stdout, "acknowledged {id}").unwrap();
     }
 }

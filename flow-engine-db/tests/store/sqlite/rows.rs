@@ -7,7 +7,7 @@ use diesel::{Connection as _, SqliteConnection, connection::SimpleConnection as 
 use flow_engine_db::{NewRun, RunFilter, StoreError};
 
 use super::fresh;
-use crate::conformance::rows;
+use crate::conformance::{rows, tell::Tell as _};
 
 #[tokio::test]
 async fn a_value_that_cannot_be_read_is_an_error_that_names_it() {
@@ -51,7 +51,7 @@ async fn a_row_that_cannot_be_read_does_not_hide_the_others() {
         ..rows::run()
     };
     let unreadable = deep.id;
-    db.store.submit(vec![deep.into()]).await.unwrap();
+    db.store.tell(vec![deep.into()]).await.unwrap();
     let newer = rows::started_run(&*db.store).await;
     let page = |before, limit| {
         let filter = RunFilter {
