@@ -9,5 +9,7 @@
 
 #[macro_use]
 mod conformance;
+#[cfg(feature = "postgres")]
+mod postgres;
 #[cfg(feature = "sqlite")]
 mod sqlite;

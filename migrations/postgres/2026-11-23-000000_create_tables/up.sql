@@ -85,7 +85,7 @@ CREATE INDEX flow_step_runs_cache_key ON flow_step_runs (cache_key, completed_at
 CREATE TABLE llm_requests (
     id                  uuid        NOT NULL PRIMARY KEY,
     flow_run_id         uuid        NOT NULL REFERENCES flow_runs (id) ON DELETE CASCADE,
-    step_run_id         uuid        NOT NULL REFERENCES flow_step_runs (id) ON DELETE CASCADE,
+    step_run_id         uuid        REFERENCES flow_step_runs (id) ON DELETE CASCADE, -- NULL if its start was refused
     attempt             integer     NOT NULL,
     status              text        NOT NULL DEFAULT 'sent',
     provider            text        NOT NULL,

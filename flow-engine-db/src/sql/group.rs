@@ -1,22 +1,20 @@
 //! Group commit: whatever is queued becomes one transaction, and a unit that fails does not fail
 //! its neighbours.
 
-use diesel::{Connection as _, SqliteConnection};
+use diesel::Connection as _;
 
-use super::{
-    apply::apply,
-    fault::Fault,
-    lease,
+use super::{Connection, Fault, Session, Waited, apply::apply, apply_plan, lease};
+use crate::{
+    StoreError,
     plan::{Action, Lineage, coalesce},
-    session::{Session, Waited},
+    unit::Unit,
 };
-use crate::{StoreError, unit::Unit};
 
 /// One for each unit.
 type Outcomes = Vec<Result<(), StoreError>>;
 
 /// Commits `units` and gives the outcome of each, in their order.
-pub(super) fn commit(
+pub(crate) fn commit(
     session: &mut Session,
     waited: &mut Waited,
     units: &[Unit],
@@ -35,9 +33,7 @@ fn together(
     lineage: &mut Lineage,
 ) -> Option<Outcomes> {
     let plan = coalesce(units, lineage);
-    match session.transaction(waited, |connection| {
-        plan.iter().try_for_each(|action| apply(connection, action))
-    }) {
+    match session.transaction(waited, |connection| apply_plan(connection, &plan)) {
         Ok(()) => Some(units.iter().map(|_| Ok(())).collect()),
         Err(fault) if units.len() == 1 => Some(vec![Err(fault.into())]),
         Err(_) => None,
@@ -66,68 +62,17 @@ fn each_in_a_savepoint(
 
 /// The transaction itself failed (the disk is full, a deferred foreign key has no row, the lock is
 /// not to be had): what can be committed alone is.
-fn each_alone(session: &mut Session, waited: &mut Waited, units: &[Unit]) -> Outcomes {
+pub(crate) fn each_alone(session: &mut Session, waited: &mut Waited, units: &[Unit]) -> Outcomes {
     let alone =
         |unit: &Unit| Ok(session.transaction(waited, |connection| apply_unit(connection, unit))?);
     units.iter().map(alone).collect()
 }
 
-fn apply_unit(connection: &mut SqliteConnection, unit: &Unit) -> Result<(), Fault> {
+fn apply_unit(connection: &mut Connection, unit: &Unit) -> Result<(), Fault> {
     if unit.is_fenced() {
         lease::check(connection, unit.lease)?;
     }
     unit.writes
         .iter()
         .try_for_each(|write| apply(connection, &Action::Single(write)))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::{Duration, Instant};
-
-    use diesel::connection::SimpleConnection as _;
-    use uuid::Uuid;
-
-    use super::*;
-    use crate::{Lease, NewRun, StoreError};
-
-    /// Whichever pass finds the database locked.
-    #[test]
-    fn a_locked_database_is_waited_for_once_and_not_once_a_unit() {
-        let folder = tempfile::tempdir().unwrap();
-        let (mut session, mut other) = Session::contended(&folder);
-        other.batch_execute("BEGIN IMMEDIATE").unwrap();
-        let run = Uuid::now_v7();
-        let unit = Unit {
-            lease: Lease::first(run),
-            writes: vec![NewRun::new(run, "flow", "{}").into()],
-        };
-        let units = vec![unit; 50];
-
-        for pass in [
-            |session: &mut Session, units: &[Unit]| {
-                commit(
-                    session,
-                    &mut Waited::default(),
-                    units,
-                    &mut Lineage::default(),
-                )
-            },
-            |session: &mut Session, units: &[Unit]| {
-                each_alone(session, &mut Waited::default(), units)
-            },
-        ] {
-            let begun = Instant::now();
-            let outcomes = pass(&mut session, &units);
-
-            assert!(begun.elapsed() < Duration::from_secs(5));
-            assert_eq!(outcomes.len(), 50);
-            for outcome in outcomes {
-                assert!(
-                    matches!(outcome, Err(StoreError::Busy { .. })),
-                    "{outcome:?}"
-                );
-            }
-        }
-    }
 }

@@ -3,11 +3,10 @@
 use chrono::Utc;
 use diesel::{
     ExpressionMethods as _, OptionalExtension as _, QueryDsl as _, QueryResult, RunQueryDsl as _,
-    SqliteConnection,
 };
 use uuid::Uuid;
 
-use super::{Outcome, close_below::close_below, run::not_open, tree::in_tree};
+use super::{Connection, Outcome, close_below::close_below, run::not_open, tree::in_tree};
 use crate::{
     RunReopen, RunStatus, StepStatus,
     schema::{flow_runs::dsl, flow_step_runs},
@@ -16,10 +15,7 @@ use crate::{
 
 /// Nobody else works below the run any more: what is open there was left behind, and is closed
 /// before the run can start anything new.
-pub(super) fn reopen(
-    connection: &mut SqliteConnection,
-    reopen: &RunReopen,
-) -> QueryResult<Outcome> {
+pub(super) fn reopen(connection: &mut Connection, reopen: &RunReopen) -> QueryResult<Outcome> {
     if let Some(expected) = reopen.expected {
         let status: Option<String> = dsl::flow_runs
             .find(Id(reopen.id))
@@ -54,7 +50,7 @@ pub(super) fn reopen(
 }
 
 /// A row without a call key is in no journal.
-fn retire_failed(connection: &mut SqliteConnection, id: Uuid) -> QueryResult<()> {
+fn retire_failed(connection: &mut Connection, id: Uuid) -> QueryResult<()> {
     let runs = dsl::flow_runs.filter(in_tree!(id)).select(dsl::id);
     let failed = flow_step_runs::table
         .filter(flow_step_runs::flow_run_id.eq_any(runs))

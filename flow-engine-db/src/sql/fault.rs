@@ -1,14 +1,14 @@
 //! [`Fault`]: why a unit was not written, as the writer sees it.
 
-use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use diesel::result::Error as DieselError;
 use uuid::Uuid;
 
-use super::connection::is_locked;
+use super::refuses_the_unit;
 use crate::StoreError;
 
 /// Why a transaction failed, before it is told to those who wait.
 #[derive(Debug)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     /// The row is finished or gone.
     NotOpen { what: &'static str, id: Uuid },
     /// The lease of the root run is not the newest, or the run is gone.
@@ -25,28 +25,12 @@ pub(super) enum Fault {
 impl Fault {
     /// Whether this unit is at fault, so that others can still be committed in the same
     /// transaction.
-    pub(super) fn is_about_the_unit(&self) -> bool {
-        use DatabaseErrorKind::{
-            CheckViolation, ForeignKeyViolation, NotNullViolation, UniqueViolation,
-        };
+    pub(crate) fn is_about_the_unit(&self) -> bool {
         match self {
             Self::NotOpen { .. } | Self::LeaseLost { .. } => true,
-            Self::Database {
-                source: DieselError::DatabaseError(kind, _),
-                ..
-            } => {
-                matches!(
-                    kind,
-                    CheckViolation | ForeignKeyViolation | NotNullViolation | UniqueViolation
-                )
-            }
-            Self::Database { .. } | Self::Connection(_) => false,
+            Self::Database { source, .. } => refuses_the_unit(source),
+            Self::Connection(_) => false,
         }
-    }
-
-    /// Whether another process held the lock: the same transaction can succeed later.
-    pub(super) fn is_locked(&self) -> bool {
-        matches!(self, Self::Database { source, .. } if is_locked(source))
     }
 }
 

@@ -1,11 +1,11 @@
 //! Where a run was forked from.
 
-use diesel::{ExpressionMethods as _, QueryResult, RunQueryDsl as _, SqliteConnection};
+use diesel::{ExpressionMethods as _, QueryResult, RunQueryDsl as _};
 
-use super::Outcome;
+use super::{Connection, Outcome};
 use crate::{NewFork, schema::flow_forks::dsl, sql_types::Id};
 
-pub(super) fn insert(connection: &mut SqliteConnection, fork: &NewFork) -> QueryResult<Outcome> {
+pub(super) fn insert(connection: &mut Connection, fork: &NewFork) -> QueryResult<Outcome> {
     let inserted = diesel::insert_into(dsl::flow_forks)
         .values((
             dsl::run_id.eq(Id(fork.run_id)),

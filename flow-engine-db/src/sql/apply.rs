@@ -13,14 +13,14 @@ mod tree;
 
 pub(super) use run::delete_run;
 
-use diesel::{SqliteConnection, result::Error as DieselError};
+use diesel::result::Error as DieselError;
 use uuid::Uuid;
 
-use super::{fault::Fault, lease, plan::Action};
-use crate::Write;
+use super::{Connection, Fault, lease, lease_end};
+use crate::{Write, plan::Action};
 
 /// Writes one action of a plan.
-pub(super) fn apply(connection: &mut SqliteConnection, action: &Action<'_>) -> Result<(), Fault> {
+pub(crate) fn apply(connection: &mut Connection, action: &Action<'_>) -> Result<(), Fault> {
     let (name, outcome) = match action {
         Action::Check(lease) => return lease::check(connection, *lease),
         Action::Single(write) => return apply_write(connection, write),
@@ -36,7 +36,7 @@ pub(super) fn apply(connection: &mut SqliteConnection, action: &Action<'_>) -> R
     settle(name, outcome)
 }
 
-fn apply_write(connection: &mut SqliteConnection, write: &Write) -> Result<(), Fault> {
+fn apply_write(connection: &mut Connection, write: &Write) -> Result<(), Fault> {
     let (name, outcome) = match write {
         Write::StartRun(run) => ("start a flow run", run::insert(connection, run)),
         Write::UpdateRun(progress) => ("update a flow run", run::update(connection, progress)),

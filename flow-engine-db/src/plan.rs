@@ -7,13 +7,13 @@ use std::collections::{HashMap, HashSet};
 
 use uuid::Uuid;
 
-pub(super) use lineage::Lineage;
+pub(crate) use lineage::Lineage;
 
 use crate::{Lease, NewRequest, NewStep, RequestFinish, StepFinish, Write, unit::Unit};
 
 /// One statement, or for [`Write::FinishRun`] and [`Write::ReopenRun`] a few.
 #[derive(Debug, PartialEq)]
-pub(super) enum Action<'a> {
+pub(crate) enum Action<'a> {
     /// Whether this is the newest lease of its root run: before the first unit that is written under it.
     Check(Lease),
     /// As it was submitted.
@@ -26,7 +26,7 @@ pub(super) enum Action<'a> {
 
 /// Plans the units of a batch, one after the other. Applying the plan gives the rows that applying the
 /// writes one by one would give, as long as none fails.
-pub(super) fn coalesce<'a>(units: &'a [Unit], lineage: &mut Lineage) -> Vec<Action<'a>> {
+pub(crate) fn coalesce<'a>(units: &'a [Unit], lineage: &mut Lineage) -> Vec<Action<'a>> {
     let mut plan = Plan::default();
     for unit in units {
         if unit.is_fenced() && plan.checked.insert(unit.lease) {

@@ -1,13 +1,12 @@
 //! Runs.
 
-use chrono::Utc;
 use diesel::{
     BoolExpressionMethods as _, ExpressionMethods as _, OptionalExtension as _, QueryDsl as _,
-    QueryResult, RunQueryDsl as _, SqliteConnection,
+    QueryResult, RunQueryDsl as _,
 };
 use uuid::Uuid;
 
-use super::{Outcome, close_below::close_below};
+use super::{Connection, Outcome, close_below::close_below, lease_end};
 use crate::{
     NewRun, Progress, RunFinish, RunProgress, RunStatus,
     schema::flow_runs::dsl,
@@ -44,7 +43,7 @@ macro_rules! progress_columns {
     }};
 }
 
-pub(super) fn insert(connection: &mut SqliteConnection, run: &NewRun) -> QueryResult<Outcome> {
+pub(super) fn insert(connection: &mut Connection, run: &NewRun) -> QueryResult<Outcome> {
     // A sub-run is written under the lease of its root.
     let lease = run.lease.filter(|_| run.id == run.root_run_id);
     let inserted = diesel::insert_into(dsl::flow_runs)
@@ -69,7 +68,7 @@ pub(super) fn insert(connection: &mut SqliteConnection, run: &NewRun) -> QueryRe
             dsl::scope.eq(run.scope.as_deref()),
             dsl::lease_owner.eq(lease.map(|term| term.owner.to_string())),
             dsl::lease_epoch.eq(i64::from(lease.is_some())),
-            dsl::lease_until.eq(lease.map(|term| Ts(term.until(Utc::now())))),
+            dsl::lease_until.eq(lease_end!(lease)),
         ))
         .on_conflict(dsl::id)
         .do_nothing()
@@ -81,10 +80,7 @@ pub(super) fn insert(connection: &mut SqliteConnection, run: &NewRun) -> QueryRe
     })
 }
 
-pub(super) fn update(
-    connection: &mut SqliteConnection,
-    update: &RunProgress,
-) -> QueryResult<Outcome> {
+pub(super) fn update(connection: &mut Connection, update: &RunProgress) -> QueryResult<Outcome> {
     let updated = diesel::update(dsl::flow_runs.find(Id(update.id)).filter(run_is_open!()))
         .set((
             progress_columns!(&update.progress),
@@ -98,7 +94,7 @@ pub(super) fn update(
     })
 }
 
-pub(super) fn finish(connection: &mut SqliteConnection, end: &RunFinish) -> QueryResult<Outcome> {
+pub(super) fn finish(connection: &mut Connection, end: &RunFinish) -> QueryResult<Outcome> {
     let row = || dsl::flow_runs.find(Id(end.id));
     let updated = diesel::update(row().filter(run_is_open!()))
         .set((
@@ -125,10 +121,7 @@ pub(super) fn finish(connection: &mut SqliteConnection, end: &RunFinish) -> Quer
 }
 
 /// Deletes a run; the foreign keys delete what is below it. Says whether there was one.
-pub(in crate::sqlite) fn delete_run(
-    connection: &mut SqliteConnection,
-    id: Uuid,
-) -> QueryResult<bool> {
+pub(in super::super) fn delete_run(connection: &mut Connection, id: Uuid) -> QueryResult<bool> {
     Ok(diesel::delete(dsl::flow_runs.find(Id(id))).execute(connection)? == 1)
 }
 

@@ -2,25 +2,25 @@
 
 use diesel::{
     BoolExpressionMethods as _, ExpressionMethods as _, OptionalExtension as _, QueryDsl as _,
-    QueryResult, RunQueryDsl as _, SqliteConnection,
+    QueryResult, RunQueryDsl as _,
 };
 use uuid::Uuid;
 
-use super::Outcome;
+use super::{Connection, Outcome};
 use crate::{
     HitNote, NewStep, StepFinish, StepMove, StepRetire, StepStatus,
     schema::flow_step_runs::dsl,
     sql_types::{Id, JsonText, Ts},
 };
 
-pub(super) fn insert(connection: &mut SqliteConnection, step: &NewStep) -> QueryResult<Outcome> {
+pub(super) fn insert(connection: &mut Connection, step: &NewStep) -> QueryResult<Outcome> {
     insert_row(connection, step, None)
 }
 
 /// A step run that has ended before it was written. If its start is there, because it was written
 /// before, it is finished.
 pub(super) fn insert_whole(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     step: &NewStep,
     end: &StepFinish,
 ) -> QueryResult<Outcome> {
@@ -31,7 +31,7 @@ pub(super) fn insert_whole(
 }
 
 fn insert_row(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     step: &NewStep,
     end: Option<&StepFinish>,
 ) -> QueryResult<Outcome> {
@@ -79,7 +79,7 @@ fn insert_row(
     })
 }
 
-pub(super) fn finish(connection: &mut SqliteConnection, end: &StepFinish) -> QueryResult<Outcome> {
+pub(super) fn finish(connection: &mut Connection, end: &StepFinish) -> QueryResult<Outcome> {
     let row = || dsl::flow_step_runs.find(Id(end.id));
     let open = dsl::status
         .eq(StepStatus::Pending.as_str())
@@ -108,14 +108,14 @@ pub(super) fn finish(connection: &mut SqliteConnection, end: &StepFinish) -> Que
     })
 }
 
-pub(super) fn note_hit(connection: &mut SqliteConnection, hit: &HitNote) -> QueryResult<Outcome> {
+pub(super) fn note_hit(connection: &mut Connection, hit: &HitNote) -> QueryResult<Outcome> {
     let noted = diesel::update(dsl::flow_step_runs.find(Id(hit.id)))
         .set(dsl::hit_note.eq(&hit.note))
         .execute(connection)?;
     Ok(written_if_found(noted, hit.id))
 }
 
-pub(super) fn relocate(connection: &mut SqliteConnection, step: &StepMove) -> QueryResult<Outcome> {
+pub(super) fn relocate(connection: &mut Connection, step: &StepMove) -> QueryResult<Outcome> {
     let moved = diesel::update(dsl::flow_step_runs.find(Id(step.id)))
         .set((
             dsl::scope.eq(step.scope.as_deref()),
@@ -126,7 +126,7 @@ pub(super) fn relocate(connection: &mut SqliteConnection, step: &StepMove) -> Qu
 }
 
 /// A row without a call key is in no journal.
-pub(super) fn retire(connection: &mut SqliteConnection, step: StepRetire) -> QueryResult<Outcome> {
+pub(super) fn retire(connection: &mut Connection, step: StepRetire) -> QueryResult<Outcome> {
     let retired = diesel::update(dsl::flow_step_runs.find(Id(step.id)))
         .set(dsl::call_key.eq(None::<&str>))
         .execute(connection)?;

@@ -3,12 +3,12 @@
 use chrono::{DateTime, Utc};
 use diesel::{
     BoolExpressionMethods as _, ExpressionMethods as _, QueryDsl as _, QueryResult,
-    RunQueryDsl as _, SqliteConnection,
+    RunQueryDsl as _,
     dsl::{exists, select},
 };
 use uuid::Uuid;
 
-use super::{run::run_is_open, tree::in_tree};
+use super::{Connection, run::run_is_open, tree::in_tree};
 use crate::{
     RequestStatus, RunStatus, StepStatus,
     schema::{flow_runs::dsl, flow_step_runs, llm_requests},
@@ -43,7 +43,7 @@ macro_rules! close_inside {
 
 /// Closes what is open inside and below a run, as a run that ended with `status` leaves it.
 pub(super) fn close_below(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     id: Uuid,
     status: RunStatus,
     completed_at: DateTime<Utc>,
@@ -73,7 +73,7 @@ pub(super) fn close_below(
 }
 
 /// Most runs have none, and end without the search for what is below these.
-fn has_sub_runs(connection: &mut SqliteConnection, id: Uuid) -> QueryResult<bool> {
+fn has_sub_runs(connection: &mut Connection, id: Uuid) -> QueryResult<bool> {
     let called = dsl::parent_run_id.eq(Id(id));
     let of_its_tree = dsl::root_run_id.eq(Id(id)).and(dsl::id.ne(Id(id)));
     let sub_runs = dsl::flow_runs.filter(called.or(of_its_tree));

@@ -2,26 +2,23 @@
 
 use diesel::{
     BoolExpressionMethods as _, ExpressionMethods as _, OptionalExtension as _, QueryDsl as _,
-    QueryResult, RunQueryDsl as _, SqliteConnection,
+    QueryResult, RunQueryDsl as _,
 };
 
-use super::Outcome;
+use super::{Connection, Outcome};
 use crate::{
     NewRequest, RequestFinish, RequestStatus,
     schema::{flow_step_runs, llm_requests::dsl},
     sql_types::{Id, JsonText, Ts},
 };
 
-pub(super) fn insert(
-    connection: &mut SqliteConnection,
-    request: &NewRequest,
-) -> QueryResult<Outcome> {
+pub(super) fn insert(connection: &mut Connection, request: &NewRequest) -> QueryResult<Outcome> {
     insert_row(connection, request, None)
 }
 
 /// An attempt that has ended before it was written.
 pub(super) fn insert_whole(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     request: &NewRequest,
     end: &RequestFinish,
 ) -> QueryResult<Outcome> {
@@ -32,7 +29,7 @@ pub(super) fn insert_whole(
 }
 
 fn insert_row(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     request: &NewRequest,
     end: Option<&RequestFinish>,
 ) -> QueryResult<Outcome> {
@@ -84,10 +81,7 @@ fn insert_row(
 
 /// An attempt that the end of its run closed as cancelled still takes its answer: what was paid is
 /// recorded.
-pub(super) fn finish(
-    connection: &mut SqliteConnection,
-    end: &RequestFinish,
-) -> QueryResult<Outcome> {
+pub(super) fn finish(connection: &mut Connection, end: &RequestFinish) -> QueryResult<Outcome> {
     let row = || dsl::llm_requests.find(Id(end.id));
     let unanswered = if end.status == RequestStatus::Cancelled {
         RequestStatus::Sent

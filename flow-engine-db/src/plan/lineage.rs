@@ -9,7 +9,7 @@ use crate::NewRun;
 /// Which runs stand above each run, as far as this process started them: it says which steps the
 /// end of a run closes, or its reopening.
 #[derive(Debug, Default)]
-pub(in crate::sqlite) struct Lineage(HashMap<Uuid, Above>);
+pub(crate) struct Lineage(HashMap<Uuid, Above>);
 
 #[derive(Debug, Clone, Copy)]
 struct Above {
