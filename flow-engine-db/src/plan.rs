@@ -12,7 +12,7 @@ pub(crate) use lineage::Lineage;
 use crate::{Lease, NewRequest, NewStep, RequestFinish, StepFinish, Write, unit::Unit};
 
 /// One statement, or for [`Write::FinishRun`] and [`Write::ReopenRun`] a few.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Action<'a> {
     /// Whether this is the newest lease of its root run: before the first unit that is written under it.
     Check(Lease),

@@ -3,6 +3,9 @@
 //! A writer waits for the disk most of the time: two of them commit side by side. All connections live in a runtime of the
 //! store's own, so that a store is used and dropped wherever its caller likes.
 
+#[macro_use]
+mod rows;
+mod bulk;
 mod connection;
 mod lease;
 mod migration;
@@ -24,12 +27,11 @@ use diesel_async::{
     pooled_connection::deadpool::Object,
 };
 use {
+    bulk::apply_plan,
     read::Readers,
     session::{Session, Waited},
     sql::Fault,
 };
-
-use crate::plan::Action;
 
 /// As a connection that blocks its thread: the writers have threads of their own, and reads run on such.
 type Connection = AsyncConnectionWrapper<AsyncPgConnection>;
@@ -50,11 +52,6 @@ macro_rules! lease_end {
 }
 
 use lease_end;
-
-fn apply_plan(connection: &mut Connection, plan: &[Action<'_>]) -> Result<(), Fault> {
-    plan.iter()
-        .try_for_each(|action| sql::apply::apply(connection, action))
-}
 
 /// Whether a statement was refused for what it would write. What is of the connection or the server passes, or is found
 /// again in each unit.

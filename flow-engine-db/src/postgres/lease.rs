@@ -5,12 +5,14 @@
 use std::collections::HashSet;
 
 use diesel::{
-    OptionalExtension as _, QueryResult, QueryableByName, RunQueryDsl as _, sql_query,
+    OptionalExtension as _, QueryResult, QueryableByName, RunQueryDsl as _,
+    query_builder::Query,
+    sql_query,
     sql_types::{Array, BigInt, Text},
 };
 use uuid::Uuid;
 
-use super::{Connection, Fault};
+use super::{Connection, Fault, rows::Piece};
 use crate::{
     BackgroundFilter, Lease, LeaseTerm,
     sql_types::{Id, sql},
@@ -39,24 +41,37 @@ impl Held {
     }
 }
 
-/// Locks the rows, each unless its lease is taken, and until the transaction has ended: who takes a run waits for it. All
-/// lock in the order of the ids, so that nobody waits for each other.
-const LOCK: &str = "
-    SELECT run.id, run.lease_epoch AS epoch
-    FROM flow_runs AS run JOIN unnest($1, $2) AS held (id, epoch) ON run.id = held.id AND run.lease_epoch = held.epoch
-    WHERE run.root_run_id = run.id
-    ORDER BY run.id FOR SHARE OF run";
+bulk! {
+    /// Locks the rows, each unless its lease is taken, and until the transaction has ended: who takes a run waits for it.
+    /// All lock in the order of the ids, so that nobody waits for each other.
+    Lock(lease: &'a Lease) {
+        id: Id as sql::Id = Id(lease.root_run_id),
+        epoch: i64 as BigInt = lease.epoch,
+    }
+    [
+        Piece::Sql("SELECT run.id, run.lease_epoch FROM flow_runs AS run JOIN "),
+        Piece::Rows,
+        Piece::Sql(
+            " ON run.id = u.id AND run.lease_epoch = u.epoch
+            WHERE run.root_run_id = run.id ORDER BY run.id FOR SHARE OF run",
+        ),
+    ]
+}
+
+impl Query for Lock<'_> {
+    type SqlType = (sql::Id, BigInt);
+}
 
 /// Fails unless each is the newest lease of its root run, and keeps them so until the transaction ends.
 pub(super) fn check_all(connection: &mut Connection, leases: &[Lease]) -> Result<(), Fault> {
-    let held = sql_query(LOCK)
-        .bind::<Array<sql::Id>, _>(ids(leases))
-        .bind::<Array<BigInt>, _>(epochs(leases))
-        .load::<Held>(connection)
-        .map_err(|source| Fault::Database {
-            action: "check the leases of flow runs",
-            source,
-        })?;
+    let mut lock = Lock::default();
+    leases.iter().for_each(|lease| lock.push(lease));
+    let held = lock.load::<(Id, i64)>(connection);
+    let held = held.map_err(|source| Fault::Database {
+        action: "check the leases of flow runs",
+        source,
+    })?;
+    let held = held.into_iter().map(|(id, epoch)| Held { id, epoch });
     match lost(leases, held).first() {
         Some(lease) => Err(Fault::LeaseLost {
             root_run_id: lease.root_run_id,
@@ -128,7 +143,7 @@ pub(super) fn acquire_background(
     Ok(taken.into_iter().map(Held::lease).collect())
 }
 
-/// The rows are locked in the order of their ids first, as [`LOCK`] does.
+/// The rows are locked in the order of their ids first, as [`Lock`] does.
 const RENEW: &str = "
     WITH mine AS MATERIALIZED (
         SELECT run.id
@@ -164,7 +179,7 @@ fn epochs(leases: &[Lease]) -> Vec<i64> {
 }
 
 /// Those of `leases` that are not among `held`.
-fn lost(leases: &[Lease], held: Vec<Held>) -> Vec<Lease> {
+fn lost(leases: &[Lease], held: impl IntoIterator<Item = Held>) -> Vec<Lease> {
     let held: HashSet<Lease> = held.into_iter().map(Held::lease).collect();
     let lost = leases.iter().filter(|lease| !held.contains(lease));
     lost.copied().collect()
