@@ -106,21 +106,28 @@ pub(super) fn acquire(
     Ok(taken.map(Held::lease))
 }
 
-/// `SKIP LOCKED`: what another process is taking, or writes right now, is not waited for. Status and mode are literals, for
-/// the indexes that hold such runs only. A run that was taken while it was pending stays so until it is opened: it has a
-/// lease.
+/// `SKIP LOCKED`: what another process is taking, or writes right now, is not waited for. Status and mode are literals, as in
+/// the indexes which hold such runs only, in the order of the list. A run that was taken while it was pending stays so until
+/// it is opened: it has a lease.
 const ACQUIRE_BACKGROUND: &str = "
-    WITH free AS MATERIALIZED (
+    WITH pending AS MATERIALIZED (
         SELECT id, priority FROM flow_runs
-        WHERE status IN ('pending', 'running', 'waiting') AND execution_mode = 'background' AND root_run_id = id
-            AND CASE status
-                WHEN 'pending' THEN (start_at IS NULL OR start_at <= clock_timestamp())
-                    AND (lease_until IS NULL OR lease_until <= clock_timestamp())
-                ELSE lease_until <= clock_timestamp()
-            END
+        WHERE status = 'pending' AND execution_mode = 'background' AND root_run_id = id
+            AND (start_at IS NULL OR start_at <= clock_timestamp())
+            AND (lease_until IS NULL OR lease_until <= clock_timestamp())
             AND flow_name = ANY ($3)
         ORDER BY priority DESC, id LIMIT $4
         FOR UPDATE SKIP LOCKED
+    ), expired AS MATERIALIZED (
+        SELECT id, priority FROM flow_runs
+        WHERE status IN ('running', 'waiting') AND execution_mode = 'background' AND root_run_id = id
+            AND lease_until <= clock_timestamp()
+            AND flow_name = ANY ($3)
+        ORDER BY priority DESC, id LIMIT $4
+        FOR UPDATE SKIP LOCKED
+    ), free AS (
+        SELECT * FROM pending UNION ALL SELECT * FROM expired
+        ORDER BY priority DESC, id LIMIT $4
     ), taken AS (
         UPDATE flow_runs AS run SET lease_owner = $1, lease_epoch = lease_epoch + 1,
             lease_until = clock_timestamp() + $2 * interval '1 microsecond'

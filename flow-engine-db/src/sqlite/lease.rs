@@ -68,27 +68,27 @@ pub(super) fn acquire(
     }))
 }
 
-/// Status and mode are literals, so that SQLite uses the indexes which hold such runs only. A run that was taken
-/// while it was pending stays so until it is opened: it has a lease.
+/// Status and mode are literals, as in the indexes which hold such runs only, in the order of the list. They are named:
+/// SQLite would rather find all runs with a status, and sort them. A run that was taken while it was pending stays so until it is
+/// opened: it has a lease.
 const ACQUIRE_BACKGROUND: &str = "
     UPDATE flow_runs SET lease_owner = ?1, lease_epoch = lease_epoch + 1, lease_until = ?2
     WHERE id IN (
         SELECT id FROM (
-            SELECT id, priority FROM flow_runs
-            WHERE status = 'pending' AND execution_mode = 'background' AND root_run_id = id
-                AND (start_at IS NULL OR start_at <= ?3)
-                AND (lease_until IS NULL OR lease_until <= ?3)
-                AND flow_name IN (SELECT value FROM json_each(?4))
+            SELECT * FROM (
+                SELECT id, priority FROM flow_runs INDEXED BY flow_runs_pending
+                WHERE status = 'pending' AND execution_mode = 'background' AND root_run_id = id
+                    AND (start_at IS NULL OR start_at <= ?3)
+                    AND (lease_until IS NULL OR lease_until <= ?3)
+                    AND flow_name IN (SELECT value FROM json_each(?4))
+                ORDER BY priority DESC, id LIMIT ?5)
             UNION ALL
-            SELECT id, priority FROM flow_runs
-            WHERE status = 'running' AND execution_mode = 'background' AND root_run_id = id
-                AND lease_until <= ?3
-                AND flow_name IN (SELECT value FROM json_each(?4))
-            UNION ALL
-            SELECT id, priority FROM flow_runs
-            WHERE status = 'waiting' AND execution_mode = 'background' AND root_run_id = id
-                AND lease_until <= ?3
-                AND flow_name IN (SELECT value FROM json_each(?4))
+            SELECT * FROM (
+                SELECT id, priority FROM flow_runs INDEXED BY flow_runs_running
+                WHERE status IN ('running', 'waiting') AND execution_mode = 'background'
+                    AND root_run_id = id AND lease_until <= ?3
+                    AND flow_name IN (SELECT value FROM json_each(?4))
+                ORDER BY priority DESC, id LIMIT ?5)
         )
         ORDER BY priority DESC, id LIMIT ?5
     )

@@ -4,6 +4,7 @@ use flow_engine_db::connect;
 
 use crate::conformance::Fresh;
 
+mod million;
 mod open;
 mod processes;
 mod rows;

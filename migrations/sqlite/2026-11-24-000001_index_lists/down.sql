@@ -1,0 +1,14 @@
+DROP INDEX flow_runs_ended;
+DROP INDEX flow_runs_running;
+DROP INDEX flow_runs_pending;
+CREATE INDEX flow_runs_pending ON flow_runs (id) WHERE status = 'pending';
+CREATE INDEX flow_runs_running ON flow_runs (id) WHERE status = 'running';
+DROP INDEX flow_runs_parent_run_id;
+CREATE INDEX flow_runs_parent_run_id ON flow_runs (parent_run_id) WHERE parent_run_id IS NOT NULL;
+DROP INDEX flow_runs_roots_status;
+DROP INDEX flow_runs_roots_flow;
+DROP INDEX flow_runs_roots_user;
+DROP INDEX flow_runs_roots;
+DROP INDEX flow_runs_flow_status;
+DROP INDEX flow_runs_user_flow;
+DROP INDEX flow_runs_user_status;
