@@ -21,6 +21,7 @@ mod transient;
 
 pub(crate) use {open::open, target::Target};
 
+use crate::Write;
 use diesel::result::Error as DieselError;
 use diesel_async::{
     AsyncPgConnection, async_connection_wrapper::AsyncConnectionWrapper,
@@ -52,6 +53,30 @@ macro_rules! lease_end {
 }
 
 use lease_end;
+
+/// No text of PostgreSQL holds the character NUL, which models and servers may still send. What happened is worth more than
+/// that: it is replaced. JSON has an escape for it.
+fn storable(mut writes: Vec<Write>) -> Vec<Write> {
+    let replace = |text: &mut Option<String>| {
+        if let Some(text) = text
+            && text.contains('\0')
+        {
+            *text = text.replace('\0', "\u{fffd}");
+        }
+    };
+    for write in &mut writes {
+        match write {
+            Write::FinishRun(end) => replace(&mut end.error_message),
+            Write::FinishStep(end) => replace(&mut end.error_message),
+            Write::FinishRequest(end) => {
+                replace(&mut end.response);
+                replace(&mut end.error_message);
+            }
+            _ => {}
+        }
+    }
+    writes
+}
 
 /// Whether a statement was refused for what it would write. What is of the connection or the server passes, or is found
 /// again in each unit.

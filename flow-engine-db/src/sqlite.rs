@@ -24,7 +24,7 @@ use {
     sql::Fault,
 };
 
-use crate::plan::Action;
+use crate::{Write, plan::Action};
 
 type Connection = diesel::SqliteConnection;
 type ReadConnection = diesel::SqliteConnection;
@@ -43,6 +43,11 @@ use lease_end;
 fn apply_plan(connection: &mut Connection, plan: &[Action<'_>]) -> Result<(), Fault> {
     plan.iter()
         .try_for_each(|action| sql::apply::apply(connection, action))
+}
+
+/// It stores whatever a text holds.
+fn storable(writes: Vec<Write>) -> Vec<Write> {
+    writes
 }
 
 /// Whether a statement was refused for what it would write. All other errors are of the file.

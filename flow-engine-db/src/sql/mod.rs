@@ -14,5 +14,5 @@ pub(super) use store::SqlStore;
 
 use super::{
     Connection, ReadConnection, Readers, Session, Waited, apply_plan, lease, lease_end,
-    refuses_the_unit,
+    refuses_the_unit, storable,
 };

@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::{
-    Connection, Fault, ReadConnection, Readers, apply, lease, query,
+    Connection, Fault, ReadConnection, Readers, apply, lease, query, storable,
     writer::{Job, Passed, Writer},
 };
 use crate::{
@@ -122,7 +122,10 @@ fn one<Row, Record>(
 impl Store for SqlStore {
     fn submit(&self, lease: Lease, writes: Vec<Write>) -> Commit {
         let (acknowledge, commit) = Commit::pending();
-        let unit = Unit { lease, writes };
+        let unit = Unit {
+            lease,
+            writes: storable(writes),
+        };
         let writer = self.writer(lease.root_run_id);
         match writer.send(Job::Unit { unit, acknowledge }) {
             Ok(()) => commit,

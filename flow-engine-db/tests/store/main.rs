@@ -11,5 +11,8 @@
 mod conformance;
 #[cfg(feature = "postgres")]
 mod postgres;
+mod process;
+#[cfg(all(feature = "sqlite", feature = "postgres"))]
+mod schemas;
 #[cfg(feature = "sqlite")]
 mod sqlite;

@@ -7,8 +7,16 @@ use uuid::Uuid;
 
 use crate::conformance::Fresh;
 
+mod crash;
+mod migrations;
+mod open;
+mod plans;
+mod processes;
+mod rows;
+mod tls;
+
 /// A connection that blocks its thread, for threads without a runtime.
-type Connection = AsyncConnectionWrapper<AsyncPgConnection>;
+pub(crate) type Connection = AsyncConnectionWrapper<AsyncPgConnection>;
 
 /// The server of all tests; each makes a database of its own on it.
 fn server() -> String {
@@ -19,19 +27,19 @@ fn server() -> String {
 }
 
 /// A database that is dropped with this.
-struct Database {
+pub(crate) struct Database {
     server: String,
     name: String,
 }
 
 impl Database {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let (server, name) = (server(), format!("test_{}", Uuid::now_v7().simple()));
         administer(&server, &format!("CREATE DATABASE {name}"));
         Self { server, name }
     }
 
-    fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         let (address, _) = self.server.rsplit_once('/').unwrap();
         format!("{address}/{}", self.name)
     }
@@ -70,6 +78,50 @@ async fn fresh() -> Fresh {
         store: connect(&url).await.unwrap(),
         url,
         keep: Box::new(database),
+    }
+}
+
+/// A server of its own, which a test may kill, in a folder that is removed with it.
+struct OwnServer {
+    folder: tempfile::TempDir,
+}
+
+impl OwnServer {
+    /// `files` are put beside its data: a certificate and a key.
+    fn new(files: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, content) in files {
+            std::fs::write(folder.path().join(name), content).unwrap();
+        }
+        Self { folder }
+    }
+
+    /// Starts it, again on the same port if it ran before, and gives the URL.
+    fn start(&self) -> String {
+        self.script("start")
+    }
+
+    /// As a crash of the machine would, but for the disk.
+    fn kill(&self) {
+        self.script("kill");
+    }
+
+    fn script(&self, what: &str) -> String {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/postgres");
+        let output = std::process::Command::new(script)
+            .arg(what)
+            .arg(self.folder.path())
+            .output()
+            .unwrap();
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "scripts/postgres {what}: {told}");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+}
+
+impl Drop for OwnServer {
+    fn drop(&mut self) {
+        self.script("stop");
     }
 }
 
