@@ -72,11 +72,9 @@ async fn no_table_is_read_from_end_to_end_and_no_list_is_sorted() {
     // Sessions that begin from now on are explained.
     administer(
         &url,
-        "ALTER SYSTEM SET session_preload_libraries TO 'auto_explain';
-         ALTER SYSTEM SET auto_explain.log_min_duration TO 0;",
+        "ALTER DATABASE postgres SET session_preload_libraries TO 'auto_explain';
+         ALTER DATABASE postgres SET auto_explain.log_min_duration TO 0;",
     );
-    administer(&url, "SELECT pg_reload_conf()");
-    tokio::time::sleep(Duration::from_millis(300)).await;
     let log = server.folder.path().join("log");
     let begins = std::fs::metadata(&log).unwrap().len();
 
