@@ -3,6 +3,8 @@
 
 use uuid::Uuid;
 
+use crate::RunStatus;
+
 /// The cause of a [`StoreError`], kept for logs.
 pub(crate) type Cause = Box<dyn std::error::Error + Send + Sync>;
 
@@ -86,6 +88,13 @@ pub enum StoreError {
     LeaseLost {
         /// The root run.
         root_run_id: Uuid,
+    },
+
+    /// Runs with this status have not ended, and so cannot be pruned. Nothing was deleted.
+    #[error("runs that are {status} have not ended: they cannot be pruned")]
+    NotEnded {
+        /// The status that was asked for.
+        status: RunStatus,
     },
 
     /// The store was closed before this was submitted.

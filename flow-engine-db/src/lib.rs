@@ -112,9 +112,9 @@ pub use error::StoreError;
 pub use lease::{BackgroundFilter, Lease, LeaseTerm};
 pub use record::{FlowRun, FlowStepRun, Journal, JournalStep, LlmRequest, RunFork};
 pub use status::{ExecutionMode, RequestStatus, RunStatus, StepStatus};
-pub use store::{BoxFuture, RunFilter, Store};
+pub use store::{BoxFuture, PruneFilter, RunFilter, Store};
 pub use text_enum::UnknownText;
 pub use write::{
-    HitNote, NewFork, NewRequest, NewRun, NewStep, Progress, RequestFinish, RunFinish, RunProgress,
-    RunReopen, StepFinish, StepMove, StepRetire, Write,
+    HitNote, NamedArtifact, NewFork, NewRequest, NewRun, NewStep, Progress, RequestFinish,
+    RunFinish, RunProgress, RunReopen, StepFinish, StepMove, StepRetire, Write,
 };

@@ -75,7 +75,11 @@ impl<'a> Plan<'a> {
                     .retain(|_, (_, step)| !lineage.may_close(reopen.id, step.flow_run_id));
             }
             // A fork sets columns of its own; the others come after the row of their step, which is written where it starts.
-            Write::Fork(_) | Write::NoteHit(_) | Write::MoveStep(_) | Write::RetireStep(_) => {}
+            Write::Fork(_)
+            | Write::NoteHit(_)
+            | Write::MoveStep(_)
+            | Write::RetireStep(_)
+            | Write::NameArtifact(_) => {}
             Write::StartStep(step) => {
                 self.started_steps.insert(step.id, (here, step));
             }

@@ -10,6 +10,7 @@ mod connection;
 mod lease;
 mod migration;
 mod open;
+mod prune;
 mod read;
 mod runtime;
 mod session;

@@ -124,4 +124,15 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::{Nullable, Text};
+    use crate::sql_types::sql::Id;
+
+    // diesel asks for a key; the rows of deleted runs have none.
+    run_artifacts (run_id, artifact) {
+        run_id -> Nullable<Id>,
+        artifact -> Text,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(flow_runs, flow_step_runs, llm_requests);

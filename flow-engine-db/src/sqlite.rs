@@ -8,6 +8,7 @@ mod connection;
 mod lease;
 mod migration;
 mod open;
+mod prune;
 mod read;
 mod session;
 #[path = "sql/mod.rs"]

@@ -179,6 +179,40 @@ pub trait Store: Send + Sync + Debug + 'static {
     /// As for [`submit`](Self::submit).
     fn delete_run(&self, id: Uuid) -> BoxFuture<'_, Result<bool, StoreError>>;
 
+    /// Deletes root runs that have ended, each with all that is below it, and says how many: at most
+    /// [`limit`](PruneFilter::limit) of them, in one transaction. 0 when there are no more.
+    ///
+    /// A run whose lease lasts is left alone: it is about to run again. It takes its turn behind everything
+    /// submitted before.
+    ///
+    /// # Errors
+    ///
+    /// [`NotEnded`](StoreError::NotEnded) for a status of runs that are open. Else, as for
+    /// [`submit`](Self::submit).
+    fn prune(&self, filter: PruneFilter) -> BoxFuture<'_, Result<usize, StoreError>>;
+
+    /// Artifacts that runs named which are deleted, and that no other run names, in the order of their names: at most
+    /// `limit` of those behind `after`. They are told again until they are
+    /// [forgotten](Self::forget_artifacts).
+    ///
+    /// It takes its turn behind everything submitted before.
+    ///
+    /// # Errors
+    ///
+    /// As for [`submit`](Self::submit).
+    fn free_artifacts(
+        &self,
+        after: &str,
+        limit: u32,
+    ) -> BoxFuture<'_, Result<Vec<String>, StoreError>>;
+
+    /// Forgets that runs which are deleted have named these artifacts: they are deleted, too.
+    ///
+    /// # Errors
+    ///
+    /// As for [`submit`](Self::submit).
+    fn forget_artifacts(&self, artifacts: Vec<String>) -> BoxFuture<'_, Result<(), StoreError>>;
+
     /// Waits until everything queued is on disk, and stops the writer. Later submits are
     /// [`Closed`](StoreError::Closed); reads go on.
     ///
@@ -210,6 +244,25 @@ pub struct RunFilter {
     pub limit: u32,
     /// How many runs of the list to leave out first.
     pub offset: u32,
+}
+
+/// Which runs [`Store::prune`] deletes: root runs that ended with one of the statuses, before a time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PruneFilter {
+    /// Runs whose [`completed_at`](FlowRun::completed_at) is before this.
+    pub ended_before: DateTime<Utc>,
+    /// Runs that stand at one of these; of none, if there is none. All of them are ends.
+    pub statuses: Vec<RunStatus>,
+    /// How many root runs at most. Each is deleted with all that is below it.
+    pub limit: u32,
+}
+
+impl PruneFilter {
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    pub(crate) fn open_status(&self) -> Option<RunStatus> {
+        let mut statuses = self.statuses.iter().copied();
+        statuses.find(|status| status.is_open())
+    }
 }
 
 impl Default for RunFilter {

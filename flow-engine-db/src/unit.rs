@@ -19,10 +19,12 @@ impl Unit {
             .writes
             .iter()
             .any(|write| matches!(write, Write::StartRun(run) if run.id == self.lease.root_run_id));
-        let of_requests_only = self
-            .writes
-            .iter()
-            .all(|write| matches!(write, Write::SendRequest(_) | Write::FinishRequest(_)));
+        let of_requests_only = self.writes.iter().all(|write| {
+            matches!(
+                write,
+                Write::SendRequest(_) | Write::FinishRequest(_) | Write::NameArtifact(_)
+            )
+        });
         !starts_the_root && !of_requests_only
     }
 }

@@ -1,10 +1,12 @@
 //! What can be written. A write carries only what is known at that moment; JSON is already text.
 
+mod artifact;
 mod fork;
 mod request;
 mod run;
 mod step;
 
+pub use artifact::NamedArtifact;
 pub use fork::NewFork;
 pub use request::{NewRequest, RequestFinish};
 pub use run::{NewRun, Progress, RunFinish, RunProgress, RunReopen};
@@ -38,6 +40,8 @@ pub enum Write {
     SendRequest(NewRequest),
     /// A request was answered or given up.
     FinishRequest(RequestFinish),
+    /// A row names an artifact.
+    NameArtifact(NamedArtifact),
 }
 
 macro_rules! into_write {
@@ -63,4 +67,5 @@ into_write! {
     StepRetire => RetireStep,
     NewRequest => SendRequest,
     RequestFinish => FinishRequest,
+    NamedArtifact => NameArtifact,
 }

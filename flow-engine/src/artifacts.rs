@@ -3,13 +3,15 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
+use chrono::Utc;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as ObjectPath;
 use object_store::{ObjectStore, ObjectStoreExt as _, PutPayload};
 use sha2::{Digest as _, Sha256};
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, RwLock};
 use url::Url;
 
 use crate::environment::variable;
@@ -24,6 +26,22 @@ const VARIABLE: &str = "FLOW_ENGINE_ARTIFACTS_URL";
 const DEFAULT_FOLDER: &str = "flow-engine-artifacts";
 /// Written once, to learn before anything is paid for whether artifacts can be.
 const PROBE: &str = "flow-engine-can-write";
+
+/// The names of the artifacts to which a text refers, wherever in it.
+pub(crate) fn names_in(text: &str) -> impl Iterator<Item = &str> {
+    text.split(SCHEME).skip(1).filter_map(|rest| {
+        let dot = rest.find('.').filter(|dot| is_hash(&rest[..*dot]))?;
+        let ending = rest[dot + 1..]
+            .bytes()
+            .take_while(u8::is_ascii_alphanumeric)
+            .count();
+        (ending > 0).then(|| &rest[..=dot + ending])
+    })
+}
+
+fn is_hash(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|digit| digit.is_ascii_hexdigit())
+}
 
 /// The reference to the artifact with this content.
 pub(crate) fn reference(content: &[u8], ending: &str) -> String {
@@ -46,6 +64,8 @@ pub(crate) struct Artifacts {
     place: Place,
     opened: OnceCell<Opened>,
     written: OnceCell<()>,
+    /// Held for writing while one is deleted: what is written meanwhile comes after it.
+    deleting: RwLock<()>,
 }
 
 #[derive(Debug)]
@@ -77,6 +97,7 @@ impl Artifacts {
             place,
             opened: OnceCell::new(),
             written: OnceCell::new(),
+            deleting: RwLock::default(),
         })
     }
 
@@ -101,6 +122,7 @@ impl Artifacts {
                 continue;
             };
             let Opened { store, below } = self.opened().await?;
+            let _before_or_after = self.deleting.read().await;
             let path = below.clone().join(name(&generated.image.url)?);
             let put = store.put(&path, bytes.clone().into()).await;
             put.map_err(|error| self.unwritable(&error))?;
@@ -138,6 +160,37 @@ impl Artifacts {
             )));
         }
         Ok(content)
+    }
+
+    /// Deletes an artifact that nothing names. One that was written within the last `untouched` is left: a row that names it
+    /// may be on its way. Whether it is gone.
+    pub(crate) async fn delete(&self, name: &str, untouched: Duration) -> Result<bool, Error> {
+        if matches!(&self.place, Place::Folder(folder) if !folder.exists()) {
+            return Ok(true);
+        }
+        let Opened { store, below } = self.opened().await?;
+        let path = below.clone().join(name);
+        let _alone = self.deleting.write().await;
+        let found = match store.head(&path).await {
+            Ok(found) => found,
+            Err(object_store::Error::NotFound { .. }) => return Ok(true),
+            Err(error) => return Err(self.undeletable(name, &error)),
+        };
+        let age = (Utc::now() - found.last_modified)
+            .to_std()
+            .unwrap_or_default();
+        if age < untouched {
+            return Ok(false);
+        }
+        match store.delete(&path).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(true),
+            Err(error) => Err(self.undeletable(name, &error)),
+        }
+    }
+
+    fn undeletable(&self, name: &str, error: &object_store::Error) -> Error {
+        let (place, reason) = (self.shown(), innermost(error));
+        failed(format!("cannot delete `{name}` in {place}: {reason}"))
     }
 
     async fn opened(&self) -> Result<&Opened, Error> {
@@ -243,9 +296,7 @@ fn place(given: &str) -> Result<Place, Error> {
 fn name(reference: &str) -> Result<&str, Error> {
     let is_name = |name: &&str| {
         name.split_once('.').is_some_and(|(hash, ending)| {
-            hash.len() == 64
-                && hash.bytes().all(|digit| digit.is_ascii_hexdigit())
-                && ending.bytes().all(|letter| letter.is_ascii_alphanumeric())
+            is_hash(hash) && ending.bytes().all(|letter| letter.is_ascii_alphanumeric())
         })
     };
     let name = reference.strip_prefix(SCHEME).filter(is_name);
@@ -306,6 +357,38 @@ mod tests {
         std::fs::write(file, "something else").unwrap();
         let damaged = artifacts.read(&url).await.unwrap_err().to_string();
         assert!(damaged.ends_with("its hash differs"), "{damaged}");
+    }
+
+    #[test]
+    fn names_are_found_wherever_they_stand() {
+        let hash = "0a".repeat(32);
+        let text = format!(
+            r#"{{"a":"artifact:{hash}.png","b":"[\"artifact:{hash}.jpg\"]","c":"artifact:{hash}","d":"artifact:ab.png",
+            "e":"artifact:{hash}.","f":"artifact:artifact:{hash}.gif ü"}}"#
+        );
+        let names: Vec<&str> = names_in(&text).collect();
+        assert_eq!(
+            names,
+            [".png", ".jpg", ".gif"].map(|ending| format!("{hash}{ending}"))
+        );
+        assert_eq!(names_in("no artifact: here.png").count(), 0);
+    }
+
+    #[tokio::test]
+    async fn only_what_was_not_written_lately_is_deleted() {
+        let folder = tempfile::tempdir().unwrap();
+        let artifacts = Artifacts::new(None, folder.path().join("x").to_str().unwrap()).unwrap();
+        let mut response = answer();
+        let url = response.images[0].image.url.clone();
+        let name = name(&url).unwrap();
+        let delete = |untouched| artifacts.delete(name, untouched);
+        assert!(delete(Duration::ZERO).await.unwrap(), "no folder is made");
+        artifacts.keep(&mut response).await.unwrap();
+        assert!(!delete(Duration::from_mins(1)).await.unwrap());
+        assert_eq!(artifacts.read(&url).await.unwrap(), MockBackend::PNG);
+        assert!(delete(Duration::ZERO).await.unwrap());
+        assert!(artifacts.read(&url).await.is_err());
+        assert!(delete(Duration::ZERO).await.unwrap(), "it is gone");
     }
 
     #[tokio::test]

@@ -41,7 +41,7 @@ pub use chrono::{DateTime, Utc};
 pub use definition::Definition;
 pub use difference::Change;
 pub use engine::{
-    Comparison, Engine, EngineBuilder, Explanation, ForkRequest, PlannedHit, PlannedMiss,
+    Comparison, Engine, EngineBuilder, Explanation, ForkRequest, PlannedHit, PlannedMiss, Pruned,
     ResumePlan, ResumedRun, RunSummary, StepPair, StepSummary, UnaskedStep, check_contracts,
 };
 pub use error::{BoxError, Error, ErrorKind, Result};

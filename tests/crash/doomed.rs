@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use chrono::{DateTime, Utc};
 use flow_engine_db::{
     BackgroundFilter, BoxFuture, Commit, FlowRun, FlowStepRun, Journal, JournalStep, Lease,
-    LeaseTerm, LlmRequest, RunFilter, RunFork, Store, StoreError, Write,
+    LeaseTerm, LlmRequest, PruneFilter, RunFilter, RunFork, Store, StoreError, Write,
 };
 use futures::executor::block_on;
 use rustix::process::{Signal, getpid, kill_process};
@@ -158,6 +158,22 @@ impl Store for Doomed {
 
     fn delete_run(&self, id: Uuid) -> BoxFuture<'_, Result<bool, StoreError>> {
         self.real.delete_run(id)
+    }
+
+    fn prune(&self, filter: PruneFilter) -> BoxFuture<'_, Result<usize, StoreError>> {
+        self.real.prune(filter)
+    }
+
+    fn free_artifacts(
+        &self,
+        after: &str,
+        limit: u32,
+    ) -> BoxFuture<'_, Result<Vec<String>, StoreError>> {
+        self.real.free_artifacts(after, limit)
+    }
+
+    fn forget_artifacts(&self, artifacts: Vec<String>) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.real.forget_artifacts(artifacts)
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

@@ -26,6 +26,7 @@ mod policy_review;
 mod prices;
 mod records;
 mod repairs;
+mod retention;
 mod secrets;
 mod streams;
 mod support;

@@ -3,6 +3,7 @@
 //! A write that is applied a second time changes nothing: an insert leaves a row that is there
 //! alone, and a finish changes open rows only.
 
+mod artifact;
 mod close_below;
 mod fork;
 mod reopen;
@@ -55,6 +56,7 @@ fn apply_write(connection: &mut Connection, write: &Write) -> Result<(), Fault> 
         Write::FinishRequest(finish) => {
             ("finish an llm request", request::finish(connection, finish))
         }
+        Write::NameArtifact(named) => ("name an artifact", artifact::insert(connection, named)),
     };
     settle(name, outcome)
 }

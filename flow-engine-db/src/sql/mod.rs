@@ -13,6 +13,6 @@ pub(super) use fault::Fault;
 pub(super) use store::SqlStore;
 
 use super::{
-    Connection, ReadConnection, Readers, Session, Waited, apply_plan, lease, lease_end,
+    Connection, ReadConnection, Readers, Session, Waited, apply_plan, lease, lease_end, prune,
     refuses_the_unit, storable,
 };

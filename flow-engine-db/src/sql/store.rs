@@ -8,12 +8,12 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::{
-    Connection, Fault, ReadConnection, Readers, apply, lease, query, storable,
+    Connection, Fault, ReadConnection, Readers, apply, lease, prune, query, storable,
     writer::{Job, Passed, Writer},
 };
 use crate::{
     BackgroundFilter, BoxFuture, Commit, FlowRun, FlowStepRun, Journal, JournalStep, Lease,
-    LeaseTerm, LlmRequest, RunFilter, RunFork, Store, StoreError, Write,
+    LeaseTerm, LlmRequest, PruneFilter, RunFilter, RunFork, Store, StoreError, Write,
     commit::log_unseen,
     record::{JournalRow, RequestRow, RunRow, StepRow},
     unit::Unit,
@@ -227,6 +227,32 @@ impl Store for SqlStore {
     fn delete_run(&self, id: Uuid) -> BoxFuture<'_, Result<bool, StoreError>> {
         self.write_behind_all("delete a flow run", move |connection| {
             apply::delete_run(connection, id)
+        })
+    }
+
+    fn prune(&self, filter: PruneFilter) -> BoxFuture<'_, Result<usize, StoreError>> {
+        if let Some(status) = filter.open_status() {
+            return Box::pin(async move { Err(StoreError::NotEnded { status }) });
+        }
+        self.write_behind_all("prune flow runs", move |connection| {
+            prune::prune(connection, &filter)
+        })
+    }
+
+    fn free_artifacts(
+        &self,
+        after: &str,
+        limit: u32,
+    ) -> BoxFuture<'_, Result<Vec<String>, StoreError>> {
+        let after = after.to_owned();
+        self.write_behind_all("find free artifacts", move |connection| {
+            prune::free_artifacts(connection, &after, limit)
+        })
+    }
+
+    fn forget_artifacts(&self, artifacts: Vec<String>) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.write_behind_all("forget artifacts", move |connection| {
+            prune::forget_artifacts(connection, &artifacts)
         })
     }
 

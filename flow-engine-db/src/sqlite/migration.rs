@@ -232,6 +232,49 @@ mod tests {
         assert_eq!(kept(&mut connection), left);
     }
 
+    /// By all rows of the tree, in whatever text they stand, and each once.
+    #[test]
+    fn artifacts_of_earlier_runs_are_known_by_what_was_recorded() {
+        let mut connection = SqliteConnection::establish(":memory:").unwrap();
+        let naming = "20261124000002";
+        let mut all = migrations().unwrap();
+        let named = all.remove(naming).unwrap();
+        for (version, migration) in all {
+            if version.as_str() < naming {
+                migration.run(&mut connection).unwrap();
+            }
+        }
+        let hash = |digit: &str| digit.repeat(64);
+        let [a, b, c] = ["a", "b", "0"].map(hash);
+        let rows = format!(
+            r#"INSERT INTO flow_runs (id, root_run_id, flow_name, inputs, outputs)
+                VALUES (x'01', x'01', 'f', '{{"is":"artifact:{a}.png","no":"artifact:x.png"}}', NULL),
+                       (x'02', x'01', 'f', '{{}}', '["artifact:{b}.jpeg", "artifact:{a}.png"]'),
+                       (x'03', x'03', 'f', '["artifact:{a}","artifact:{a}.","artifact:","x"]', '1');
+            INSERT INTO flow_step_runs (id, flow_run_id, step_name, step_order, inputs)
+                VALUES (x'04', x'02', 's', 0, '{{}}');
+            INSERT INTO llm_requests
+                (id, flow_run_id, step_run_id, attempt, provider, model, operation, response)
+                VALUES (x'05', x'02', x'04', 1, 'p', 'm', 'image', '"{{\"url\":\"artifact:{c}.png\"}}"');"#
+        );
+        connection.batch_execute(&rows).unwrap();
+
+        named.run(&mut connection).unwrap();
+
+        let found =
+            "SELECT hex(run_id) || ' ' || artifact AS version FROM run_artifacts ORDER BY 1";
+        let found = diesel::sql_query(found)
+            .load::<Version>(&mut connection)
+            .unwrap();
+        let found: Vec<String> = found.into_iter().map(|row| row.version).collect();
+        let expected = [
+            format!("01 {c}.png"),
+            format!("01 {a}.png"),
+            format!("01 {b}.jpeg"),
+        ];
+        assert_eq!(found, expected);
+    }
+
     #[test]
     fn each_migration_is_undone_by_its_own_way_down() {
         let mut connection = SqliteConnection::establish(":memory:").unwrap();

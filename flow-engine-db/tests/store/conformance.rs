@@ -14,6 +14,7 @@ pub(crate) mod leases;
 pub(crate) mod lifetime;
 pub(crate) mod listing;
 pub(crate) mod load;
+pub(crate) mod pruning;
 pub(crate) mod reopening;
 pub(crate) mod requests;
 pub(crate) mod rows;
@@ -97,6 +98,14 @@ macro_rules! store_conformance {
             listing::each_filter_keeps_only_what_matches,
             listing::pages_by_offset_and_by_id_are_the_same,
             load::no_step_of_many_concurrent_tasks_is_lost,
+            pruning::runs_that_ended_before_a_time_are_pruned_with_all_below,
+            pruning::runs_are_pruned_a_few_at_a_time,
+            pruning::a_sub_run_that_ended_is_not_pruned_without_its_root,
+            pruning::open_runs_are_not_pruned,
+            pruning::a_run_that_was_taken_is_not_pruned,
+            pruning::an_artifact_is_free_when_no_run_is_left_that_names_it,
+            pruning::a_name_of_a_run_that_is_there_is_not_forgotten,
+            pruning::a_name_is_written_with_its_request_under_a_lost_lease,
             reopening::a_run_that_ended_runs_again_whatever_its_status,
             reopening::a_run_left_behind_is_closed_below_and_runs_again,
             reopening::a_reopened_sub_run_leaves_the_others_open,

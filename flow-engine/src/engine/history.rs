@@ -58,7 +58,8 @@ impl Engine {
         Ok(self.store().await.requests(run_id).await?)
     }
 
-    /// Deletes a run with its steps, requests and sub-flows. False if there was none. What still runs of it fails.
+    /// Deletes a run with its steps, requests and sub-flows. False if there was none. What still runs of it fails. Its images are
+    /// deleted by the next [`prune`](Self::prune), if no other run names them.
     ///
     /// # Errors
     /// When the database cannot be written.

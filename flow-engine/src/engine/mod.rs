@@ -8,6 +8,7 @@ mod history;
 mod plan;
 mod read_only;
 mod recovery;
+mod retention;
 mod why;
 
 use std::sync::Arc;
@@ -20,6 +21,7 @@ pub use contract::check_contracts;
 pub use fork::ForkRequest;
 pub use plan::{PlannedHit, PlannedMiss, ResumePlan, UnaskedStep};
 pub use recovery::ResumedRun;
+pub use retention::Pruned;
 pub use why::Explanation;
 
 use crate::call::Call;

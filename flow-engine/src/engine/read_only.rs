@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use flow_engine_db::{
     BackgroundFilter, BoxFuture, Commit, FlowRun, FlowStepRun, JournalStep, Lease, LeaseTerm,
-    LlmRequest, RunFilter, RunFork, Store, StoreError, Write,
+    LlmRequest, PruneFilter, RunFilter, RunFork, Store, StoreError, Write,
 };
 use uuid::Uuid;
 
@@ -88,6 +88,22 @@ impl Store for ReadOnly {
 
     fn delete_run(&self, _id: Uuid) -> BoxFuture<'_, Result<bool, StoreError>> {
         Box::pin(async { Ok(false) })
+    }
+
+    fn prune(&self, _filter: PruneFilter) -> BoxFuture<'_, Result<usize, StoreError>> {
+        Box::pin(async { Ok(0) })
+    }
+
+    fn free_artifacts(
+        &self,
+        _after: &str,
+        _limit: u32,
+    ) -> BoxFuture<'_, Result<Vec<String>, StoreError>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    fn forget_artifacts(&self, _artifacts: Vec<String>) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async { Ok(()) })
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

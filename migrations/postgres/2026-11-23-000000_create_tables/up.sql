@@ -141,6 +141,15 @@ CREATE TABLE flow_forks (
     inherited_model text -- of a fork of a fork that names none
 );
 
+-- Which artifacts the rows of a root run, or of a run below it, name. When the run is deleted its names stay, of no run: what
+-- only such names have left is to be deleted where artifacts are kept. Their order is that of their bytes.
+CREATE TABLE run_artifacts (
+    run_id   uuid REFERENCES flow_runs (id) ON DELETE SET NULL,
+    artifact text NOT NULL COLLATE "C"
+);
+CREATE UNIQUE INDEX run_artifacts_run_id ON run_artifacts (run_id, artifact);
+CREATE INDEX run_artifacts_artifact ON run_artifacts (artifact) WHERE run_id IS NOT NULL;
+
 -- lz4 compresses long values twice as fast as what is the default; not every server was built with it, and none below 14.
 DO $$
 DECLARE

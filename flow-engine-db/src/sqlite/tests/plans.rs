@@ -11,8 +11,8 @@ use diesel::{
 use uuid::Uuid;
 
 use crate::{
-    BackgroundFilter, Lease, LeaseTerm, RunFilter, RunStatus,
-    sqlite::{connection, lease, migration, sql::query},
+    BackgroundFilter, Lease, LeaseTerm, PruneFilter, RunFilter, RunStatus,
+    sqlite::{connection, lease, migration, prune, sql::query},
 };
 
 #[derive(QueryableByName)]
@@ -64,7 +64,7 @@ fn plans(mut ask: impl FnMut(&mut SqliteConnection)) -> Vec<(String, Vec<String>
         for query in queries {
             // What was bound is behind it, as a comment.
             let text = query.split("-- binds").next().unwrap().trim();
-            if !["SELECT", "UPDATE"]
+            if !["SELECT", "UPDATE", "DELETE"]
                 .iter()
                 .any(|word| text.starts_with(word))
             {
@@ -284,5 +284,37 @@ fn leases_are_taken_and_renewed_without_reading_a_whole_table() {
                 "{plan:#?}"
             );
         }
+    }
+}
+
+#[test]
+fn runs_are_pruned_and_artifacts_found_without_reading_a_whole_table() {
+    let filter = PruneFilter {
+        ended_before: Utc::now(),
+        statuses: vec![RunStatus::Failed, RunStatus::Completed],
+        limit: 1,
+    };
+    let plans = plans(|connection| {
+        prune::prune(connection, &filter).unwrap();
+        prune::free_artifacts(connection, "", 5).unwrap();
+        prune::forget_artifacts(connection, &["a".to_owned()]).unwrap();
+    });
+    assert_eq!(plans.len(), 6);
+    for ((_, plan), expected) in plans.iter().zip(
+        [
+            "SEARCH flow_runs USING INDEX flow_runs_ended (status=? AND completed_at<?)",
+            "SEARCH free USING COVERING INDEX run_artifacts_run_id (run_id=? AND artifact>?)",
+            "SEARCH run_artifacts USING COVERING INDEX run_artifacts_run_id (run_id=? AND artifact=?)",
+        ]
+        .iter()
+        .cycle(),
+    ) {
+        assert!(plan.iter().any(|line| line == expected), "{plan:#?}");
+        let scans = |line: &&String| line.starts_with("SCAN") && !line.contains("json_each");
+        assert_eq!(plan.iter().find(scans), None, "{plan:#?}");
+        assert!(
+            !plan.iter().any(|line| line.contains("ORDER BY")),
+            "{plan:#?}"
+        );
     }
 }

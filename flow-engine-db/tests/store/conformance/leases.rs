@@ -409,20 +409,23 @@ pub(crate) async fn the_leases_that_are_still_held_are_renewed(db: Fresh) {
     store.delete_run(deleted).await.unwrap();
     let foreign = start(store, of(other())).await;
     let child = rows::started_sub_run(store, running, running).await;
-    let untouched = [taken, ended, foreign, child];
+    // Its holder has taken it again, and speaks of the older lease.
+    let stale = rows::started_run(store).await;
+    store.acquire(stale, rows::term()).await.unwrap().unwrap();
+    let untouched = [taken, ended, foreign, child, stale];
     let mut before = Vec::new();
     for run in untouched {
         before.push(store.run(run).await.unwrap());
     }
 
     let first = [
-        running, silent, taken, again, ended, deleted, foreign, child,
+        running, silent, taken, again, ended, deleted, foreign, child, stale,
     ];
     let mut leases: Vec<Lease> = first.map(Lease::first).into();
     leases.push(newest);
     let mut gone = store.renew(leases, rows::term()).await.unwrap();
 
-    let mut expected = [taken, again, ended, deleted, foreign, child].map(Lease::first);
+    let mut expected = [taken, again, ended, deleted, foreign, child, stale].map(Lease::first);
     gone.sort_by_key(|lease| lease.root_run_id);
     expected.sort_by_key(|lease| lease.root_run_id);
     assert_eq!(gone, expected);

@@ -46,6 +46,7 @@ fn learn(roots: &mut HashMap<Uuid, Uuid>, write: &Write) -> Uuid {
         Write::MoveStep(step) => (None, step.id),
         Write::RetireStep(step) => (None, step.id),
         Write::FinishRequest(finish) => (None, finish.id),
+        Write::NameArtifact(named) => (None, named.root_run_id),
         other => panic!("whose is {other:?}?"),
     };
     let root = roots.get(&belongs_to).copied().unwrap_or(belongs_to);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use flow_engine_db::{BackgroundFilter, LeaseTerm, RunFilter, RunStatus, connect};
+use flow_engine_db::{BackgroundFilter, LeaseTerm, PruneFilter, RunFilter, RunStatus, connect};
 use uuid::Uuid;
 
 use super::{OwnServer, administer};
@@ -22,6 +22,7 @@ const ROWS: &str = "
         SELECT id, id, 's', 0, '{}', id::text, now() FROM flow_runs;
     INSERT INTO llm_requests (id, flow_run_id, step_run_id, attempt, provider, model, operation)
         SELECT id, id, id, 1, 'p', 'm', 'chat' FROM flow_runs;
+    INSERT INTO run_artifacts (run_id, artifact) SELECT id, id::text FROM flow_runs;
     ANALYZE;";
 
 fn filters() -> Vec<RunFilter> {
@@ -122,6 +123,14 @@ async fn no_table_is_read_from_end_to_end_and_no_list_is_sorted() {
             .await
             .unwrap();
     }
+    let filter = PruneFilter {
+        ended_before: chrono::Utc::now() - chrono::TimeDelta::days(1),
+        statuses: vec![RunStatus::Failed, RunStatus::Completed],
+        limit: 5,
+    };
+    store.prune(filter).await.unwrap();
+    store.free_artifacts("", 5).await.unwrap();
+    store.forget_artifacts(vec!["a".to_owned()]).await.unwrap();
     store.delete_run(run).await.unwrap();
     let gone = store.submit(lease, vec![rows::step(run, 1).into()]).await;
     assert!(gone.unwrap_err().is_lease_lost());
@@ -132,12 +141,21 @@ async fn no_table_is_read_from_end_to_end_and_no_list_is_sorted() {
     let plans: Vec<&str> = log
         .split("Query Text: ")
         .skip(1)
-        .filter(|plan| plan.contains("flow_") || plan.contains("llm_requests"))
+        .filter(|plan| {
+            plan.contains("flow_")
+                || plan.contains("llm_requests")
+                || plan.contains("run_artifacts")
+        })
         .filter(|plan| !plan.contains("flow_engine_migrations") && !plan.contains("WHERE false"))
         .collect();
     assert!(plans.len() > 50, "{log}");
     for plan in &plans {
-        for table in ["flow_runs", "flow_step_runs", "llm_requests"] {
+        for table in [
+            "flow_runs",
+            "flow_step_runs",
+            "llm_requests",
+            "run_artifacts",
+        ] {
             assert!(!plan.contains(&format!("Seq Scan on {table}")), "{plan}");
             assert!(
                 !plan.contains(&format!("Seq Scan on flow_engine.{table}")),
