@@ -29,6 +29,17 @@ impl Commit {
         Self(State::Ready(result))
     }
 
+    /// Blocks its thread until it is decided.
+    pub(crate) fn wait(mut self) -> Result<(), StoreError> {
+        match std::mem::replace(&mut self.0, State::Taken) {
+            State::Ready(result) => result,
+            State::Waiting(receiver) => receiver
+                .blocking_recv()
+                .unwrap_or(Err(StoreError::WriterFailed)),
+            State::Taken => Ok(()),
+        }
+    }
+
     /// A commit and the end that decides it.
     pub(crate) fn pending() -> (Acknowledge, Self) {
         let (sender, receiver) = oneshot::channel();

@@ -26,7 +26,7 @@ pub enum StoreError {
     /// The database could not be opened or created.
     #[error("cannot open the database {location}: {reason}")]
     CannotOpen {
-        /// Its path.
+        /// Its path, or its URL without a password.
         location: String,
         /// What is in the way, and what to do.
         reason: String,
@@ -51,7 +51,7 @@ pub enum StoreError {
          upgrade flow-engine, or choose another database"
     )]
     NewerDatabase {
-        /// Its path.
+        /// Its path, or its URL without a password.
         location: String,
         /// The first migration that this build does not know.
         migration: String,
@@ -60,7 +60,7 @@ pub enum StoreError {
     /// The tables could not be created or brought up to date. The database is as it was before.
     #[error("cannot bring the tables of the database {location} up to date")]
     Migration {
-        /// Its path.
+        /// Its path, or its URL without a password.
         location: String,
         /// What failed.
         #[source]
@@ -105,10 +105,23 @@ pub enum StoreError {
     /// later is safe.
     #[error("the database {location} was locked by another process for {waited_seconds} s")]
     Busy {
-        /// Its path.
+        /// Its path, or its URL without a password.
         location: String,
         /// How long it was tried, in seconds.
         waited_seconds: u64,
+    },
+
+    /// The server was away for longer than this store waits, or did not answer. Whether the last try was
+    /// written is not known; trying again later is safe.
+    #[error("the database {location} could not be reached for {waited_seconds} s")]
+    Unreachable {
+        /// Its URL without a password.
+        location: String,
+        /// How long it was tried, in seconds.
+        waited_seconds: u64,
+        /// What was in the way the last time.
+        #[source]
+        source: Cause,
     },
 
     /// The thread that writes broke off while it worked on this. The outcome is unknown; it goes on

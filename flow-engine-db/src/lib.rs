@@ -66,30 +66,42 @@
 //! commits whatever is queued as one transaction. Several processes may share a file.
 
 #![cfg_attr(
-    not(feature = "sqlite"),
+    not(any(feature = "sqlite", feature = "postgres")),
     expect(
         dead_code,
         reason = "a build without a database opens none, and queues nothing"
     )
 )]
+// The folder `sql` is compiled once for each database.
+#![cfg_attr(
+    all(feature = "sqlite", feature = "postgres"),
+    expect(
+        clippy::duplicate_mod,
+        reason = "diesel's types of queries cannot be generic over both databases"
+    )
+)]
 
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod column;
 mod commit;
 mod connect;
 mod error;
 mod lease;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod plan;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod record;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod schema;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod sql_types;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod status;
 mod store;
 mod text_enum;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod unit;
 mod url;
 mod write;

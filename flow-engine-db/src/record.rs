@@ -12,7 +12,7 @@ pub use request::LlmRequest;
 pub use run::FlowRun;
 pub use step::FlowStepRun;
 
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(crate) use {journal::JournalRow, request::RequestRow, run::RunRow, step::StepRow};
 
 /// Declares a record and the row it is read from. The row holds what the columns hold (text for a
@@ -31,15 +31,15 @@ macro_rules! record {
             $($(#[$field_meta])* pub $field: $type,)+
         }
 
-        #[cfg(feature = "sqlite")]
+        #[cfg(any(feature = "sqlite", feature = "postgres"))]
         #[derive(Debug, diesel::Queryable, diesel::Selectable)]
         #[diesel(table_name = crate::schema::$table)]
-        #[diesel(check_for_backend(diesel::sqlite::Sqlite))]
+        #[cfg_attr(feature = "sqlite", diesel(check_for_backend(diesel::sqlite::Sqlite)))]
         pub(crate) struct $row {
             $($field: <$type as crate::column::Column>::Stored,)+
         }
 
-        #[cfg(feature = "sqlite")]
+        #[cfg(any(feature = "sqlite", feature = "postgres"))]
         impl $row {
             pub(crate) fn into_record(self) -> Result<$record, crate::StoreError> {
                 let row_id = self.id.0;

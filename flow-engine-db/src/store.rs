@@ -258,7 +258,7 @@ pub struct PruneFilter {
 }
 
 impl PruneFilter {
-    #[cfg(feature = "sqlite")]
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub(crate) fn open_status(&self) -> Option<RunStatus> {
         let mut statuses = self.statuses.iter().copied();
         statuses.find(|status| status.is_open())

@@ -1,20 +1,22 @@
 //! Which database a URL means.
 
-use std::path::PathBuf;
-
 use crate::StoreError;
 
-/// A database that this crate can open.
+/// A database that this build can open.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum DatabaseUrl {
-    Sqlite(PathBuf),
+    #[cfg(feature = "sqlite")]
+    Sqlite(std::path::PathBuf),
+    #[cfg(feature = "postgres")]
+    Postgres(Box<crate::postgres::Target>),
 }
 
-const SUPPORTED: &str = "this version supports `sqlite://path/to/file.db`";
+const SUPPORTED: &str =
+    "write `sqlite://path/to/file.db` or `postgres://user:password@host/database`";
 const IN_MEMORY: &str = "a database in memory cannot be shared by several connections";
 
-/// Reads `sqlite://path` and `sqlite:path`; the path is taken as it is, relative to the working
-/// directory.
+/// Reads `sqlite://path` and `sqlite:path`, whose path is taken as it is, relative to the working
+/// directory, and `postgres://…`, which is also written `postgresql://…`.
 pub(crate) fn parse(url: &str) -> Result<DatabaseUrl, StoreError> {
     let refuse = |reason: String| StoreError::UnsupportedUrl {
         url: shown(url),
@@ -35,36 +37,47 @@ pub(crate) fn parse(url: &str) -> Result<DatabaseUrl, StoreError> {
         return Err(refuse(reason));
     };
     match scheme.to_ascii_lowercase().as_str() {
-        "sqlite" => {}
-        "postgres" | "postgresql" => {
-            return Err(refuse(format!(
-                "PostgreSQL is not supported yet; {SUPPORTED}"
-            )));
-        }
-        _ => return Err(refuse(format!("`{scheme}` is not supported; {SUPPORTED}"))),
+        "sqlite" => sqlite(rest).map_err(refuse),
+        "postgres" | "postgresql" => postgres(rest).map_err(refuse),
+        _ => Err(refuse(format!("`{scheme}` is not supported; {SUPPORTED}"))),
     }
-    if cfg!(not(feature = "sqlite")) {
-        return Err(refuse(
-            "this build is without SQLite; turn on the feature `sqlite`".to_owned(),
-        ));
-    }
+}
 
+#[cfg(feature = "sqlite")]
+fn sqlite(rest: &str) -> Result<DatabaseUrl, String> {
     let path = rest.strip_prefix("//").unwrap_or(rest);
     if path.is_empty() {
-        return Err(refuse(format!("the path is missing; {SUPPORTED}")));
+        return Err(format!("the path is missing; {SUPPORTED}"));
     }
     if path.contains(":memory:") {
-        return Err(refuse(format!("{IN_MEMORY}; {SUPPORTED}")));
+        return Err(format!("{IN_MEMORY}; {SUPPORTED}"));
     }
     if path.contains('?') {
-        return Err(refuse(format!(
+        return Err(format!(
             "parameters after `?` are not supported; {SUPPORTED}"
-        )));
+        ));
     }
     if path.contains('\0') {
-        return Err(refuse("the path contains a NUL character".to_owned()));
+        return Err("the path contains a NUL character".to_owned());
     }
-    Ok(DatabaseUrl::Sqlite(PathBuf::from(path)))
+    Ok(DatabaseUrl::Sqlite(path.into()))
+}
+
+#[cfg(not(feature = "sqlite"))]
+fn sqlite(_rest: &str) -> Result<DatabaseUrl, String> {
+    Err("this build is without SQLite; turn on the feature `sqlite`".to_owned())
+}
+
+#[cfg(feature = "postgres")]
+fn postgres(rest: &str) -> Result<DatabaseUrl, String> {
+    // The library knows its scheme in small letters only.
+    let target = crate::postgres::Target::parse(&format!("postgres:{rest}"));
+    target.map(|target| DatabaseUrl::Postgres(Box::new(target)))
+}
+
+#[cfg(not(feature = "postgres"))]
+fn postgres(_rest: &str) -> Result<DatabaseUrl, String> {
+    Err("this build is without PostgreSQL; turn on the feature `postgres`".to_owned())
 }
 
 /// The scheme and what follows its colon. A single letter is a drive, not a scheme.
@@ -123,7 +136,7 @@ mod tests {
         ] {
             assert_eq!(
                 parse(url).unwrap(),
-                DatabaseUrl::Sqlite(PathBuf::from(path)),
+                DatabaseUrl::Sqlite(path.into()),
                 "{url}"
             );
         }
@@ -148,7 +161,10 @@ mod tests {
                 ":memory:",
                 "cannot use `:memory:` as a database: a database in memory cannot be shared",
             ),
-            ("", "cannot use `` as a database: it is empty; this version"),
+            (
+                "",
+                "cannot use `` as a database: it is empty; write `sqlite://",
+            ),
             (
                 "b.db",
                 "cannot use `b.db` as a database: it has no scheme; write `sqlite://b.db`",
@@ -170,10 +186,11 @@ mod tests {
     #[test]
     fn a_password_is_in_no_message() {
         for url in [
-            "postgres://ada:s3cret@db/app",
-            "postgres://ada:s3c/ret@db/app",
+            "postgres://ada:s3cret@db/app?sslmode=on",
+            "postgres://ada:s3c/ret@db:no/app",
+            "postgres://ada:s3cret",
             "postgres:ada:s3cret@db",
-            "postgres://db/app?user=ada&password=s3cret",
+            "postgres://db/app?user=ada&password=s3cret&sslmode=s3cret",
             "mysql://ada:s3c@s3cret@db/app",
             "postgresql://:s3cret@db",
             "my_app:s3cret",

@@ -83,10 +83,10 @@ pub struct JournalStep {
     pub request_status: Option<RequestStatus>,
 }
 
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(crate) use row::JournalRow;
 
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod row {
     use diesel::NullableExpressionMethods as _;
 
@@ -100,7 +100,7 @@ mod row {
     /// The columns of `flow_step_runs`, and of the attempt that gave the output.
     #[derive(Debug, diesel::Queryable, diesel::Selectable)]
     #[diesel(table_name = flow_step_runs)]
-    #[diesel(check_for_backend(diesel::sqlite::Sqlite))]
+    #[cfg_attr(feature = "sqlite", diesel(check_for_backend(diesel::sqlite::Sqlite)))]
     pub(crate) struct JournalRow {
         id: Id,
         flow_run_id: Id,

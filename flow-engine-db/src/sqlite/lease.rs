@@ -10,7 +10,7 @@ use diesel::{
 };
 use uuid::Uuid;
 
-use super::fault::Fault;
+use super::Fault;
 use crate::{
     BackgroundFilter, Lease, LeaseTerm,
     schema::flow_runs::dsl,

@@ -12,7 +12,7 @@ use diesel::{
     connection::{AnsiTransactionManager, TransactionManager as _},
 };
 
-use super::{connection, fault::Fault};
+use super::{Fault, connection};
 use crate::StoreError;
 
 /// After this long without the lock a batch is given up. SQLite's own turns are ten seconds each.
@@ -56,7 +56,7 @@ impl Session {
                 self.connection = None;
             }
             match outcome {
-                Err(fault) if fault.is_locked() => {
+                Err(fault) if is_locked(&fault) => {
                     thread::sleep(PAUSE);
                     waited.0 += begun.elapsed();
                 }
@@ -80,6 +80,11 @@ impl Session {
             none => Ok(none.insert(connection::writer(&self.path).map_err(Fault::Connection)?)),
         }
     }
+}
+
+/// Whether another process held the lock: the same transaction can succeed later.
+fn is_locked(fault: &Fault) -> bool {
+    matches!(fault, Fault::Database { source, .. } if connection::is_locked(source))
 }
 
 #[cfg(test)]

@@ -9,5 +9,10 @@
 
 #[macro_use]
 mod conformance;
+#[cfg(feature = "postgres")]
+mod postgres;
+mod process;
+#[cfg(all(feature = "sqlite", feature = "postgres"))]
+mod schemas;
 #[cfg(feature = "sqlite")]
 mod sqlite;

@@ -32,9 +32,15 @@ fn files(folder: &Path) -> Vec<String> {
 async fn other_databases_are_refused_with_what_is_supported() {
     for (url, expected) in [
         (
+            "mysql://ada:secret@db.example/app",
+            "cannot use `mysql:…` as a database: `mysql` is not supported; \
+             write `sqlite://path/to/file.db` or `postgres://user:password@host/database`",
+        ),
+        #[cfg(not(feature = "postgres"))]
+        (
             "postgres://ada:secret@db.example/app",
-            "cannot use `postgres:…` as a database: PostgreSQL is not supported yet; \
-             this version supports `sqlite://path/to/file.db`",
+            "cannot use `postgres:…` as a database: this build is without PostgreSQL; \
+             turn on the feature `postgres`",
         ),
         (
             "runs.db",

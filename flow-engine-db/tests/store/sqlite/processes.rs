@@ -1,8 +1,7 @@
 //! Several stores on one file, in one process and in several, and a process that is killed.
 
 use std::{
-    io::{BufRead as _, BufReader, Write as _},
-    process::{Child, Command, Stdio},
+    io::{BufRead as _, BufReader},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -11,48 +10,21 @@ use std::{
 };
 
 use diesel::{Connection as _, SqliteConnection, connection::SimpleConnection as _};
-use flow_engine_db::{RunFilter, connect};
+use flow_engine_db::connect;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use super::fresh;
-use crate::conformance::{rows, tell::Tell as _};
-
-const URL: &str = "FLOW_ENGINE_DB_TEST_URL";
-const RUNS: usize = 20;
+use crate::{
+    conformance::{rows, tell::Tell as _},
+    process::{RUNS, child, open_and_write, runs_in},
+};
 
 fn new_file() -> (TempDir, String) {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}", folder.path().join("runs.db").display());
     (folder, url)
-}
-
-/// This program again, to run one of the ignored tests below on the database at `url`.
-fn child(test: &str, url: &str) -> Child {
-    Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", test, "--ignored", "--nocapture"])
-        .env(URL, url)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap()
-}
-
-async fn open_and_write(url: &str) {
-    let store = connect(url).await.unwrap();
-    for _ in 0..RUNS {
-        store.tell(vec![rows::run().into()]).await.unwrap();
-    }
-    store.close().await;
-}
-
-async fn runs_in(url: &str) -> usize {
-    let all = RunFilter {
-        limit: u32::MAX,
-        ..RunFilter::default()
-    };
-    connect(url).await.unwrap().runs(all).await.unwrap().len()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -114,7 +86,7 @@ async fn a_barrier_alone_waits_for_no_lock() {
 async fn many_processes_open_a_new_file_at_once() {
     for _round in 0..5 {
         let (_folder, url) = new_file();
-        let writers = [(); 6].map(|()| child("sqlite::processes::a_process_that_writes", &url));
+        let writers = [(); 6].map(|()| child("process::a_process_that_writes", &url));
         for writer in writers {
             let output = writer.wait_with_output().unwrap();
             assert!(
@@ -130,7 +102,7 @@ async fn many_processes_open_a_new_file_at_once() {
 #[tokio::test]
 async fn what_was_acknowledged_survives_a_killed_process() {
     let (_folder, url) = new_file();
-    let mut writer = child("sqlite::processes::a_process_that_tells", &url);
+    let mut writer = child("process::a_process_that_tells", &url);
     let mut acknowledged = Vec::new();
     for line in BufReader::new(writer.stdout.take().unwrap()).lines() {
         let line = line.unwrap();
@@ -148,30 +120,5 @@ async fn what_was_acknowledged_survives_a_killed_process() {
     assert!(acknowledged.len() >= 200);
     for run in acknowledged {
         assert!(store.run(run).await.unwrap().is_some(), "{run} is lost");
-    }
-}
-
-#[tokio::test]
-#[ignore = "started by the tests above, once for each process"]
-async fn a_process_that_writes() {
-    // Without a URL someone runs all ignored tests: there is nothing to do.
-    if let Ok(url) = std::env::var(URL) {
-        open_and_write(&url).await;
-    }
-}
-
-#[tokio::test]
-#[ignore = "started by the tests above, and killed by them"]
-async fn a_process_that_tells() {
-    let Ok(url) = std::env::var(URL) else { return };
-    let store = connect(&url).await.unwrap();
-    let mut stdout = std::io::stdout();
-    // The test harness has begun a line of its own.
-    writeln!(stdout).unwrap();
-    loop {
-        let run = rows::run();
-        let id = run.id;
-        store.tell(vec![run.into()]).await.unwrap();
-        writeln!(stdout, "acknowledged {id}").unwrap();
     }
 }

@@ -1,0 +1,154 @@
+//! Brings the tables up to date, or refuses a database that is newer than this build.
+//!
+//! Everything of ours is in the schema `flow_engine`, also the table of versions: the database may be that of an
+//! application that has diesel migrations too.
+
+use std::collections::BTreeMap;
+
+use diesel::{
+    Connection as _, QueryableByName, RunQueryDsl as _,
+    connection::SimpleConnection as _,
+    migration::{self, Migration, MigrationSource as _},
+    pg::Pg,
+    result::{DatabaseErrorKind, Error as DieselError},
+    sql_types::Text,
+};
+use diesel_migrations::{EmbeddedMigrations, embed_migrations};
+
+use super::{Connection, target::Target};
+use crate::{StoreError, error::Cause};
+
+const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgres");
+
+/// Of several processes that start at once, one makes the tables and the others find them: `CREATE … IF NOT EXISTS` alone
+/// fails when two make the same. The number is ours; the lock ends with the transaction.
+const LOCK: &str = "SELECT pg_advisory_xact_lock(7235519026)";
+
+const SCHEMA: &str =
+    "SELECT nspname::text AS version FROM pg_namespace WHERE nspname = 'flow_engine'";
+
+const VERSIONS: &str = "SELECT relname::text AS version FROM pg_class
+    WHERE oid = to_regclass('flow_engine.flow_engine_migrations')";
+
+const CREATE_VERSIONS: &str = "
+    CREATE TABLE flow_engine.flow_engine_migrations (
+        version text        NOT NULL PRIMARY KEY,
+        run_on  timestamptz NOT NULL DEFAULT now()
+    );";
+
+/// By version, oldest first.
+type Migrations = BTreeMap<String, Box<dyn Migration<Pg>>>;
+
+#[derive(QueryableByName)]
+struct Version {
+    #[diesel(sql_type = Text)]
+    version: String,
+}
+
+/// Applies what is missing, in one transaction.
+pub(super) fn run(connection: &mut Connection, target: &Target) -> Result<(), StoreError> {
+    let outcome = connection.transaction(|connection| {
+        connection.batch_execute(LOCK)?;
+        let known = migrations().map_err(DieselError::QueryBuilderError)?;
+        let applied = applied_versions(connection)?;
+        let unknown = applied.iter().find(|version| !known.contains_key(*version));
+        if let Some(migration) = unknown {
+            return Ok(Err(StoreError::NewerDatabase {
+                location: target.location.clone(),
+                migration: migration.clone(),
+            }));
+        }
+        apply_missing(connection, known, &applied).map_err(DieselError::QueryBuilderError)?;
+        // A database that cannot be written is found here and not at the first step.
+        connection.batch_execute("UPDATE flow_engine.flow_runs SET id = id WHERE false")?;
+        Ok(Ok(()))
+    });
+    outcome.map_err(|error: DieselError| explain(target, error))?
+}
+
+fn migrations() -> migration::Result<Migrations> {
+    let migrations = MIGRATIONS.migrations()?.into_iter();
+    Ok(migrations
+        .map(|migration: Box<dyn Migration<Pg>>| {
+            (migration.name().version().to_string(), migration)
+        })
+        .collect())
+}
+
+fn apply_missing(
+    connection: &mut Connection,
+    migrations: Migrations,
+    applied: &[String],
+) -> migration::Result<()> {
+    // Looked at first: who may use a schema that is there need not be allowed to create one.
+    if versions_in(connection, SCHEMA)?.is_empty() {
+        connection.batch_execute("CREATE SCHEMA flow_engine")?;
+    }
+    if versions_in(connection, VERSIONS)?.is_empty() {
+        connection.batch_execute(CREATE_VERSIONS)?;
+    }
+    for (version, migration) in migrations {
+        if applied.contains(&version) {
+            continue;
+        }
+        migration.run(connection)?;
+        diesel::sql_query("INSERT INTO flow_engine.flow_engine_migrations (version) VALUES ($1)")
+            .bind::<Text, _>(version)
+            .execute(connection)?;
+    }
+    Ok(())
+}
+
+fn applied_versions(connection: &mut Connection) -> Result<Vec<String>, DieselError> {
+    if versions_in(connection, VERSIONS)?.is_empty() {
+        return Ok(Vec::new());
+    }
+    versions_in(
+        connection,
+        "SELECT version FROM flow_engine.flow_engine_migrations ORDER BY version",
+    )
+}
+
+fn versions_in(connection: &mut Connection, query: &str) -> Result<Vec<String>, DieselError> {
+    let rows = diesel::sql_query(query).load::<Version>(connection)?;
+    Ok(rows.into_iter().map(|row| row.version).collect())
+}
+
+/// What an error says about the database, when it comes from a connection that has just been opened.
+fn explain(target: &Target, error: DieselError) -> StoreError {
+    let error = match error {
+        // A statement of a migration.
+        DieselError::QueryBuilderError(source) => match source.downcast::<DieselError>() {
+            Ok(error) => *error,
+            Err(source) => return failed(target, source),
+        },
+        other => other,
+    };
+    let reason = match &error {
+        DieselError::DatabaseError(DatabaseErrorKind::ReadOnlyTransaction, _) => {
+            "it is read-only: a standby, or set so".to_owned()
+        }
+        DieselError::DatabaseError(_, details)
+            if details.message().contains("permission denied") =>
+        {
+            format!(
+                "the user {user} may not {rights}; an administrator can say: CREATE SCHEMA flow_engine AUTHORIZATION \"{user}\"",
+                user = target.user(),
+                rights = "create its schema flow_engine, or use what is in it",
+            )
+        }
+        _ => return failed(target, error.into()),
+    };
+    StoreError::CannotOpen {
+        location: target.location.clone(),
+        reason,
+        source: Some(error.into()),
+    }
+}
+
+fn failed(target: &Target, source: Cause) -> StoreError {
+    StoreError::Migration {
+        location: target.location.clone(),
+        source,
+    }
+}

@@ -1,0 +1,4 @@
+//! What is special to SQLite of what both databases share.
+
+mod plans;
+mod waiting;
