@@ -115,13 +115,16 @@ const ACQUIRE_BACKGROUND: &str = "
         WHERE status = 'pending' AND execution_mode = 'background' AND root_run_id = id
             AND (start_at IS NULL OR start_at <= clock_timestamp())
             AND (lease_until IS NULL OR lease_until <= clock_timestamp())
+            AND (lease_owner IS NULL OR lease_owner <> $1)
             AND flow_name = ANY ($3)
         ORDER BY priority DESC, id LIMIT $4
         FOR UPDATE SKIP LOCKED
     ), expired AS MATERIALIZED (
         SELECT id, priority FROM flow_runs
-        WHERE status IN ('running', 'waiting') AND execution_mode = 'background' AND root_run_id = id
-            AND lease_until <= clock_timestamp()
+        WHERE status IN ('running', 'waiting', 'interrupted') AND execution_mode = 'background'
+            AND root_run_id = id
+            AND (lease_until <= clock_timestamp() OR lease_until IS NULL AND status = 'interrupted')
+            AND (lease_owner IS NULL OR lease_owner <> $1)
             AND flow_name = ANY ($3)
         ORDER BY priority DESC, id LIMIT $4
         FOR UPDATE SKIP LOCKED

@@ -56,7 +56,7 @@ CREATE INDEX flow_runs_parent_run_id ON flow_runs (parent_run_id, id) WHERE pare
 CREATE INDEX flow_runs_pending ON flow_runs (priority DESC, id, start_at, flow_name)
     WHERE status = 'pending' AND execution_mode = 'background';
 CREATE INDEX flow_runs_running ON flow_runs (priority DESC, id)
-    WHERE status IN ('running', 'waiting') AND execution_mode = 'background';
+    WHERE status IN ('running', 'waiting', 'interrupted') AND execution_mode = 'background';
 -- What is too old to be kept.
 CREATE INDEX flow_runs_ended ON flow_runs (status, completed_at) WHERE root_run_id = id AND completed_at IS NOT NULL;
 
