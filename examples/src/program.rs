@@ -53,6 +53,8 @@ pub async fn engine(article: &Article, recording: &str, answers: &str) -> Result
              OPENAI_BASE_URL for a compatible server, and FLOW_ENGINE_MODEL"
         ),
     };
+    // What a crash has left behind can be taken up a second later.
+    let builder = builder.lease(Duration::from_secs(1));
     Ok(builder.build().await?)
 }
 

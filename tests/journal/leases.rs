@@ -100,6 +100,30 @@ async fn a_run_of_a_process_that_says_nothing_more_is_waited_for() {
     assert_eq!((row.status, row.lease_epoch), (RunStatus::Completed, 3));
 }
 
+#[tokio::test]
+async fn only_runs_of_dead_processes_are_resumed_with_all_others() {
+    let lab = Lab::new().await;
+    let [of_dead, of_living] = [half_done(&lab).await, half_done(&lab).await];
+    let (store, dead) = other(&lab, Duration::from_millis(500)).await;
+    store.acquire(of_dead, dead).await.unwrap().unwrap();
+    let (store, living) = other(&lab, Duration::from_mins(10)).await;
+    let lease = store.acquire(of_living, living).await.unwrap().unwrap();
+    let alive = async {
+        loop {
+            assert_eq!(store.renew(vec![lease], living).await.unwrap(), []);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let resumed = tokio::select! {
+        resumed = lab.resume_interrupted() => resumed.unwrap(),
+        () = alive => unreachable!("it goes on"),
+    };
+    let ids: Vec<Uuid> = resumed.iter().map(|resumed| resumed.run_id).collect();
+    assert_eq!(ids, [of_dead]);
+    lab.assert_completed(of_dead).await;
+    assert_eq!(lab.run_row(of_living).await.lease_epoch, lease.epoch);
+}
+
 const SHORT: Duration = Duration::from_millis(300);
 
 #[tokio::test]
@@ -153,6 +177,9 @@ async fn computes(milliseconds: u64) -> Result<()> {
 /// As if this process had been stopped for a while, and another one had gone on with its run.
 fn taken_over(lab: &Lab) {
     let mut database = SqliteConnection::establish(lab.path().to_str().unwrap()).unwrap();
+    sql_query("PRAGMA busy_timeout = 10000")
+        .execute(&mut database)
+        .unwrap();
     let take = "UPDATE flow_runs SET lease_owner = 'another', lease_epoch = lease_epoch + 1 WHERE id = root_run_id";
     let taken = sql_query(take).execute(&mut database).unwrap();
     assert_eq!(taken, 1);

@@ -1,10 +1,12 @@
 //! Runs that did not come to their end: what they have recorded is taken, and the rest is executed.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::Utc;
 use flow_engine_db::{ExecutionMode, FlowRun, Lease, LeaseTerm, RunFilter, RunReopen, RunStatus};
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, try_join_all};
 use futures::{FutureExt, StreamExt, stream};
 use serde_json::{Map, Value};
 use tokio::time::{Instant, sleep};
@@ -110,8 +112,9 @@ impl Engine {
     /// Resumes every run that was interrupted or killed with its process, the oldest first, and waits for their ends. For
     /// the start of a program.
     ///
-    /// A run that another process executes cannot be told from one whose process was killed: call it when no other program
-    /// works on this database. Failed runs are left alone.
+    /// The runs of another process that is alive are left to it. One that was killed a moment ago looks alive for a while
+    /// ([`EngineBuilder::lease`](super::EngineBuilder::lease)): that is waited for. Failed runs are left alone, and queued ones to
+    /// [workers](super::Worker).
     ///
     /// # Errors
     /// When the database cannot be read. What became of each run is in the list.
@@ -130,7 +133,7 @@ impl Engine {
     }
 
     /// The runs that [`resume_interrupted`](Self::resume_interrupted) would resume, the oldest first: to resume some of them
-    /// only, or to see their [plans](Self::resume_plan) first.
+    /// only, or to see their [plans](Self::resume_plan) first. As it, this waits for processes that were killed a moment ago.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -139,9 +142,43 @@ impl Engine {
         for status in [RunStatus::Interrupted, RunStatus::Running] {
             found.extend(self.all_roots(status).await?);
         }
-        found.retain(|run| !Claim::is_taken(run.id));
-        found.sort_by_key(|run| run.id);
-        Ok(found)
+        found.retain(|run| run.execution_mode == ExecutionMode::Sync && !Claim::is_taken(run.id));
+        let now = Utc::now();
+        let is_held = |run: &FlowRun| run.lease_until.is_some_and(|until| until > now);
+        let (held, mut free): (Vec<_>, Vec<_>) = found.into_iter().partition(is_held);
+        free.extend(self.of_the_dead(held).await?);
+        free.sort_by_key(|run| run.id);
+        Ok(free)
+    }
+
+    /// Of runs that are held those whose process is not alive. Each process is waited for once.
+    async fn of_the_dead(&self, held: Vec<FlowRun>) -> Result<Vec<FlowRun>, Error> {
+        let mut of_owners: BTreeMap<_, Vec<FlowRun>> = BTreeMap::new();
+        for run in held {
+            let runs = of_owners.entry(run.lease_owner.clone()).or_default();
+            runs.push(run);
+        }
+        let dead = of_owners.into_values().map(|runs| async move {
+            match runs.first() {
+                Some(one) if self.is_over(one).await? => Ok(runs),
+                _ => Ok::<_, Error>(Vec::new()),
+            }
+        });
+        let dead: Vec<_> = try_join_all(dead).await?;
+        Ok(dead.into_iter().flatten().collect())
+    }
+
+    /// Waits for the end of a run's lease. False if its process shows meanwhile that it is alive: by renewing the lease, or by
+    /// ending the run.
+    async fn is_over(&self, run: &FlowRun) -> Result<bool, Error> {
+        while run.lease_until.is_some_and(|until| until > Utc::now()) {
+            sleep(PAUSE).await;
+            let now = self.find_run(run.id).await?;
+            if now.is_none_or(|now| now.lease_until != run.lease_until) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     async fn all_roots(&self, status: RunStatus) -> Result<Vec<FlowRun>, Error> {
