@@ -7,7 +7,10 @@
 //! It leaves its runs in the database.
 
 use std::{
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 
@@ -33,17 +36,21 @@ async fn main() -> Result<(), Failure> {
     );
     for flows in arguments {
         let flows: u32 = flows.parse()?;
-        let steps = AtomicU64::new(0);
+        let steps = Arc::new(AtomicU32::new(0));
         let begun = Instant::now();
         let mut tasks = JoinSet::new();
-        let steps: &'static AtomicU64 = Box::leak(Box::new(steps));
         for _ in 0..flows {
-            tasks.spawn(flow(store.clone(), outputs.clone(), begun + TIME, steps));
+            tasks.spawn(flow(
+                store.clone(),
+                outputs.clone(),
+                begun + TIME,
+                steps.clone(),
+            ));
         }
         while let Some(ended) = tasks.join_next().await {
             ended??;
         }
-        let rate = steps.load(Relaxed) as f64 / begun.elapsed().as_secs_f64();
+        let rate = f64::from(steps.load(Relaxed)) / begun.elapsed().as_secs_f64();
         println!("{flows:>4} flows: {rate:>7.0} steps/s");
     }
     store.close().await;
@@ -52,10 +59,10 @@ async fn main() -> Result<(), Failure> {
 
 /// Steps one after the other, each with its progress, as the runtime writes them.
 async fn flow(
-    store: std::sync::Arc<dyn Store>,
+    store: Arc<dyn Store>,
     outputs: String,
     until: Instant,
-    steps: &AtomicU64,
+    steps: Arc<AtomicU32>,
 ) -> Result<(), Failure> {
     let run = Uuid::now_v7();
     let lease = Lease::first(run);

@@ -64,6 +64,13 @@
 //!
 //! SQLite (feature `sqlite`, on by default; compiled in). Its file is written by one thread, which
 //! commits whatever is queued as one transaction. Several processes may share a file.
+//!
+//! PostgreSQL (feature `postgres`, off by default; 13 or newer, without libpq): in the schema
+//! `flow_engine` of a database that may be the application's own. Two threads write, each with its
+//! share of the root runs. A server that restarts is waited for: writes for a minute, reads for a
+//! quarter of that; then they are [`Unreachable`](StoreError::Unreachable). In texts that are not
+//! JSON the character NUL, which PostgreSQL does not take, becomes U+FFFD. See [`connect`] for its
+//! URL and TLS.
 
 #![cfg_attr(
     not(any(feature = "sqlite", feature = "postgres")),

@@ -50,7 +50,8 @@ struct Opened {
 }
 
 impl Artifacts {
-    /// The place that is given, else that of the environment, else a folder beside the database.
+    /// The place that is given, else that of the environment, else a folder beside the database; of one on a server, in the
+    /// working folder.
     pub(crate) fn new(url: Option<String>, database: &str) -> Result<Self, Error> {
         let url = match url {
             Some(url) => Some(url),
@@ -59,7 +60,10 @@ impl Artifacts {
         let place = if let Some(url) = url {
             place(url.trim())?
         } else {
-            let beside = Path::new(database).parent().unwrap_or(Path::new(""));
+            let file = Path::new(database).parent();
+            let beside = file
+                .filter(|_| !database.contains("://"))
+                .unwrap_or(Path::new(""));
             Place::Folder(beside.join(DEFAULT_FOLDER))
         };
         Ok(Self {
@@ -287,6 +291,15 @@ mod tests {
 
     fn answer() -> LlmResponse {
         LlmResponse::of_images(vec![GeneratedImage::bytes(MockBackend::PNG)])
+    }
+
+    #[test]
+    fn artifacts_of_a_database_on_a_server_are_in_the_working_folder() {
+        let artifacts = Artifacts::new(None, "postgres://ada@db.example:5432/app").unwrap();
+        let Place::Folder(folder) = &artifacts.place else {
+            panic!("{:?}", artifacts.place);
+        };
+        assert_eq!(folder, Path::new(DEFAULT_FOLDER));
     }
 
     #[tokio::test]

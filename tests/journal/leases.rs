@@ -159,7 +159,7 @@ async fn a_run_keeps_its_lease_however_long_it_takes() {
 async fn a_flow_that_computes_for_long_keeps_its_lease() {
     let lab = Lab::new().await;
     let engine = lab.leasing(SHORT).await;
-    let request = engine.run(computes(4 * SHORT.as_millis() as u64));
+    let request = engine.run(computes(4));
     let id = request.id();
     let path = lab.path();
     let taker = std::thread::spawn(move || {
@@ -174,9 +174,9 @@ async fn a_flow_that_computes_for_long_keeps_its_lease() {
 }
 
 #[flow]
-async fn computes(milliseconds: u64) -> Result<()> {
+async fn computes(leases: u32) -> Result<()> {
     flow_engine::uuid().await?;
-    std::thread::sleep(Duration::from_millis(milliseconds));
+    std::thread::sleep(leases * SHORT);
     Ok(())
 }
 

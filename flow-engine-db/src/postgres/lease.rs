@@ -65,7 +65,9 @@ impl Query for Lock<'_> {
 /// Fails unless each is the newest lease of its root run, and keeps them so until the transaction ends.
 pub(super) fn check_all(connection: &mut Connection, leases: &[Lease]) -> Result<(), Fault> {
     let mut lock = Lock::default();
-    leases.iter().for_each(|lease| lock.push(lease));
+    for lease in leases {
+        lock.push(lease);
+    }
     let held = lock.load::<(Id, i64)>(connection);
     let held = held.map_err(|source| Fault::Database {
         action: "check the leases of flow runs",

@@ -1,6 +1,7 @@
 //! The writer's connection: transactions that are tried again while the server is away, on a new connection.
 
 use std::{
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
@@ -22,10 +23,14 @@ const PATIENCE: Duration = Duration::from_mins(1);
 const PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// How long the transactions of one batch have failed, all together: while the server is away, each of them in turn would
-/// wait as long.
+/// How long the transactions of one batch have failed, all together, and the last reason: while the server is away, each of
+/// them in turn would wait as long.
 #[derive(Debug, Default)]
-pub(super) struct Waited(Duration);
+pub(super) struct Waited {
+    time: Duration,
+    locked: bool,
+    reason: Option<Arc<StoreError>>,
+}
 
 pub(super) struct Session {
     target: Target,
@@ -53,7 +58,7 @@ impl Session {
         mut body: impl FnMut(&mut Connection) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
         let mut pause = PAUSE;
-        loop {
+        while waited.time < self.patience {
             let begun = Instant::now();
             let passing = match self.connection() {
                 Ok(connection) => match connection.transaction(&mut body) {
@@ -64,14 +69,22 @@ impl Session {
             };
             // Whatever state it is in: the server may have forgotten it.
             self.connection = None;
-            if waited.0 + begun.elapsed() >= self.patience {
-                return Err(self.give_up(waited.0 + begun.elapsed(), passing));
+            waited.locked =
+                matches!(&passing, Fault::Database { source, .. } if transient::is_locked(source));
+            let reason = Arc::new(StoreError::from(passing));
+            if waited.reason.is_none() {
+                tracing::warn!(
+                    error = &*reason as &dyn std::error::Error,
+                    "the database {} failed, and is tried again",
+                    self.target.location
+                );
             }
-            tracing::debug!(fault = ?passing, "a transaction is tried again");
+            waited.reason = Some(reason);
             thread::sleep(pause);
             pause = (pause * 2).min(LONGEST_PAUSE);
-            waited.0 += begun.elapsed();
+            waited.time += begun.elapsed();
         }
+        Err(Fault::Connection(self.gave_up(waited)))
     }
 
     /// Forgets the connection; the next transaction opens another.
@@ -79,21 +92,20 @@ impl Session {
         self.connection = None;
     }
 
-    fn give_up(&self, waited: Duration, fault: Fault) -> Fault {
+    fn gave_up(&self, waited: &Waited) -> StoreError {
         let location = self.target.location.clone();
-        let waited_seconds = waited.as_secs();
-        let error = match fault {
-            Fault::Database { source, .. } if transient::is_locked(&source) => StoreError::Busy {
+        let waited_seconds = waited.time.as_secs();
+        match &waited.reason {
+            Some(reason) if !waited.locked => StoreError::Unreachable {
+                location,
+                waited_seconds,
+                source: Arc::clone(reason).into(),
+            },
+            _ => StoreError::Busy {
                 location,
                 waited_seconds,
             },
-            fault => StoreError::Unreachable {
-                location,
-                waited_seconds,
-                source: StoreError::from(fault).into(),
-            },
-        };
-        Fault::Connection(error)
+        }
     }
 
     fn connection(&mut self) -> Result<&mut Connection, Fault> {
@@ -126,5 +138,50 @@ fn passes(connection: &mut Connection, fault: &Fault) -> bool {
 impl std::fmt::Debug for Session {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Session").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{Lease, NewRun, plan::Lineage, postgres::sql::group, unit::Unit};
+
+    /// Whichever pass finds the server away.
+    #[test]
+    fn a_server_that_is_away_is_waited_for_once_and_not_once_a_unit() {
+        // A port that was free a moment ago.
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        drop(listener);
+        let target = Target::parse(&format!("postgres://ada:s3cret@{address}/app")).unwrap();
+        let mut session = Session {
+            patience: Duration::from_millis(500),
+            ..Session::new(target, OwnRuntime::new().unwrap())
+        };
+        let run = Uuid::now_v7();
+        let unit = Unit {
+            lease: Lease::first(run),
+            writes: vec![NewRun::new(run, "flow", "{}").into()],
+        };
+        let begun = Instant::now();
+
+        let outcomes = group::commit(
+            &mut session,
+            &mut Waited::default(),
+            &vec![unit; 50],
+            &mut Lineage::default(),
+        );
+
+        assert!(begun.elapsed() < Duration::from_secs(5));
+        assert_eq!(outcomes.len(), 50);
+        for outcome in outcomes {
+            let error = outcome.unwrap_err();
+            assert!(matches!(error, StoreError::Unreachable { .. }), "{error:?}");
+            let source = std::error::Error::source(&error).unwrap().to_string();
+            assert!(source.contains("nothing listens there"), "{source}");
+            assert!(!format!("{error:?}").contains("s3cret"));
+        }
     }
 }

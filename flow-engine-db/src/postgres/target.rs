@@ -92,14 +92,15 @@ impl Target {
         let config: Config = address
             .parse()
             .map_err(|_| format!("it is not a URL that PostgreSQL knows: {FORM}"))?;
-        Self::new(config, mode, verified.then_some(roots))
+        let tls = if verified {
+            Tls::Verified { roots }
+        } else {
+            Tls::AnyServer
+        };
+        Self::new(config, mode, tls)
     }
 
-    fn new(
-        mut config: Config,
-        mode: SslMode,
-        verified: Option<Option<PathBuf>>,
-    ) -> Result<Self, String> {
+    fn new(mut config: Config, mode: SslMode, tls: Tls) -> Result<Self, String> {
         if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
             return Err(format!("its host is missing: {FORM}"));
         }
@@ -118,7 +119,6 @@ impl Target {
             config.application_name("flow-engine");
         }
         let location = location(&config);
-        let tls = verified.map_or(Tls::AnyServer, |roots| Tls::Verified { roots });
         Ok(Self {
             config,
             tls,
@@ -162,6 +162,11 @@ fn location(config: &Config) -> String {
         // One port is for all hosts.
         let port = ports.get(place).or(ports.first()).unwrap_or(&5432);
         let comma = if place == 0 { "" } else { "," };
+        let host = if host.contains(':') {
+            format!("[{host}]")
+        } else {
+            host.clone()
+        };
         // Writing to a `String` does not fail.
         let _ = write!(text, "{comma}{host}:{port}");
     }
@@ -188,7 +193,7 @@ mod tests {
             ("postgres://ada@db:6543", "postgres://ada@db:6543/ada"),
             (
                 "postgresql://ada:s3cret@[::1]:1/app",
-                "postgres://ada@::1:1/app",
+                "postgres://ada@[::1]:1/app",
             ),
             (
                 "postgres://ada:s3cret@a:1,b:2/app?sslmode=require",

@@ -54,14 +54,20 @@ impl SqlStore {
         Box::pin(async move { into_record(rows.await?) })
     }
 
-    /// Writes in a transaction of its own, behind everything submitted before to that writer: queued when this returns.
+    /// Writes in a transaction of its own, behind everything submitted before to that writer and, if `others` says so, to
+    /// them: queued when this returns.
     fn write<T: Send + 'static>(
         writer: &Writer,
+        others: Option<Commit>,
         action: &'static str,
         mut body: impl FnMut(&mut Connection) -> QueryResult<T> + Send + 'static,
     ) -> BoxFuture<'static, Result<T, StoreError>> {
         let (acknowledge, written) = oneshot::channel();
         let job = Job::Alone(Box::new(move |session, waited| {
+            if let Some(passed) = others {
+                // It fails if they are closed: nothing of them is left to wait for.
+                drop(passed.wait());
+            }
             let outcome = session.transaction(waited, |connection| {
                 body(connection).map_err(|source| Fault::Database { action, source })
             });
@@ -81,18 +87,11 @@ impl SqlStore {
     fn write_behind_all<T: Send + 'static>(
         &self,
         action: &'static str,
-        mut body: impl FnMut(&mut Connection) -> QueryResult<T> + Send + 'static,
+        body: impl FnMut(&mut Connection) -> QueryResult<T> + Send + 'static,
     ) -> BoxFuture<'static, Result<T, StoreError>> {
         // Only the first writer ever waits for the others, so they cannot wait for each other.
         let (first, others) = (&self.writers[0], &self.writers[1..]);
-        let mut passed = Some(Self::barrier_in(others));
-        Self::write(first, action, move |connection| {
-            if let Some(passed) = passed.take() {
-                // That writer has failed, or is closed: nothing of it is left to wait for.
-                drop(passed.wait());
-            }
-            body(connection)
-        })
+        Self::write(first, Some(Self::barrier_in(others)), action, body)
     }
 
     fn barrier_in(writers: &[Writer]) -> Commit {
@@ -126,8 +125,8 @@ impl Store for SqlStore {
             lease,
             writes: storable(writes),
         };
-        let writer = self.writer(lease.root_run_id);
-        match writer.send(Job::Unit { unit, acknowledge }) {
+        let queue = self.writer(lease.root_run_id);
+        match queue.send(Job::Unit { unit, acknowledge }) {
             Ok(()) => commit,
             Err(_refused) => Commit::ready(Err(StoreError::Closed)),
         }
@@ -143,7 +142,7 @@ impl Store for SqlStore {
         term: LeaseTerm,
     ) -> BoxFuture<'_, Result<Option<Lease>, StoreError>> {
         let action = "take the lease of a flow run";
-        Self::write(self.writer(run_id), action, move |connection| {
+        Self::write(self.writer(run_id), None, action, move |connection| {
             lease::acquire(connection, run_id, term)
         })
     }

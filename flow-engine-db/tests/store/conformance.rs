@@ -145,6 +145,7 @@ macro_rules! store_conformance {
             units::a_failing_unit_leaves_no_trace_and_its_neighbours_are_committed,
             units::a_unit_that_fails_at_the_commit_leaves_its_neighbours_committed,
             units::units_are_written_in_the_order_of_submission,
+            units::writes_of_one_row_keep_their_order,
             units::a_unit_nobody_waits_for_is_written,
             units::a_unit_is_submitted_from_outside_a_runtime,
             units::a_barrier_resolves_when_everything_before_it_is_on_disk,

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::conformance::Fresh;
 
+mod bulk;
 mod crash;
 mod migrations;
 mod open;

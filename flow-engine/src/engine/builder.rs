@@ -42,7 +42,8 @@ pub struct EngineBuilder {
 }
 
 impl EngineBuilder {
-    /// The database: `sqlite://` and a path, from the working folder or absolute.
+    /// The database: `sqlite://` and a path, from the working folder or absolute, or with the feature `postgres`
+    /// `postgres://user:password@host/database`. It is that of the environment if this is not called.
     pub fn database_url(mut self, url: impl Into<String>) -> Self {
         self.database_url = Some(url.into());
         self
@@ -119,7 +120,8 @@ impl EngineBuilder {
     /// Where the bytes of images are kept: a folder (`file:///var/lib/artifacts`), or with the feature of flow-engine behind it
     /// `s3://bucket/folder` (`s3`), `gs://…` (`gcs`) or `az://…` (`azure`), with the variables of the environment that the
     /// cloud's own tools read. If this is not called, what the variable `FLOW_ENGINE_ARTIFACTS_URL` says, else the folder
-    /// `flow-engine-artifacts` beside the database, which is made when it is first needed.
+    /// `flow-engine-artifacts` beside the database, which is made when it is first needed. With a database on a server it is in the
+    /// working folder: name a place that all processes share.
     pub fn artifacts_url(mut self, url: impl Into<String>) -> Self {
         self.artifacts_url = Some(url.into());
         self

@@ -1,6 +1,8 @@
 //! A unit is written as one, in its turn, whatever becomes of its neighbours.
 
-use flow_engine_db::{NewRun, Progress, RunProgress, RunStatus, StepFinish, StoreError, Write};
+use flow_engine_db::{
+    Lease, NewRun, Progress, RunProgress, RunStatus, StepFinish, StepStatus, StoreError, Write,
+};
 use uuid::Uuid;
 
 use super::{Fresh, rows, tell::Tell as _};
@@ -87,6 +89,43 @@ pub(crate) async fn units_are_written_in_the_order_of_submission(db: Fresh) {
     assert_eq!(
         (run.status, run.step_progress, run.last_heartbeat),
         (RunStatus::Completed, 1000, Some(rows::time(500)))
+    );
+}
+
+/// Also where a database writes rows of one kind together.
+pub(crate) async fn writes_of_one_row_keep_their_order(db: Fresh) {
+    let store = &*db.store;
+    let run = rows::started_run(store).await;
+    let lease = Lease::first(run);
+    let failed = |step| StepFinish {
+        status: StepStatus::Failed,
+        ..rows::completed(step)
+    };
+    let (early, twice, other) = (rows::step(run, 0), rows::step(run, 1), rows::step(run, 2));
+    let (early_id, twice_id) = (early.id, twice.id);
+    // Its end stands before its start.
+    let unit = vec![
+        rows::completed(early_id).into(),
+        early.into(),
+        other.clone().into(),
+    ];
+    let refused = store.submit(lease, unit).await.unwrap_err();
+    assert!(refused.is_not_open(), "{refused}");
+    // It ends twice, differently.
+    store.tell(vec![twice.into()]).await.unwrap();
+    let unit = vec![
+        rows::completed(twice_id).into(),
+        other.into(),
+        failed(twice_id).into(),
+    ];
+    let refused = store.submit(lease, unit).await.unwrap_err();
+    assert!(refused.is_not_open(), "{refused}");
+
+    let steps = store.steps(run).await.unwrap();
+    assert_eq!(steps.len(), 1);
+    assert_eq!(
+        (steps[0].id, steps[0].status),
+        (twice_id, StepStatus::Running)
     );
 }
 

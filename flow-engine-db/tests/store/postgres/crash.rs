@@ -18,10 +18,10 @@ use crate::conformance::{rows, tell::Tell as _};
 const FLOWS: usize = 16;
 
 /// Steps one after the other until it is told to stop. What was acknowledged is seen by the next read.
-async fn flow(store: Arc<dyn Store>, stop: Arc<AtomicBool>) -> (Uuid, Vec<Uuid>) {
+async fn flow(store: Arc<dyn Store>, ended: Arc<AtomicBool>) -> (Uuid, Vec<Uuid>) {
     let run = rows::started_run(&*store).await;
     let mut acknowledged = Vec::new();
-    while !stop.load(Relaxed) {
+    while !ended.load(Relaxed) {
         let step = rows::step(run, i32::try_from(acknowledged.len()).unwrap());
         let id = step.id;
         drop(store.tell(vec![step.into()]));
@@ -60,10 +60,10 @@ async fn nothing_acknowledged_is_lost_when_the_server_is_killed_and_no_writer_gi
     let server = OwnServer::new(&[]);
     let url = server.start();
     let store = connect(&url).await.unwrap();
-    let stop = Arc::new(AtomicBool::new(false));
+    let ended = Arc::new(AtomicBool::new(false));
     let mut flows = JoinSet::new();
     for _ in 0..FLOWS {
-        flows.spawn(flow(store.clone(), stop.clone()));
+        flows.spawn(flow(store.clone(), ended.clone()));
     }
     for _ in 0..5 {
         sleep(Duration::from_millis(700)).await;
@@ -74,7 +74,7 @@ async fn nothing_acknowledged_is_lost_when_the_server_is_killed_and_no_writer_gi
         });
     }
     sleep(Duration::from_millis(700)).await;
-    stop.store(true, Relaxed);
+    ended.store(true, Relaxed);
     let flows = flows.join_all().await;
 
     let steps = all_is_there(&*store, flows).await;
@@ -87,10 +87,10 @@ async fn nothing_acknowledged_is_lost_when_the_server_is_killed_and_no_writer_gi
 async fn a_connection_that_the_server_ends_is_replaced() {
     let database = Database::new();
     let store = connect(&database.url()).await.unwrap();
-    let stop = Arc::new(AtomicBool::new(false));
+    let ended = Arc::new(AtomicBool::new(false));
     let mut flows = JoinSet::new();
     for _ in 0..FLOWS {
-        flows.spawn(flow(store.clone(), stop.clone()));
+        flows.spawn(flow(store.clone(), ended.clone()));
     }
     for _ in 0..10 {
         sleep(Duration::from_millis(100)).await;
@@ -99,7 +99,7 @@ async fn a_connection_that_the_server_ends_is_replaced() {
                 WHERE datname = current_database() AND pid <> pg_backend_pid()",
         );
     }
-    stop.store(true, Relaxed);
+    ended.store(true, Relaxed);
     let flows = flows.join_all().await;
     assert!(all_is_there(&*store, flows).await > FLOWS);
 }
@@ -117,7 +117,7 @@ async fn a_writer_waits_for_locks_of_others() {
             super::administer(
                 &url,
                 "BEGIN; LOCK TABLE flow_engine.flow_runs; SELECT pg_sleep(12); COMMIT;",
-            )
+            );
         }
     });
     sleep(Duration::from_millis(300)).await;
