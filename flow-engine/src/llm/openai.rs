@@ -15,6 +15,7 @@ mod images;
 mod responses;
 mod stream;
 mod structured;
+pub(super) mod undelivered;
 
 use std::fmt;
 use std::sync::Arc;
@@ -33,6 +34,7 @@ use self::content::messages;
 use self::http::{Client, address, authority, client, http_client, needed, prepare, sound};
 pub use self::structured::StructuredOutput;
 use self::structured::{asked_for, response_format};
+use self::undelivered::{broken, undelivered};
 use super::{LlmBackend, LlmError, LlmRequest, LlmResponse, OutputFormat};
 use crate::environment::variable;
 use crate::error::{Error, ErrorKind};
@@ -330,7 +332,7 @@ impl LlmBackend for OpenAiBackend {
                     let answer = self.without_key(delivery).read();
                     answer::searched(answer, request)
                 }
-                Err(error) => Err(answer::undelivered(&error, self.timeout)),
+                Err(error) => Err(undelivered(&error, self.timeout)),
             };
             answer.map_err(|error| self.error_without_key(error))
         })
@@ -350,7 +352,7 @@ impl LlmBackend for OpenAiBackend {
             }
             let answer = match self.post(&request.model, body).await {
                 Ok(response) => stream::receive(self, response, give).await,
-                Err(error) => Err(answer::broken(&error, self.timeout)),
+                Err(error) => Err(broken(&error, self.timeout)),
             };
             answer.map_err(|error| self.error_without_key(error))
         })

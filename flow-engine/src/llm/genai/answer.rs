@@ -9,7 +9,8 @@ use genai::webc;
 use serde_json::Value;
 
 use super::{GenAiBackend, Native};
-use crate::llm::openai::answer::{Delivery, undelivered};
+use crate::llm::openai::answer::Delivery;
+use crate::llm::openai::undelivered::undelivered;
 use crate::llm::{LlmError, LlmErrorKind, LlmResponse, Usage};
 
 pub(super) fn given(response: ChatResponse, secret: Option<&str>) -> LlmResponse {

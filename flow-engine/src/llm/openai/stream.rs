@@ -7,7 +7,8 @@ use futures::StreamExt as _;
 use serde_json::{Value, json};
 
 use super::OpenAiBackend;
-use super::answer::{self, Delivery, LONGEST_ANSWER, broken, content};
+use super::answer::{self, Delivery, LONGEST_ANSWER, content};
+use super::undelivered::broken;
 use crate::llm::{LlmError, LlmErrorKind, LlmResponse};
 
 /// In bytes. The reader of events looks through all of a line again with each chunk of it.
