@@ -304,7 +304,8 @@ fn a_database_that_cannot_be_used_is_one_clear_line() {
         ("sqlite://absent/flows.db", "absent/flows.db"),
         ("sqlite://.", "folder"),
         ("sqlite://text.db", "text.db"),
-        ("postgres://localhost/x", "sqlite://"),
+        ("postgres://localhost/x", "turn on the feature `postgres`"),
+        ("mysql://localhost/x", "sqlite://"),
     ] {
         let said = said(url);
         assert!(said.contains(part), "{url}: {said}");
@@ -315,4 +316,21 @@ fn a_database_that_cannot_be_used_is_one_clear_line() {
         unharmed,
         "this is not a database, but a text of some length"
     );
+}
+
+#[tokio::test]
+async fn illustrated_shows_its_caption_and_keeps_its_picture() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = env!("CARGO_BIN_EXE_illustrated");
+    let output = run(program, folder.path(), &["a cat"]);
+    let printed = text(&output.stdout);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(
+        printed.contains("\nThis is a cat. Nobody is there"),
+        "{printed}"
+    );
+    let picture = std::fs::read(folder.path().join("illustrated.png")).unwrap();
+    assert_eq!(picture, MockBackend::PNG);
+    let (_, runs) = history(folder.path()).await;
+    assert_eq!(runs[0].status, RunStatus::Completed);
 }
