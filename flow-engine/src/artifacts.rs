@@ -1,6 +1,8 @@
 //! Where bytes are kept that are too large for a row: a folder, or a bucket by its URL. An artifact's name is the hash of its
 //! content, so that one that is written twice is the same, and a name never stands for something else.
 
+mod names;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,53 +12,20 @@ use chrono::Utc;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as ObjectPath;
 use object_store::{ObjectStore, ObjectStoreExt as _, PutPayload};
-use sha2::{Digest as _, Sha256};
 use tokio::sync::{OnceCell, RwLock};
 use url::Url;
 
 use crate::environment::variable;
 use crate::error::{Error, ErrorKind};
 use crate::llm::LlmResponse;
-
-/// What a reference to an artifact begins with.
-pub(crate) const SCHEME: &str = "artifact:";
+pub(crate) use names::{SCHEME, names_in, reference};
+use names::{hash, name};
 
 const VARIABLE: &str = "FLOW_ENGINE_ARTIFACTS_URL";
 /// Beside the database, if no other place is named.
 const DEFAULT_FOLDER: &str = "flow-engine-artifacts";
 /// Written once, to learn before anything is paid for whether artifacts can be.
 const PROBE: &str = "flow-engine-can-write";
-
-/// The names of the artifacts to which a text refers, wherever in it.
-pub(crate) fn names_in(text: &str) -> impl Iterator<Item = &str> {
-    text.split(SCHEME).skip(1).filter_map(|rest| {
-        let dot = rest.find('.').filter(|dot| is_hash(&rest[..*dot]))?;
-        let ending = rest[dot + 1..]
-            .bytes()
-            .take_while(u8::is_ascii_alphanumeric)
-            .count();
-        (ending > 0).then(|| &rest[..=dot + ending])
-    })
-}
-
-fn is_hash(text: &str) -> bool {
-    text.len() == 64 && text.bytes().all(|digit| digit.is_ascii_hexdigit())
-}
-
-/// The reference to the artifact with this content.
-pub(crate) fn reference(content: &[u8], ending: &str) -> String {
-    format!("{SCHEME}{}.{ending}", hash(content))
-}
-
-fn hash(content: &[u8]) -> String {
-    let mut hex = String::with_capacity(64);
-    for byte in Sha256::digest(content) {
-        for digit in [byte >> 4, byte & 15] {
-            hex.extend(char::from_digit(digit.into(), 16));
-        }
-    }
-    hex
-}
 
 /// An engine's artifact store, opened when it is first needed.
 #[derive(Debug)]
@@ -296,21 +265,6 @@ fn place(given: &str) -> Result<Place, Error> {
     }
 }
 
-/// The name in the store.
-fn name(reference: &str) -> Result<&str, Error> {
-    let is_name = |name: &&str| {
-        name.split_once('.').is_some_and(|(hash, ending)| {
-            is_hash(hash) && ending.bytes().all(|letter| letter.is_ascii_alphanumeric())
-        })
-    };
-    let name = reference.strip_prefix(SCHEME).filter(is_name);
-    name.ok_or_else(|| {
-        failed(format!(
-            "`{reference}` is not in the artifact store: fetch it from where it is"
-        ))
-    })
-}
-
 /// The last cause, which says what is wrong.
 fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     let mut reason = error;
@@ -370,21 +324,6 @@ mod tests {
         std::fs::write(file, "something else").unwrap();
         let damaged = artifacts.read(&url).await.unwrap_err().to_string();
         assert!(damaged.ends_with("its hash differs"), "{damaged}");
-    }
-
-    #[test]
-    fn names_are_found_wherever_they_stand() {
-        let hash = "0a".repeat(32);
-        let text = format!(
-            r#"{{"a":"artifact:{hash}.png","b":"[\"artifact:{hash}.jpg\"]","c":"artifact:{hash}","d":"artifact:ab.png",
-            "e":"artifact:{hash}.","f":"artifact:artifact:{hash}.gif ü"}}"#
-        );
-        let names: Vec<&str> = names_in(&text).collect();
-        assert_eq!(
-            names,
-            [".png", ".jpg", ".gif"].map(|ending| format!("{hash}{ending}"))
-        );
-        assert_eq!(names_in("no artifact: here.png").count(), 0);
     }
 
     #[tokio::test]

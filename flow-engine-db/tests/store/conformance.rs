@@ -8,6 +8,7 @@ pub(crate) mod background;
 pub(crate) mod caching;
 pub(crate) mod closing;
 pub(crate) mod deleting;
+pub(crate) mod fencing;
 pub(crate) mod forking;
 pub(crate) mod journal;
 pub(crate) mod leases;
@@ -60,6 +61,11 @@ macro_rules! store_conformance {
             deleting::a_deleted_sub_run_takes_only_what_is_below_it_along,
             deleting::deleting_takes_its_turn_behind_queued_writes,
             deleting::a_write_for_a_deleted_run_is_refused,
+            fencing::units_under_a_lost_lease_are_refused_and_their_neighbours_written,
+            fencing::nothing_of_a_run_is_written_under_a_lost_lease,
+            fencing::what_was_sent_and_answered_is_recorded_whoever_has_the_run,
+            fencing::a_run_that_is_started_again_stays_with_its_holder,
+            fencing::a_run_is_written_right_behind_its_start,
             forking::where_a_run_was_forked_from_is_read_back,
             forking::recording_a_fork_twice_leaves_it_as_it_is,
             forking::a_fork_of_a_run_that_is_not_there_is_refused,
@@ -81,11 +87,6 @@ macro_rules! store_conformance {
             leases::a_lease_that_is_taken_for_no_time_is_given_back,
             leases::only_a_root_run_that_is_there_has_a_lease,
             leases::a_lease_takes_its_turn_behind_queued_writes,
-            leases::units_under_a_lost_lease_are_refused_and_their_neighbours_written,
-            leases::nothing_of_a_run_is_written_under_a_lost_lease,
-            leases::what_was_sent_and_answered_is_recorded_whoever_has_the_run,
-            leases::a_run_that_is_started_again_stays_with_its_holder,
-            leases::a_run_is_written_right_behind_its_start,
             leases::the_leases_that_are_still_held_are_renewed,
             leases::a_lease_that_nobody_took_is_written_under_although_it_expired,
             leases::a_deleted_run_has_no_lease,
