@@ -111,6 +111,23 @@ async fn an_image_goes_with_the_last_run_that_names_it() {
 }
 
 #[tokio::test]
+async fn an_image_is_kept_for_a_run_that_is_queued() {
+    let engine = engine_with(painter()).await;
+    let run = engine.execute(advertise("a cat")).await.unwrap();
+    let image = run.output_content.clone();
+    let queued = engine.run(hang_up(image.clone())).enqueue().await.unwrap();
+
+    let pruned = engine.prune(Duration::ZERO, [RunStatus::Completed]);
+    let pruned = pruned.await.unwrap();
+
+    assert_eq!((pruned.runs, pruned.artifacts), (1, 0));
+    assert_eq!(engine.artifact(&image).await.unwrap(), MockBackend::PNG);
+    assert!(engine.delete_run(queued).await.unwrap());
+    let pruned = engine.prune(Duration::ZERO, NONE).await.unwrap();
+    assert_eq!(pruned.artifacts, 1);
+}
+
+#[tokio::test]
 async fn pruned_runs_take_their_images_along() {
     let engine = engine_with(painter()).await;
     let run = engine.execute(advertise("a cat")).await.unwrap();

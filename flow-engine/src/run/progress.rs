@@ -320,21 +320,8 @@ impl Run {
     }
 
     /// Queues what belongs to this run, under the lease of its root.
-    ///
-    /// What names an artifact says so, as long as the row is there: it is kept for it.
-    pub(super) fn submit(&self, mut writes: Vec<Write>) -> Commit {
-        let named: BTreeSet<&str> = writes.iter().flat_map(texts).flat_map(names_in).collect();
-        let named: Vec<Write> = named
-            .into_iter()
-            .map(|name| {
-                let named = NamedArtifact {
-                    root_run_id: self.root_id,
-                    artifact: name.to_owned(),
-                };
-                named.into()
-            })
-            .collect();
-        writes.extend(named);
+    pub(super) fn submit(&self, writes: Vec<Write>) -> Commit {
+        let writes = naming(self.root_id, writes);
         self.services.store.submit(self.lease(), writes)
     }
 
@@ -346,6 +333,23 @@ impl Run {
         }
         .into()
     }
+}
+
+/// What is written of a root run, or below it. What names an artifact says so, as long as the row is there: it is kept for it.
+pub(super) fn naming(root_run_id: Uuid, mut writes: Vec<Write>) -> Vec<Write> {
+    let named: BTreeSet<&str> = writes.iter().flat_map(texts).flat_map(names_in).collect();
+    let named: Vec<Write> = named
+        .into_iter()
+        .map(|name| {
+            let named = NamedArtifact {
+                root_run_id,
+                artifact: name.to_owned(),
+            };
+            named.into()
+        })
+        .collect();
+    writes.extend(named);
+    writes
 }
 
 /// The texts of a row in which the name of an artifact can stand.

@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::progress::naming;
 use super::step::streamed_step_as_run;
 use super::stream::{Deltas, StepStream};
 use super::{Claim, Done, Run, Services, Tree, as_run, check_inputs, typed};
@@ -161,7 +162,7 @@ impl Asked {
                 inputs::text(&call.to_inputs()?)?,
             )
         };
-        let unit = vec![row.into()];
+        let unit = naming(options.id, vec![row.into()]);
         let Services { store, queued, .. } = &*self.services;
         store.submit(Lease::first(options.id), unit).await?;
         queued.notify_one();
