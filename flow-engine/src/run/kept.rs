@@ -20,6 +20,8 @@ pub(super) struct Kept {
     /// The model that was asked, where another one served.
     asked: Option<String>,
     pub(super) error: Option<ErrorRecord>,
+    /// What was to be done when a request failed.
+    pub(super) policy: Option<Value>,
     /// Words, since a later version may have more of them.
     #[serde(default)]
     pub(super) repaired: Vec<String>,
@@ -52,6 +54,11 @@ pub(super) fn who_answered(
 /// What was repaired of an answer, as a step's row keeps it: nothing where nothing was.
 pub(super) fn repaired<T: Serialize>(repairs: &[T]) -> Option<(String, Value)> {
     (!repairs.is_empty()).then(|| (REPAIRED.to_owned(), json!(repairs)))
+}
+
+/// What was to be done when a request failed, as a step's row keeps it.
+pub(super) fn policy(policy: Option<Value>) -> Option<(String, Value)> {
+    Some(("policy".to_owned(), policy?))
 }
 
 /// Keeps what was repaired of an answer that was read again.

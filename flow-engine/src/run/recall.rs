@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::context::Place;
 use super::entry::Entry;
 use super::journal::{Found, Gap, Miss, MissReason, Origin, Row};
-use super::kept::{kept, metadata, model_asked, repaired, spent, who_answered};
+use super::kept::{kept, metadata, model_asked, policy, repaired, spent, who_answered};
 use super::prepared::Prepared;
 use super::progress::Counted;
 use super::returns::Turn;
@@ -275,7 +275,9 @@ fn copied(
     } = metadata(step);
     let asked = model_asked(step);
     let mut who = who_answered(provider.as_deref(), model.as_deref(), asked.as_deref());
-    who.extend(repaired(&kept(step).repaired));
+    let kept = kept(step);
+    who.extend(repaired(&kept.repaired));
+    who.extend(policy(kept.policy));
     let completed_at = turn.ended_at();
     let created_at = match taken {
         // In a fork of this fork it is known what came after it.

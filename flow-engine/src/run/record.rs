@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::context::Place;
 use super::entry::Entry;
 use super::journal::Miss;
-use super::kept::{repaired, who_answered};
+use super::kept::{policy, repaired, who_answered};
 use super::progress::{Counted, Spent};
 use super::returns::Turn;
 use super::stream::Deltas;
@@ -137,7 +137,7 @@ impl StepRecord {
             asked.requested.as_deref(),
         );
         step_metadata.extend(repaired(&asked.repairs));
-        step_metadata.extend(asked.policy.map(|policy| ("policy".to_owned(), policy)));
+        step_metadata.extend(policy(asked.policy));
         if let Some(error) = error {
             step_metadata.insert("error".to_owned(), json!(error.record()));
         }
