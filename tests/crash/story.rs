@@ -1,8 +1,6 @@
 //! A flow that is killed in one life after another, and comes to its end in the last.
 
-use std::fs;
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -12,10 +10,11 @@ use tempfile::TempDir;
 use tokio::process::Command;
 use tokio::sync::Semaphore;
 
-use crate::disk::{Disk, url};
+use crate::database::{Empty, Kind};
+use crate::disk::Disk;
 use crate::server::{Counts, Server};
 
-/// How many programs run at a time.
+/// How many stories are told at a time.
 static SLOTS: Semaphore = Semaphore::const_new(4);
 
 /// A moment and a write, as `crashing` takes them.
@@ -25,6 +24,8 @@ pub(crate) type Doom = (&'static str, u64);
 #[derive(Debug)]
 pub(crate) struct World {
     server: Server,
+    pub(crate) kind: Kind,
+    empty: Empty,
     folder: TempDir,
     stories: AtomicUsize,
 }
@@ -75,15 +76,12 @@ enum End {
 }
 
 impl World {
-    pub(crate) async fn new() -> Self {
+    pub(crate) async fn new(kind: Kind) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        // With its tables: each story takes a copy.
-        let empty = folder.path().join("empty");
-        let store = flow_engine_db::connect(&url(&empty)).await.unwrap();
-        store.close().await;
-        drop(store);
         Self {
             server: Server::start().await,
+            kind,
+            empty: Empty::new(kind, &folder).await,
             folder,
             stories: AtomicUsize::default(),
         }
@@ -91,8 +89,8 @@ impl World {
 
     pub(crate) async fn tell(&self, plot: Plot) -> Story {
         let number = self.stories.fetch_add(1, Ordering::Relaxed);
-        let database = self.folder.path().join(number.to_string());
-        fs::copy(self.folder.path().join("empty"), &database).unwrap();
+        let _slot = SLOTS.acquire().await.unwrap();
+        let database = self.empty.copy(number);
         let undisturbed = std::iter::repeat_n(None, plot.undisturbed);
         let dooms = undisturbed.chain(plot.dooms.iter().copied().map(Some));
         let mut lives: Vec<Life> = Vec::new();
@@ -105,13 +103,13 @@ impl World {
                 (Some(_), Resume::AllInterrupted) => ["resume".to_owned(), "-".to_owned()],
             };
             let url = self.server.base_url(number, life);
-            let end = self.live(&plot, &url, &database, &task, doom).await;
+            let end = self.live(&plot, &url, &database.url(), &task, doom).await;
             lives.push(Life {
                 doom,
                 was_killed: matches!(end, End::Killed),
                 asked: Counts::new(),
                 found,
-                left: Disk::read(&database).await,
+                left: database.read().await,
             });
             let End::Said(said) = end else { continue };
             if life < plot.undisturbed {
@@ -135,11 +133,10 @@ impl World {
         &self,
         plot: &Plot,
         model: &str,
-        database: &Path,
+        database: &str,
         task: &[String],
         doom: Option<Doom>,
     ) -> End {
-        let _slot = SLOTS.acquire().await.unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_crashing"));
         command
             .env_clear()
@@ -151,7 +148,7 @@ impl World {
                 concat!(env!("CARGO_MANIFEST_DIR"), "/crash/nobody.pem"),
             )
             .env("SSL_CERT_DIR", self.folder.path().join("no certificates"))
-            .arg(url(database))
+            .arg(database)
             .args(task)
             .args(
                 doom.iter()

@@ -1,0 +1,101 @@
+//! The databases of the stories: each has one of its own, which begins as a copy of an empty one with its tables.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use crate::disk::Disk;
+use crate::postgres;
+
+/// Which database a world has.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Kind {
+    Sqlite,
+    Postgres,
+}
+
+/// What a new database is copied from.
+#[derive(Debug)]
+pub(crate) enum Empty {
+    Sqlite(PathBuf),
+    Postgres(postgres::Database),
+}
+
+impl Empty {
+    pub(crate) async fn new(kind: Kind, folder: &TempDir) -> Self {
+        let (empty, url) = match kind {
+            Kind::Sqlite => {
+                let path = folder.path().join("empty");
+                (Self::Sqlite(path.clone()), url(&path))
+            }
+            Kind::Postgres => {
+                let database = postgres::Database::new("template1");
+                let url = database.url();
+                (Self::Postgres(database), url)
+            }
+        };
+        let store = flow_engine_db::connect(&url).await.unwrap();
+        store.close().await;
+        drop(store);
+        if let Self::Postgres(database) = &empty {
+            // One that somebody is connected to is not copied.
+            database.outlives_its_sessions();
+        }
+        empty
+    }
+
+    /// The database of one story.
+    pub(crate) fn copy(&self, number: usize) -> Database {
+        match self {
+            Self::Sqlite(empty) => {
+                let path = empty.with_file_name(number.to_string());
+                fs::copy(empty, &path).unwrap();
+                Database::Sqlite(path)
+            }
+            Self::Postgres(empty) => Database::Postgres(postgres::Database::new(&empty.name)),
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) enum Database {
+    Sqlite(PathBuf),
+    Postgres(postgres::Database),
+}
+
+impl Database {
+    pub(crate) fn url(&self) -> String {
+        match self {
+            Self::Sqlite(path) => url(path),
+            Self::Postgres(database) => database.url(),
+        }
+    }
+
+    /// What the last process has left.
+    pub(crate) async fn read(&self) -> Disk {
+        match self {
+            // From a copy, so that the program's own file stays as it was left.
+            Self::Sqlite(path) => {
+                let folder = tempfile::tempdir().unwrap();
+                let name = path.file_name().unwrap().to_str().unwrap();
+                // Without the index of the log, which is made anew.
+                for suffix in ["", "-wal"] {
+                    let from = path.with_file_name(format!("{name}{suffix}"));
+                    if from.exists() {
+                        fs::copy(&from, folder.path().join(format!("{name}{suffix}"))).unwrap();
+                    }
+                }
+                Disk::read(&url(&folder.path().join(name))).await
+            }
+            Self::Postgres(database) => {
+                database.outlives_its_sessions();
+                Disk::read(&database.url()).await
+            }
+        }
+    }
+}
+
+fn url(path: &Path) -> String {
+    format!("sqlite://{}", path.display())
+}
