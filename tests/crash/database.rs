@@ -40,7 +40,7 @@ impl Empty {
         drop(store);
         if let Self::Postgres(database) = &empty {
             // One that somebody is connected to is not copied.
-            database.outlives_its_sessions();
+            outlives_its_sessions(database);
         }
         empty
     }
@@ -89,11 +89,24 @@ impl Database {
                 Disk::read(&url(&folder.path().join(name))).await
             }
             Self::Postgres(database) => {
-                database.outlives_its_sessions();
+                outlives_its_sessions(database);
                 Disk::read(&database.url()).await
             }
         }
     }
+}
+
+/// Waits until no process is connected any more. What a killed one asked for last is done then, or never will be.
+fn outlives_its_sessions(database: &postgres::Database) {
+    let wait = format!(
+        "DO $$ BEGIN
+            WHILE EXISTS (SELECT FROM pg_stat_activity WHERE datname = '{}') LOOP
+                PERFORM pg_sleep(0.005), pg_stat_clear_snapshot();
+            END LOOP;
+        END $$",
+        database.name
+    );
+    postgres::administer(&postgres::server(), &wait);
 }
 
 fn url(path: &Path) -> String {

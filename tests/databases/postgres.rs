@@ -7,7 +7,7 @@ use diesel_async::async_connection_wrapper::AsyncConnectionWrapper;
 use uuid::Uuid;
 
 /// The server of all tests.
-fn server() -> String {
+pub(crate) fn server() -> String {
     std::env::var("FLOW_ENGINE_TEST_POSTGRES").expect(
         "these tests need a PostgreSQL server: run scripts/test, or scripts/postgres run cargo test …, \
          which start one and set FLOW_ENGINE_TEST_POSTGRES",
@@ -36,21 +36,6 @@ impl Database {
         let (address, _) = self.server.rsplit_once('/').unwrap();
         format!("{address}/{}", self.name)
     }
-
-    /// Waits until no process is connected any more. What a killed one asked for last is done then, or never will be.
-    pub(crate) fn outlives_its_sessions(&self) {
-        administer(
-            &self.server,
-            &format!(
-                "DO $$ BEGIN
-                    WHILE EXISTS (SELECT FROM pg_stat_activity WHERE datname = '{}') LOOP
-                        PERFORM pg_sleep(0.005), pg_stat_clear_snapshot();
-                    END LOOP;
-                END $$",
-                self.name
-            ),
-        );
-    }
 }
 
 impl Drop for Database {
@@ -64,7 +49,7 @@ impl Drop for Database {
 }
 
 /// In a thread of its own, since a test is inside of a runtime.
-fn administer(url: &str, sql: &str) {
+pub(crate) fn administer(url: &str, sql: &str) {
     std::thread::scope(|scope| {
         let run = || {
             let mut connection =
