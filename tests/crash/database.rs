@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use diesel::{Connection as _, RunQueryDsl as _, SqliteConnection};
 use tempfile::TempDir;
 
 use crate::disk::Disk;
@@ -72,6 +73,17 @@ impl Database {
         }
     }
 
+    /// Ends the log of SQLite at this byte, if it is that long.
+    pub(crate) fn cut_log(&self, byte: u64) {
+        let Self::Sqlite(path) = self else {
+            unreachable!("a server keeps its files")
+        };
+        let log = path.with_file_name(format!("{}-wal", path.file_name().unwrap().display()));
+        let log = fs::OpenOptions::new().write(true).open(log).unwrap();
+        log.set_len(log.metadata().unwrap().len().min(byte))
+            .unwrap();
+    }
+
     /// What the last process has left.
     pub(crate) async fn read(&self) -> Disk {
         match self {
@@ -86,7 +98,9 @@ impl Database {
                         fs::copy(&from, folder.path().join(format!("{name}{suffix}"))).unwrap();
                     }
                 }
-                Disk::read(&url(&folder.path().join(name))).await
+                let copy = folder.path().join(name);
+                is_sound(&copy);
+                Disk::read(&url(&copy)).await
             }
             Self::Postgres(database) => {
                 outlives_its_sessions(database);
@@ -94,6 +108,23 @@ impl Database {
             }
         }
     }
+}
+
+/// SQLite finds nothing wrong with any page.
+fn is_sound(path: &Path) {
+    #[derive(diesel::QueryableByName)]
+    struct Check {
+        #[diesel(sql_type = diesel::sql_types::Text)]
+        integrity_check: String,
+    }
+    let mut database = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+    let checks = diesel::sql_query("PRAGMA integrity_check").load::<Check>(&mut database);
+    let checks: Vec<String> = checks
+        .unwrap()
+        .into_iter()
+        .map(|check| check.integrity_check)
+        .collect();
+    assert_eq!(checks, ["ok"], "{}", path.display());
 }
 
 /// Waits until no process is connected any more. What a killed one asked for last is done then, or never will be.

@@ -12,23 +12,28 @@ use crate::story::{Doom, Plot, Resume, Story, World};
 /// What an interrupted run takes from its journal: its failures too.
 const ALL: &[StepStatus] = &[StepStatus::Completed, StepStatus::Failed];
 
-fn plot(flow: &'static str, dooms: Vec<Doom>) -> Plot {
+pub(crate) fn plot(flow: &'static str, dooms: Vec<Doom>) -> Plot {
     Plot {
         flow,
         undisturbed: 0,
         dooms,
         resume: Resume::ById,
+        disk: None,
     }
 }
 
-async fn undisturbed(kind: Kind, flow: &'static str) -> (Arc<World>, Arc<Reference>) {
+pub(crate) async fn undisturbed(kind: Kind, flow: &'static str) -> (Arc<World>, Arc<Reference>) {
     let world = World::new(kind).await;
     let story = world.tell(plot(flow, Vec::new())).await;
     (Arc::new(world), Arc::new(Reference::new(&story, ALL)))
 }
 
 /// Tells stories, and holds each to what an undisturbed one came to.
-async fn hold(world: &Arc<World>, reference: &Arc<Reference>, plots: Vec<Plot>) -> Vec<Story> {
+pub(crate) async fn hold(
+    world: &Arc<World>,
+    reference: &Arc<Reference>,
+    plots: Vec<Plot>,
+) -> Vec<Story> {
     let flow = plots[0].flow;
     let mut telling = JoinSet::new();
     for plot in plots {

@@ -8,6 +8,7 @@
 mod database;
 mod disk;
 mod enumeration;
+mod files;
 #[path = "../databases/postgres.rs"]
 mod postgres;
 mod reference;
