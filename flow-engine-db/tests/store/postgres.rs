@@ -8,6 +8,7 @@ use uuid::Uuid;
 use crate::conformance::Fresh;
 
 mod crash;
+mod late;
 mod migrations;
 mod open;
 mod plans;
