@@ -16,9 +16,13 @@ use crate::conformance::{
 
 /// Waits until so many sessions wait for locks of others.
 const WAITING: &str = "DO $$ BEGIN
-    WHILE (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock') < $n LOOP
+    FOR attempt IN 1..400 LOOP
         PERFORM pg_sleep(0.005), pg_stat_clear_snapshot();
-    END LOOP; END $$";
+        IF (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock') >= $n THEN
+            RETURN;
+        END IF;
+    END LOOP;
+    RAISE 'nobody waits'; END $$";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_takes_a_run_waits_for_a_write_that_began_before_and_finds_it() {
