@@ -5,8 +5,12 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod database;
 mod disk;
 mod enumeration;
+mod files;
+#[path = "../databases/postgres.rs"]
+mod postgres;
 mod reference;
 mod server;
 mod story;

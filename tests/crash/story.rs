@@ -1,8 +1,6 @@
 //! A flow that is killed in one life after another, and comes to its end in the last.
 
-use std::fs;
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -12,10 +10,11 @@ use tempfile::TempDir;
 use tokio::process::Command;
 use tokio::sync::Semaphore;
 
-use crate::disk::{Disk, url};
+use crate::database::{Empty, Kind};
+use crate::disk::Disk;
 use crate::server::{Counts, Server};
 
-/// How many programs run at a time.
+/// How many stories are told at a time.
 static SLOTS: Semaphore = Semaphore::const_new(4);
 
 /// A moment and a write, as `crashing` takes them.
@@ -25,6 +24,8 @@ pub(crate) type Doom = (&'static str, u64);
 #[derive(Debug)]
 pub(crate) struct World {
     server: Server,
+    pub(crate) kind: Kind,
+    empty: Empty,
     folder: TempDir,
     stories: AtomicUsize,
 }
@@ -38,6 +39,17 @@ pub(crate) struct Plot {
     /// Then one for each of these, until one of them comes to its end; then a last one that nobody kills.
     pub(crate) dooms: Vec<Doom>,
     pub(crate) resume: Resume,
+    /// What happens to the files of the first process.
+    pub(crate) disk: Option<Mishap>,
+}
+
+/// Of a file of SQLite.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Mishap {
+    /// No file becomes longer than so many blocks of 512 bytes: as on a disk that is full, writing fails.
+    Full(u32),
+    /// When it is dead, its log ends at this byte.
+    CutAt(u64),
 }
 
 /// How a run is taken up again.
@@ -75,15 +87,12 @@ enum End {
 }
 
 impl World {
-    pub(crate) async fn new() -> Self {
+    pub(crate) async fn new(kind: Kind) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        // With its tables: each story takes a copy.
-        let empty = folder.path().join("empty");
-        let store = flow_engine_db::connect(&url(&empty)).await.unwrap();
-        store.close().await;
-        drop(store);
         Self {
             server: Server::start().await,
+            kind,
+            empty: Empty::new(kind, &folder).await,
             folder,
             stories: AtomicUsize::default(),
         }
@@ -91,12 +100,14 @@ impl World {
 
     pub(crate) async fn tell(&self, plot: Plot) -> Story {
         let number = self.stories.fetch_add(1, Ordering::Relaxed);
-        let database = self.folder.path().join(number.to_string());
-        fs::copy(self.folder.path().join("empty"), &database).unwrap();
+        let _slot = SLOTS.acquire().await.unwrap();
+        let database = self.empty.copy(number);
         let undisturbed = std::iter::repeat_n(None, plot.undisturbed);
         let dooms = undisturbed.chain(plot.dooms.iter().copied().map(Some));
         let mut lives: Vec<Life> = Vec::new();
-        for (life, doom) in dooms.chain([None]).enumerate() {
+        let is_full = matches!(plot.disk, Some(Mishap::Full(_)));
+        let last = std::iter::repeat_n(None, 1 + usize::from(is_full));
+        for (life, doom) in dooms.chain(last).enumerate() {
             let found = lives.last().map(|life| life.left.clone());
             let found = found.unwrap_or_default();
             let task = match (found.root(), plot.resume) {
@@ -105,16 +116,37 @@ impl World {
                 (Some(_), Resume::AllInterrupted) => ["resume".to_owned(), "-".to_owned()],
             };
             let url = self.server.base_url(number, life);
-            let end = self.live(&plot, &url, &database, &task, doom).await;
+            let mishap = plot.disk.filter(|_| life == 0);
+            let room = match mishap {
+                Some(Mishap::Full(blocks)) => Some(blocks),
+                _ => None,
+            };
+            let end = self
+                .live(&plot, &url, &database.url(), &task, doom, room)
+                .await;
+            if let Some(Mishap::CutAt(byte)) = mishap {
+                database.cut_log(byte);
+            }
+            // It says what is in its way, and is as good as dead.
+            let in_the_way = match &end {
+                End::Said(said) if room.is_some() => said["end"]["error"].as_str(),
+                _ => None,
+            };
+            if let Some(error) = in_the_way {
+                let is_clear =
+                    error.contains("the database failed to") && error.contains("disk I/O error");
+                assert!(is_clear, "{error}: {plot:?}");
+            }
+            let was_killed = matches!(end, End::Killed) || in_the_way.is_some();
             lives.push(Life {
-                doom,
-                was_killed: matches!(end, End::Killed),
+                doom: doom.or(in_the_way.map(|_| ("during", 0))),
+                was_killed,
                 asked: Counts::new(),
                 found,
-                left: Disk::read(&database).await,
+                left: database.read().await,
             });
             let End::Said(said) = end else { continue };
-            if life < plot.undisturbed {
+            if life < plot.undisturbed || was_killed {
                 continue;
             }
             // Only now: a killed process's last request may still have been on its way when it died.
@@ -135,12 +167,22 @@ impl World {
         &self,
         plot: &Plot,
         model: &str,
-        database: &Path,
+        database: &str,
         task: &[String],
         doom: Option<Doom>,
+        room: Option<u32>,
     ) -> End {
-        let _slot = SLOTS.acquire().await.unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_crashing"));
+        let program = env!("CARGO_BIN_EXE_crashing");
+        let mut command = match room {
+            None => Command::new(program),
+            Some(blocks) => {
+                let mut shell = Command::new("/bin/sh");
+                // Without the signal, so that the program sees the error.
+                let limited = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+                shell.args(["-c", &limited, program]);
+                shell
+            }
+        };
         command
             .env_clear()
             .env("OPENAI_BASE_URL", model)
@@ -151,7 +193,7 @@ impl World {
                 concat!(env!("CARGO_MANIFEST_DIR"), "/crash/nobody.pem"),
             )
             .env("SSL_CERT_DIR", self.folder.path().join("no certificates"))
-            .arg(url(database))
+            .arg(database)
             .args(task)
             .args(
                 doom.iter()

@@ -5,6 +5,7 @@ use std::time::Duration;
 use flow_engine::llm::{LlmRequest, LlmResponse, MockBackend};
 use flow_engine::map;
 use flow_engine::prelude::*;
+use uuid::Uuid;
 
 /// How long a model takes for an answer.
 const THOUGHT: Duration = Duration::from_millis(800);
@@ -27,8 +28,28 @@ pub(crate) async fn reports(number: u32) -> Result<String> {
     Ok(format!("{text}: {letters}"))
 }
 
-/// How many steps a run of it has.
+/// How many steps a run of `reports` has.
 pub(crate) const STEPS: usize = 5;
+
+/// What no two executions agree on.
+#[step]
+async fn draw(number: u32, part: u32) -> Uuid {
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let _ = (number, part);
+    Uuid::now_v7()
+}
+
+/// Says what is acknowledged, once it is.
+#[flow]
+pub(crate) async fn draws(number: u32) -> Result<()> {
+    for part in 0..DRAWS {
+        let drawn = draw(number, part).await?;
+        println!("{number} {part} {drawn}");
+    }
+    Ok(())
+}
+
+pub(crate) const DRAWS: u32 = 20;
 
 pub(crate) fn report(number: u32) -> String {
     let text =

@@ -6,7 +6,13 @@
 )]
 
 mod flows;
+mod outages;
+#[path = "../databases/own_server.rs"]
+mod own_server;
+#[path = "../databases/postgres.rs"]
+mod postgres;
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -14,7 +20,6 @@ use std::time::{Duration, Instant};
 use flow_engine::prelude::*;
 use flow_engine::{ErrorKind, ExecutionMode, RunFilter, RunStatus, StepStatus};
 use rustix::process::{Pid, Signal, kill_process};
-use tempfile::TempDir;
 use tokio::time::sleep;
 use uuid::Uuid;
 
@@ -30,8 +35,13 @@ struct Worker(Child);
 
 impl Worker {
     fn start(database: &str) -> Self {
+        Self::telling(database, Stdio::null())
+    }
+
+    /// What its flows say goes there.
+    fn telling(database: &str, output: impl Into<Stdio>) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_working"));
-        command.arg(database).stdout(Stdio::null());
+        command.arg(database).stdout(output);
         Self(command.spawn().unwrap())
     }
 
@@ -51,18 +61,37 @@ impl Drop for Worker {
 struct Lab {
     engine: Engine,
     database: String,
-    _folder: TempDir,
+    _keep: Box<dyn Any>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Sqlite,
+    Postgres,
 }
 
 impl Lab {
-    async fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let database = format!("sqlite://{}", folder.path().join("test.db").display());
+    async fn new(kind: Kind) -> Self {
+        match kind {
+            Kind::Sqlite => {
+                let folder = tempfile::tempdir().unwrap();
+                let url = format!("sqlite://{}", folder.path().join("test.db").display());
+                Self::on(url, Box::new(folder)).await
+            }
+            Kind::Postgres => {
+                let database = postgres::Database::new("template1");
+                Self::on(database.url(), Box::new(database)).await
+            }
+        }
+    }
+
+    /// `keep` is dropped with it.
+    async fn on(database: String, keep: Box<dyn Any>) -> Self {
         let builder = Engine::builder().database_url(&database).backend(model());
         Self {
             engine: builder.build().await.unwrap(),
             database,
-            _folder: folder,
+            _keep: keep,
         }
     }
 
@@ -119,8 +148,8 @@ impl Lab {
 }
 
 /// Two workers, one of which is killed or stopped each second until all runs are done.
-async fn disturbed(runs: u32, at_least: Duration) {
-    let lab = Lab::new().await;
+async fn disturbed(kind: Kind, runs: u32, at_least: Duration) {
+    let lab = Lab::new(kind).await;
     let ids = lab.queue(runs).await;
     let mut workers = [Worker::start(&lab.database), Worker::start(&lab.database)];
     let begin = Instant::now();
@@ -155,26 +184,14 @@ async fn disturbed(runs: u32, at_least: Duration) {
     drop(workers);
     let taken = lab.assert_each_completed_once(&ids).await;
     println!(
-        "{runs} runs in {:.1?}, {kills} workers killed and {stops} stopped, runs taken {taken} times",
+        "{kind:?}: {runs} runs in {:.1?}, {kills} workers killed and {stops} stopped, runs taken {taken} times",
         begin.elapsed()
     );
     assert!(taken > i64::from(runs), "no run was taken over");
 }
 
-#[tokio::test]
-async fn each_run_completes_once_though_workers_are_killed_and_stopped() {
-    disturbed(40, Duration::ZERO).await;
-}
-
-#[tokio::test]
-#[ignore = "it takes a minute or two"]
-async fn each_of_200_runs_completes_once_though_workers_are_killed_and_stopped_for_a_minute() {
-    disturbed(200, Duration::from_mins(1)).await;
-}
-
-#[tokio::test]
-async fn a_worker_that_is_dropped_leaves_its_runs_to_the_next() {
-    let lab = Lab::new().await;
+async fn a_worker_that_is_dropped_leaves_its_runs_to_the_next(kind: Kind) {
+    let lab = Lab::new(kind).await;
     let ids = lab.queue(3).await;
     let work = || lab.engine.worker().concurrency(2).run();
     let _ = tokio::time::timeout(Duration::from_millis(1200), work()).await;
@@ -194,9 +211,8 @@ async fn unlocks(#[input(secret)] password: String) -> Result<usize> {
     Ok(password.len())
 }
 
-#[tokio::test]
-async fn what_cannot_be_kept_for_a_worker_is_not_queued() {
-    let lab = Lab::new().await;
+async fn what_cannot_be_kept_for_a_worker_is_not_queued(kind: Kind) {
+    let lab = Lab::new(kind).await;
     let error = lab.engine.run(unlocks("swordfish")).enqueue().await;
     let error = error.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
@@ -205,4 +221,43 @@ async fn what_cannot_be_kept_for_a_worker_is_not_queued() {
         "{error}"
     );
     assert_eq!(lab.count(RunStatus::Pending).await, 0);
+}
+
+/// Each test on both databases.
+macro_rules! on_both {
+    ($($module:ident $kind:ident,)+) => {
+        $(
+            mod $module {
+                use std::time::Duration;
+
+                use super::Kind::$kind;
+
+                #[tokio::test]
+                async fn each_run_completes_once_though_workers_are_killed_and_stopped() {
+                    super::disturbed($kind, 40, Duration::ZERO).await;
+                }
+
+                #[tokio::test]
+                #[ignore = "it takes a minute or two"]
+                async fn each_of_200_runs_completes_once_though_workers_are_killed_and_stopped_for_a_minute() {
+                    super::disturbed($kind, 200, Duration::from_mins(1)).await;
+                }
+
+                #[tokio::test]
+                async fn a_worker_that_is_dropped_leaves_its_runs_to_the_next() {
+                    super::a_worker_that_is_dropped_leaves_its_runs_to_the_next($kind).await;
+                }
+
+                #[tokio::test]
+                async fn what_cannot_be_kept_for_a_worker_is_not_queued() {
+                    super::what_cannot_be_kept_for_a_worker_is_not_queued($kind).await;
+                }
+            }
+        )+
+    };
+}
+
+on_both! {
+    on_sqlite Sqlite,
+    on_postgres Postgres,
 }

@@ -3,7 +3,7 @@
 
 use diesel::Connection as _;
 
-use super::{Connection, Fault, Session, Waited, apply::apply, apply_plan, lease};
+use super::{Connection, Fault, Gaps, Session, Waited, apply::apply, apply_plan, lease};
 use crate::{
     StoreError,
     plan::{Action, Lineage, coalesce},
@@ -19,10 +19,14 @@ pub(crate) fn commit(
     waited: &mut Waited,
     units: &[Unit],
     lineage: &mut Lineage,
+    gaps: &mut Gaps,
 ) -> Outcomes {
-    together(session, waited, units, lineage)
+    if units.iter().any(|unit| gaps.before(unit).is_some()) {
+        return each_alone(session, waited, units, gaps);
+    }
+    together(session, waited, units, lineage, gaps)
         .or_else(|| each_in_a_savepoint(session, waited, units))
-        .unwrap_or_else(|| each_alone(session, waited, units))
+        .unwrap_or_else(|| each_alone(session, waited, units, gaps))
 }
 
 /// The usual way: everything is written as one, with what belongs together coalesced.
@@ -31,11 +35,12 @@ fn together(
     waited: &mut Waited,
     units: &[Unit],
     lineage: &mut Lineage,
+    gaps: &mut Gaps,
 ) -> Option<Outcomes> {
     let plan = coalesce(units, lineage);
     match session.transaction(waited, |connection| apply_plan(connection, &plan)) {
         Ok(()) => Some(units.iter().map(|_| Ok(())).collect()),
-        Err(fault) if units.len() == 1 => Some(vec![Err(fault.into())]),
+        Err(fault) if units.len() == 1 => Some(vec![Err(gaps.lost(&units[0], fault))]),
         Err(_) => None,
     }
 }
@@ -61,10 +66,19 @@ fn each_in_a_savepoint(
 }
 
 /// The transaction itself failed (the disk is full, a deferred foreign key has no row, the lock is
-/// not to be had): what can be committed alone is.
-pub(crate) fn each_alone(session: &mut Session, waited: &mut Waited, units: &[Unit]) -> Outcomes {
-    let alone =
-        |unit: &Unit| Ok(session.transaction(waited, |connection| apply_unit(connection, unit))?);
+/// not to be had): what can be committed alone is, but nothing behind a gap.
+pub(crate) fn each_alone(
+    session: &mut Session,
+    waited: &mut Waited,
+    units: &[Unit],
+    gaps: &mut Gaps,
+) -> Outcomes {
+    let alone = |unit: &Unit| match gaps.before(unit) {
+        Some(error) => Err(error),
+        None => session
+            .transaction(waited, |connection| apply_unit(connection, unit))
+            .map_err(|fault| gaps.lost(unit, fault)),
+    };
     units.iter().map(alone).collect()
 }
 

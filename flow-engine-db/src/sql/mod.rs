@@ -4,12 +4,14 @@
 
 pub(super) mod apply;
 mod fault;
+pub(super) mod gaps;
 pub(super) mod group;
 pub(super) mod query;
 mod store;
 pub(super) mod writer;
 
 pub(super) use fault::Fault;
+pub(super) use gaps::Gaps;
 pub(super) use store::SqlStore;
 
 use super::{

@@ -9,7 +9,7 @@ use std::{
 
 use tokio::sync::mpsc;
 
-use super::{Session, Waited, group};
+use super::{Gaps, Session, Waited, group};
 use crate::{commit::Acknowledge, plan::Lineage, unit::Unit};
 
 /// How many units become one transaction at most. More is not faster, and those who wait would wait
@@ -104,7 +104,7 @@ impl Drop for Writer {
 }
 
 fn run(mut queue: mpsc::UnboundedReceiver<Job>, mut session: Session) {
-    let mut lineage = Lineage::default();
+    let (mut lineage, mut gaps) = (Lineage::default(), Gaps::default());
     let mut batch = Vec::with_capacity(BATCH);
     // 0: the store is closed or dropped, and the queue is empty.
     while queue.blocking_recv_many(&mut batch, BATCH) > 0 {
@@ -112,7 +112,7 @@ fn run(mut queue: mpsc::UnboundedReceiver<Job>, mut session: Session) {
         // A panic is a bug here or below. It costs this batch, whose waiters are told by their
         // dropped channels, and not all that come after it.
         if catch_unwind(AssertUnwindSafe(|| {
-            process(&mut session, jobs, &mut lineage);
+            process(&mut session, jobs, &mut lineage, &mut gaps);
         }))
         .is_err()
         {
@@ -122,7 +122,12 @@ fn run(mut queue: mpsc::UnboundedReceiver<Job>, mut session: Session) {
     }
 }
 
-pub(crate) fn process(session: &mut Session, jobs: Vec<Job>, lineage: &mut Lineage) {
+pub(crate) fn process(
+    session: &mut Session,
+    jobs: Vec<Job>,
+    lineage: &mut Lineage,
+    gaps: &mut Gaps,
+) {
     let mut waited = Waited::default();
     let mut units = Vec::new();
     let mut waiting = Vec::new();
@@ -136,12 +141,26 @@ pub(crate) fn process(session: &mut Session, jobs: Vec<Job>, lineage: &mut Linea
             // Later than it must be, if units come behind it: it costs no commit of its own.
             Job::Barrier(passed) => barriers.push(passed),
             Job::Alone(body) => {
-                commit_units(session, &mut waited, &mut units, &mut waiting, lineage);
+                commit_units(
+                    session,
+                    &mut waited,
+                    &mut units,
+                    &mut waiting,
+                    lineage,
+                    gaps,
+                );
                 body(session, &mut waited);
             }
         }
     }
-    commit_units(session, &mut waited, &mut units, &mut waiting, lineage);
+    commit_units(
+        session,
+        &mut waited,
+        &mut units,
+        &mut waiting,
+        lineage,
+        gaps,
+    );
     drop(barriers);
 }
 
@@ -151,11 +170,12 @@ fn commit_units(
     units: &mut Vec<Unit>,
     waiting: &mut Vec<Acknowledge>,
     lineage: &mut Lineage,
+    gaps: &mut Gaps,
 ) {
     if units.is_empty() {
         return;
     }
-    let outcomes = group::commit(session, waited, units, lineage);
+    let outcomes = group::commit(session, waited, units, lineage, gaps);
     units.clear();
     for (acknowledge, outcome) in waiting.drain(..).zip(outcomes) {
         acknowledge.send(outcome);

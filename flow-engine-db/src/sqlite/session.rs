@@ -10,6 +10,7 @@ use std::{
 use diesel::{
     SqliteConnection,
     connection::{AnsiTransactionManager, TransactionManager as _},
+    result::Error as DieselError,
 };
 
 use super::{Fault, connection};
@@ -51,7 +52,15 @@ impl Session {
             // It begins as a writing transaction: one that reads first and writes later can fail
             // for good half-way.
             let connection = self.connection()?;
-            let outcome = connection.immediate_transaction(&mut body);
+            // Why it failed: with a full disk SQLite has rolled back by then, and diesel would tell that it cannot.
+            let mut failed = None;
+            let outcome = connection.immediate_transaction(|connection| {
+                body(connection).map_err(|fault| {
+                    failed = Some(fault);
+                    DieselError::RollbackTransaction
+                })
+            });
+            let outcome = outcome.map_err(|error| failed.unwrap_or_else(|| error.into()));
             if AnsiTransactionManager::is_broken_transaction_manager(connection) {
                 self.connection = None;
             }

@@ -9,6 +9,7 @@ use crate::conformance::Fresh;
 
 mod bulk;
 mod crash;
+mod late;
 mod migrations;
 mod open;
 mod plans;

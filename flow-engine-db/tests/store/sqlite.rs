@@ -8,6 +8,7 @@ mod million;
 mod open;
 mod processes;
 mod rows;
+mod torn;
 
 async fn fresh() -> Fresh {
     let folder = tempfile::tempdir().unwrap();

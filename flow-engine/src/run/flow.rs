@@ -105,11 +105,11 @@ pub(super) async fn live<T: 'static>(
     };
     let outcome = tokio::select! {
         biased;
-        () = record.lost() => {
+        error = record.lost() => {
             // Before what is below is dropped: none of that is written any more.
             run.abandon();
             drop(content);
-            return Err(run.lost());
+            return Err(error);
         }
         outcome = &mut content => outcome,
     };
@@ -183,6 +183,8 @@ struct RunRecord {
     started: Instant,
     /// The commit that opens the row of an earlier execution again.
     opened: Option<Commit>,
+    /// The commit of a new root run, until it is known that it succeeded.
+    begun: Option<Commit>,
     /// What it is in the run that this is a fork of: its times are kept, as those of steps are.
     shared: Option<FlowRun>,
     /// Given back when the last row is written, or queued.
@@ -215,11 +217,11 @@ impl RunRecord {
             }
             .into())
         };
-        let mut opened = None;
+        let (mut opened, mut begun) = (None, None);
         match (&run.parent, &run.earlier) {
             (None, Some(_)) => opened = Some(run.submit(run.tree.opening())),
             (Some(parent), Some(_)) => parent.reentered(run.id, definition.name())?,
-            // Not awaited: a run that never reached the disk is a run that never started.
+            // Not awaited before it goes on: a run that never reached the disk is a run that never started.
             (Some(parent), None) => {
                 let row = row()?;
                 let _commit = parent.opened(run.id, definition.name(), |_| row)?;
@@ -227,7 +229,7 @@ impl RunRecord {
             (None, None) => {
                 let fork = run.tree.variation.row.clone().map(Write::from);
                 let rows = std::iter::once(row()?).chain(fork).collect();
-                let _commit = run.submit(rows);
+                begun = Some(run.submit(rows));
             }
         }
         let (mut claim, mut holding) = (None, None);
@@ -240,18 +242,27 @@ impl RunRecord {
             run,
             started: Instant::now(),
             opened,
+            begun,
             shared,
             _claim: claim,
             holding,
         })
     }
 
-    /// Waits until another process has the run.
-    async fn lost(&mut self) {
+    /// Waits until nothing can be recorded of the run, since its row could not be written, or another process has it.
+    async fn lost(&mut self) -> Error {
+        if let Some(begun) = &mut self.begun {
+            let begun = begun.await;
+            self.begun = None;
+            if let Err(error) = begun {
+                return Error::from(error).in_flow(self.run.definition.name(), self.run.id);
+            }
+        }
         match &mut self.holding {
             Some(holding) => holding.lost().await,
             None => std::future::pending().await,
         }
+        self.run.lost()
     }
 
     fn finish(

@@ -12,7 +12,7 @@ use crate::{
     sqlite::{
         Session, Waited, connection, migration,
         sql::{
-            Fault,
+            Fault, Gaps,
             group::{commit, each_alone},
             writer::{Alone, Job, Writer, process},
         },
@@ -75,7 +75,12 @@ async fn a_locked_database_is_waited_for_once_a_batch() {
     }
 
     let begun = Instant::now();
-    process(&mut session, jobs, &mut Lineage::default());
+    process(
+        &mut session,
+        jobs,
+        &mut Lineage::default(),
+        &mut Gaps::default(),
+    );
 
     assert!(begun.elapsed() < Duration::from_secs(5));
     for commit in commits {
@@ -106,9 +111,12 @@ fn a_locked_database_is_waited_for_once_and_not_once_a_unit() {
                 &mut Waited::default(),
                 units,
                 &mut Lineage::default(),
+                &mut Gaps::default(),
             )
         },
-        |session: &mut Session, units: &[Unit]| each_alone(session, &mut Waited::default(), units),
+        |session: &mut Session, units: &[Unit]| {
+            each_alone(session, &mut Waited::default(), units, &mut Gaps::default())
+        },
     ] {
         let begun = Instant::now();
         let outcomes = pass(&mut session, &units);

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{Fresh, rows, tell::Tell as _};
 
 /// Another process than the one whose runs [`rows::run`] makes.
-pub(super) fn other() -> LeaseTerm {
+pub(crate) fn other() -> LeaseTerm {
     LeaseTerm {
         owner: Uuid::from_u128(2),
         ..rows::term()
@@ -17,14 +17,14 @@ pub(super) fn other() -> LeaseTerm {
 }
 
 /// A term that is over as soon as it begins.
-pub(super) fn over(term: LeaseTerm) -> LeaseTerm {
+pub(crate) fn over(term: LeaseTerm) -> LeaseTerm {
     LeaseTerm {
         duration: Duration::ZERO,
         ..term
     }
 }
 
-pub(super) async fn start(store: &dyn Store, run: NewRun) -> Uuid {
+pub(crate) async fn start(store: &dyn Store, run: NewRun) -> Uuid {
     let id = run.id;
     store.tell(vec![run.into()]).await.unwrap();
     id

@@ -10,14 +10,18 @@ use std::{
 };
 
 use diesel::{Connection as _, SqliteConnection, connection::SimpleConnection as _};
-use flow_engine_db::connect;
+use flow_engine_db::{NewRun, StepStatus, connect};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use super::fresh;
 use crate::{
-    conformance::{rows, tell::Tell as _},
+    conformance::{
+        leases::{other, over, start},
+        rows,
+        tell::Tell as _,
+    },
     process::{RUNS, child, open_and_write, runs_in},
 };
 
@@ -84,9 +88,9 @@ async fn a_barrier_alone_waits_for_no_lock() {
 
 #[tokio::test]
 async fn many_processes_open_a_new_file_at_once() {
-    for _round in 0..5 {
+    for _round in 0..20 {
         let (_folder, url) = new_file();
-        let writers = [(); 6].map(|()| child("process::a_process_that_writes", &url));
+        let writers = [(); 4].map(|()| child("process::a_process_that_writes", &url));
         for writer in writers {
             let output = writer.wait_with_output().unwrap();
             assert!(
@@ -95,7 +99,7 @@ async fn many_processes_open_a_new_file_at_once() {
                 String::from_utf8_lossy(&output.stderr)
             );
         }
-        assert_eq!(runs_in(&url).await, 6 * RUNS);
+        assert_eq!(runs_in(&url).await, 4 * RUNS);
     }
 }
 
@@ -121,4 +125,39 @@ async fn what_was_acknowledged_survives_a_killed_process() {
     for run in acknowledged {
         assert!(store.run(run).await.unwrap().is_some(), "{run} is lost");
     }
+}
+
+/// Between the check of its lease and its commit a write excludes all others.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_takes_a_run_waits_for_a_write_that_began_before_and_finds_it() {
+    let db = fresh().await;
+    let run = NewRun {
+        lease: Some(over(rows::term())),
+        ..rows::run()
+    };
+    let run = start(&*db.store, run).await;
+    let step = rows::step(run, 0);
+    let ended = step.id;
+    db.store.tell(vec![step.into()]).await.unwrap();
+    // Another process writes, as its store would.
+    let mut late = SqliteConnection::establish(db.store.location()).unwrap();
+    late.batch_execute(
+        "BEGIN IMMEDIATE; SELECT lease_epoch FROM flow_runs;
+         UPDATE flow_step_runs SET status = 'completed', outputs = '1', completed_at = 1",
+    )
+    .unwrap();
+    let acquiring = tokio::spawn({
+        let store = db.store.clone();
+        async move { (store.acquire(run, other()).await, store.journal(run).await) }
+    });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(!acquiring.is_finished());
+
+    late.batch_execute("COMMIT").unwrap();
+
+    let (lease, journal) = acquiring.await.unwrap();
+    assert_eq!(lease.unwrap().expect("its lease is over").epoch, 2);
+    let journal = journal.unwrap();
+    let step = &journal.steps[0];
+    assert_eq!((step.id, step.status), (ended, StepStatus::Completed));
 }
