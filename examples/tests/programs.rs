@@ -304,7 +304,6 @@ fn a_database_that_cannot_be_used_is_one_clear_line() {
         ("sqlite://absent/flows.db", "absent/flows.db"),
         ("sqlite://.", "folder"),
         ("sqlite://text.db", "text.db"),
-        ("postgres://localhost/x", "turn on the feature `postgres`"),
         ("mysql://localhost/x", "sqlite://"),
     ] {
         let said = said(url);

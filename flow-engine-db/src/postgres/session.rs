@@ -146,7 +146,12 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::{Lease, NewRun, plan::Lineage, postgres::sql::group, unit::Unit};
+    use crate::{
+        Lease, NewRun,
+        plan::Lineage,
+        postgres::sql::{Gaps, group},
+        unit::Unit,
+    };
 
     /// Whichever pass finds the server away.
     #[test]
@@ -172,6 +177,7 @@ mod tests {
             &mut Waited::default(),
             &vec![unit; 50],
             &mut Lineage::default(),
+            &mut Gaps::default(),
         );
 
         assert!(begun.elapsed() < Duration::from_secs(5));
