@@ -11,8 +11,10 @@ use std::collections::BTreeMap;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use diesel::connection::SimpleConnection as _;
+use diesel::{Connection as _, SqliteConnection};
 use flow_engine::prelude::*;
-use flow_engine::{ErrorKind, ExecutionMode, RunFilter, RunStatus, StepStatus};
+use flow_engine::{EngineBuilder, ErrorKind, ExecutionMode, RunFilter, RunStatus, StepStatus};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::time::sleep;
@@ -56,11 +58,15 @@ struct Lab {
 
 impl Lab {
     async fn new() -> Self {
+        Self::built(|builder| builder).await
+    }
+
+    async fn built(with: impl FnOnce(EngineBuilder) -> EngineBuilder) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let database = format!("sqlite://{}", folder.path().join("test.db").display());
         let builder = Engine::builder().database_url(&database).backend(model());
         Self {
-            engine: builder.build().await.unwrap(),
+            engine: with(builder).build().await.unwrap(),
             database,
             _folder: folder,
         }
@@ -187,6 +193,46 @@ async fn a_worker_that_is_dropped_leaves_its_runs_to_the_next() {
     }
     let taken = lab.assert_each_completed_once(&ids).await;
     assert_eq!(taken, 5);
+}
+
+/// Of one program, in which nobody else is there to take it.
+#[tokio::test]
+async fn what_a_dropped_worker_was_about_to_take_is_taken_by_the_next() {
+    let lab = Lab::built(|builder| builder.lease(Duration::from_secs(1))).await;
+    let ids = lab.queue(3).await;
+    // It asks for runs, and is not there any more when they come.
+    let asked = tokio::time::timeout(Duration::ZERO, lab.engine.worker().run()).await;
+    assert!(asked.is_err());
+
+    let all = tokio::time::timeout(Duration::from_secs(30), lab.completed(ids.len()));
+    tokio::select! {
+        () = lab.engine.worker().run() => {}
+        all = all => all.expect("they are left"),
+    }
+    assert_eq!(lab.assert_each_completed_once(&ids).await, 6);
+}
+
+/// As after its process was stopped for longer than its lease: the worker has its turn before the lease is renewed.
+#[tokio::test]
+async fn a_run_that_is_executed_is_not_taken_again() {
+    let lab = Lab::new().await;
+    let ids = lab.queue(1).await;
+    let path = lab.database.strip_prefix("sqlite://").unwrap();
+    let mut database = SqliteConnection::establish(path).unwrap();
+    let end = "PRAGMA busy_timeout = 10000; UPDATE flow_runs SET lease_until = 0";
+    let worker = lab.engine.worker().poll_interval(Duration::from_millis(20));
+    let meanwhile = async {
+        while lab.count(RunStatus::Running).await == 0 {
+            sleep(Duration::from_millis(20)).await;
+        }
+        database.batch_execute(end).unwrap();
+        lab.completed(1).await;
+    };
+    tokio::select! {
+        () = worker.run() => {}
+        () = meanwhile => {}
+    }
+    assert_eq!(lab.assert_each_completed_once(&ids).await, 1);
 }
 
 #[flow]

@@ -259,7 +259,7 @@ impl Engine {
     }
 
     /// Gives back the lease of a run that is not executed after all.
-    pub(super) async fn release(&self, lease: Lease) {
+    async fn release(&self, lease: Lease) {
         let term = LeaseTerm {
             duration: Duration::ZERO,
             ..self.services.leases.term()

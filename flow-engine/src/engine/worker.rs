@@ -78,11 +78,12 @@ impl Worker {
 
     async fn take(&self, free: usize) -> Vec<Lease> {
         let names = registered();
+        let services = &self.engine.services;
         let wanted = BackgroundFilter {
             flow_names: names.iter().map(|flow| flow.name().to_owned()).collect(),
+            except: services.leases.held(),
             limit: u32::try_from(free).unwrap_or(u32::MAX),
         };
-        let services = &self.engine.services;
         let term = services.leases.term();
         match services.store.acquire_background(wanted, term).await {
             Ok(leases) => leases,
@@ -115,7 +116,8 @@ impl Engine {
         Ok(as_untyped_run(run, call).await.map(drop))
     }
 
-    /// A run that can never begin is failed, so that no worker tries it again and again; any other one is left to the next.
+    /// A run that can never begin is failed, so that no worker tries it again and again. Any other one is left to the next, when
+    /// its lease is over: given back, it would be taken again at once, and again.
     async fn give_up(&self, lease: Lease, error: &Error) {
         let run_id = lease.root_run_id;
         tracing::warn!(run = %run_id, %error, "a background run could not be executed");
@@ -123,7 +125,7 @@ impl Engine {
             error.kind(),
             ErrorKind::InvalidInput | ErrorKind::Configuration
         ) {
-            return self.release(lease).await;
+            return;
         }
         let end = RunFinish {
             error_message: Some(format!("{error:#}")),
