@@ -9,6 +9,7 @@ mod flows;
 
 use std::collections::BTreeMap;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection as _;
@@ -233,6 +234,44 @@ async fn a_run_that_is_executed_is_not_taken_again() {
         () = meanwhile => {}
     }
     assert_eq!(lab.assert_each_completed_once(&ids).await, 1);
+}
+
+/// Whether the check of a weight panics.
+static BROKEN: AtomicBool = AtomicBool::new(false);
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "so the check is called"
+)]
+fn sound(_grams: &u32) -> Result<(), String> {
+    assert!(!BROKEN.load(Ordering::Relaxed), "the scales are broken");
+    Ok(())
+}
+
+#[step]
+async fn weigh(#[input(custom = sound)] grams: u32) -> u32 {
+    grams
+}
+
+/// No worker takes it again and again.
+#[tokio::test]
+async fn a_run_whose_inputs_cannot_be_read_without_a_panic_is_failed() {
+    let lab = Lab::new().await;
+    let id = lab.engine.run(weigh(1_u32)).enqueue().await.unwrap();
+    BROKEN.store(true, Ordering::Relaxed);
+    let failed = async {
+        while lab.count(RunStatus::Failed).await == 0 {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let failed = tokio::time::timeout(Duration::from_secs(10), failed);
+    tokio::select! {
+        () = lab.engine.worker().run() => {}
+        failed = failed => failed.expect("it is left"),
+    }
+    let run = lab.engine.find_run(id).await.unwrap().unwrap();
+    let message = run.error_message.unwrap();
+    assert_eq!(message, "panicked: the scales are broken");
 }
 
 #[flow]

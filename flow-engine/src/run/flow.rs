@@ -145,7 +145,7 @@ pub(super) async fn live<T: 'static>(
 }
 
 /// What a panic said, as the failure that is recorded.
-pub(super) fn panicked(payload: &(dyn Any + Send)) -> Error {
+pub(crate) fn panicked(payload: &(dyn Any + Send)) -> Error {
     let message = payload
         .downcast_ref::<&str>()
         .map(|text| (*text).to_owned())
