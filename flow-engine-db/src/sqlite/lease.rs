@@ -113,7 +113,11 @@ pub(super) fn acquire_background(
     term: LeaseTerm,
 ) -> QueryResult<Vec<Lease>> {
     let now = Utc::now();
-    let except: Vec<String> = wanted.except.iter().map(|id| id.simple().to_string()).collect();
+    let except: Vec<String> = wanted
+        .except
+        .iter()
+        .map(|id| id.simple().to_string())
+        .collect();
     let mut taken: Vec<Taken> = sql_query(ACQUIRE_BACKGROUND)
         .bind::<Text, _>(term.owner.to_string())
         .bind::<sql::Ts, _>(Ts(term.until(now)))
