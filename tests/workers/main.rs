@@ -239,9 +239,15 @@ async fn a_run_that_is_executed_is_not_taken_again() {
 /// Whether the check of a weight panics.
 static BROKEN: AtomicBool = AtomicBool::new(false);
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "so the check is called")]
-fn sound(_grams: &u32) -> Result<(), String> {
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "a check gets a reference to the value"
+)]
+fn sound(grams: &u32) -> Result<(), String> {
     assert!(!BROKEN.load(Ordering::Relaxed), "the scales are broken");
+    if *grams == 0 {
+        return Err("nothing is there".to_owned());
+    }
     Ok(())
 }
 
