@@ -53,6 +53,8 @@ impl LeaseTerm {
 pub struct BackgroundFilter {
     /// Runs of these flows; of none, if there is none.
     pub flow_names: Vec<String>,
+    /// None of these, whosever lease they are under: who asks is executing them.
+    pub except: Vec<Uuid>,
     /// How many runs at most.
     pub limit: u32,
 }

@@ -72,8 +72,9 @@ pub trait Store: Send + Sync + Debug + 'static {
     /// waiting and whose lease has expired, and of those which were interrupted. The highest
     /// [`priority`](FlowRun::priority) comes first, then the oldest.
     ///
-    /// Several processes that ask at the same time never get the same run. What `term.owner` itself holds is left to it,
-    /// also when its time is over: it may still execute the run.
+    /// Several processes that ask at the same time never get the same run. What `term.owner` itself took is given to it
+    /// again when its time is over, unless it says that it still executes the run
+    /// ([`except`](BackgroundFilter::except)): it may have been gone before it could begin.
     ///
     /// # Errors
     ///

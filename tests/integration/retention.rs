@@ -7,6 +7,7 @@ use flow_engine::prelude::*;
 use flow_engine::{ErrorKind, Image, RunFilter, RunStatus};
 
 use crate::support::{TestEngine, engine, engine_with};
+use tokio::sync::RwLock;
 
 /// Fails if it is told to.
 #[step]
@@ -125,6 +126,45 @@ async fn an_image_is_kept_for_a_run_that_is_queued() {
     assert!(engine.delete_run(queued).await.unwrap());
     let pruned = engine.prune(Duration::ZERO, NONE).await.unwrap();
     assert_eq!(pruned.artifacts, 1);
+}
+
+/// Closed while a fork waits for it.
+static GATE: RwLock<()> = RwLock::const_new(());
+
+#[flow]
+async fn weighed_poster() -> anyhow::Result<Image> {
+    let drawn = async {
+        drop(GATE.read().await);
+        advertise("a cat").await
+    };
+    let (image, weighed) = tokio::join!(drawn, put_on_scales(1));
+    weighed?;
+    Ok(image?)
+}
+
+#[tokio::test]
+async fn an_image_is_kept_for_a_fork_that_has_not_come_to_it() {
+    let engine = engine_with(painter()).await;
+    let origin = engine.execute(weighed_poster()).await.unwrap();
+    let image = origin.output_content.clone();
+    let closed = GATE.write().await;
+    let fork = engine.fork(origin.run_id).from("put_on_scales");
+    let id = fork.id();
+    let meanwhile = async {
+        while engine.find_run(id).await.unwrap().is_none() {
+            tokio::task::yield_now().await;
+        }
+        let pruned = engine.prune(Duration::ZERO, [RunStatus::Completed]);
+        let pruned = pruned.await.unwrap();
+        assert_eq!((pruned.runs, pruned.artifacts), (1, 0));
+        drop(closed);
+    };
+
+    let (forked, ()) = tokio::join!(fork.execute(), meanwhile);
+
+    forked.unwrap();
+    assert_eq!(engine.requests_of(id).await.unwrap(), [], "it is shared");
+    assert_eq!(engine.artifact(&image).await.unwrap(), MockBackend::PNG);
 }
 
 #[tokio::test]

@@ -130,6 +130,26 @@ async fn only_runs_of_dead_processes_are_resumed_with_all_others() {
     assert_eq!(lab.run_row(of_living).await.lease_epoch, lease.epoch);
 }
 
+#[tokio::test]
+async fn runs_of_a_dead_process_are_resumed_whatever_becomes_of_one_of_them() {
+    let lab = Lab::new().await;
+    let [left, deleted] = [half_done(&lab).await, half_done(&lab).await];
+    let (store, dead) = other(&lab, Duration::from_secs(2)).await;
+    for id in [left, deleted] {
+        store.acquire(id, dead).await.unwrap().unwrap();
+    }
+    let meanwhile = async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        assert!(store.delete_run(deleted).await.unwrap());
+    };
+
+    let (resumed, ()) = tokio::join!(lab.resume_interrupted(), meanwhile);
+
+    let ids: Vec<Uuid> = resumed.unwrap().iter().map(|run| run.run_id).collect();
+    assert_eq!(ids, [left]);
+    lab.assert_completed(left).await;
+}
+
 const SHORT: Duration = Duration::from_millis(300);
 
 #[tokio::test]

@@ -15,10 +15,13 @@ mod postgres;
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use diesel::connection::SimpleConnection as _;
+use diesel::{Connection as _, SqliteConnection};
 use flow_engine::prelude::*;
-use flow_engine::{ErrorKind, ExecutionMode, RunFilter, RunStatus, StepStatus};
+use flow_engine::{EngineBuilder, ErrorKind, ExecutionMode, RunFilter, RunStatus, StepStatus};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::sleep;
 use uuid::Uuid;
@@ -72,24 +75,32 @@ enum Kind {
 
 impl Lab {
     async fn new(kind: Kind) -> Self {
+        Self::built(kind, |builder| builder).await
+    }
+
+    async fn built(kind: Kind, with: impl FnOnce(EngineBuilder) -> EngineBuilder) -> Self {
         match kind {
             Kind::Sqlite => {
                 let folder = tempfile::tempdir().unwrap();
                 let url = format!("sqlite://{}", folder.path().join("test.db").display());
-                Self::on(url, Box::new(folder)).await
+                Self::on(url, Box::new(folder), with).await
             }
             Kind::Postgres => {
                 let database = postgres::Database::new("template1");
-                Self::on(database.url(), Box::new(database)).await
+                Self::on(database.url(), Box::new(database), with).await
             }
         }
     }
 
     /// `keep` is dropped with it.
-    async fn on(database: String, keep: Box<dyn Any>) -> Self {
+    async fn on(
+        database: String,
+        keep: Box<dyn Any>,
+        with: impl FnOnce(EngineBuilder) -> EngineBuilder,
+    ) -> Self {
         let builder = Engine::builder().database_url(&database).backend(model());
         Self {
-            engine: builder.build().await.unwrap(),
+            engine: with(builder).build().await.unwrap(),
             database,
             _keep: keep,
         }
@@ -204,6 +215,90 @@ async fn a_worker_that_is_dropped_leaves_its_runs_to_the_next(kind: Kind) {
     }
     let taken = lab.assert_each_completed_once(&ids).await;
     assert_eq!(taken, 5);
+}
+
+/// Of one program, in which nobody else is there to take it.
+#[tokio::test]
+async fn what_a_dropped_worker_was_about_to_take_is_taken_by_the_next() {
+    let lab = Lab::built(Kind::Sqlite, |builder| {
+        builder.lease(Duration::from_secs(1))
+    })
+    .await;
+    let ids = lab.queue(3).await;
+    // It asks for runs, and is not there any more when they come.
+    let asked = tokio::time::timeout(Duration::ZERO, lab.engine.worker().run()).await;
+    assert!(asked.is_err());
+
+    let all = tokio::time::timeout(Duration::from_secs(30), lab.completed(ids.len()));
+    tokio::select! {
+        () = lab.engine.worker().run() => {}
+        all = all => all.expect("they are left"),
+    }
+    assert_eq!(lab.assert_each_completed_once(&ids).await, 6);
+}
+
+/// As after its process was stopped for longer than its lease: the worker has its turn before the lease is renewed.
+#[tokio::test]
+async fn a_run_that_is_executed_is_not_taken_again() {
+    let lab = Lab::new(Kind::Sqlite).await;
+    let ids = lab.queue(1).await;
+    let path = lab.database.strip_prefix("sqlite://").unwrap();
+    let mut database = SqliteConnection::establish(path).unwrap();
+    let end = "PRAGMA busy_timeout = 10000; UPDATE flow_runs SET lease_until = 0";
+    let worker = lab.engine.worker().poll_interval(Duration::from_millis(20));
+    let meanwhile = async {
+        while lab.count(RunStatus::Running).await == 0 {
+            sleep(Duration::from_millis(20)).await;
+        }
+        database.batch_execute(end).unwrap();
+        lab.completed(1).await;
+    };
+    tokio::select! {
+        () = worker.run() => {}
+        () = meanwhile => {}
+    }
+    assert_eq!(lab.assert_each_completed_once(&ids).await, 1);
+}
+
+/// Whether the check of a weight panics.
+static BROKEN: AtomicBool = AtomicBool::new(false);
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "a check gets a reference to the value"
+)]
+fn sound(grams: &u32) -> Result<(), String> {
+    assert!(!BROKEN.load(Ordering::Relaxed), "the scales are broken");
+    if *grams == 0 {
+        return Err("nothing is there".to_owned());
+    }
+    Ok(())
+}
+
+#[step]
+async fn weigh(#[input(custom = sound)] grams: u32) -> u32 {
+    grams
+}
+
+/// No worker takes it again and again.
+#[tokio::test]
+async fn a_run_whose_inputs_cannot_be_read_without_a_panic_is_failed() {
+    let lab = Lab::new(Kind::Sqlite).await;
+    let id = lab.engine.run(weigh(1_u32)).enqueue().await.unwrap();
+    BROKEN.store(true, Ordering::Relaxed);
+    let failed = async {
+        while lab.count(RunStatus::Failed).await == 0 {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let failed = tokio::time::timeout(Duration::from_secs(10), failed);
+    tokio::select! {
+        () = lab.engine.worker().run() => {}
+        failed = failed => failed.expect("it is left"),
+    }
+    let run = lab.engine.find_run(id).await.unwrap().unwrap();
+    let message = run.error_message.unwrap();
+    assert_eq!(message, "panicked: the scales are broken");
 }
 
 #[flow]

@@ -117,8 +117,7 @@ const ACQUIRE_BACKGROUND: &str = "
         WHERE status = 'pending' AND execution_mode = 'background' AND root_run_id = id
             AND (start_at IS NULL OR start_at <= clock_timestamp())
             AND (lease_until IS NULL OR lease_until <= clock_timestamp())
-            AND (lease_owner IS NULL OR lease_owner <> $1)
-            AND flow_name = ANY ($3)
+            AND flow_name = ANY ($3) AND id <> ALL ($5)
         ORDER BY priority DESC, id LIMIT $4
         FOR UPDATE SKIP LOCKED
     ), expired AS MATERIALIZED (
@@ -126,8 +125,7 @@ const ACQUIRE_BACKGROUND: &str = "
         WHERE status IN ('running', 'waiting', 'interrupted') AND execution_mode = 'background'
             AND root_run_id = id
             AND (lease_until <= clock_timestamp() OR lease_until IS NULL AND status = 'interrupted')
-            AND (lease_owner IS NULL OR lease_owner <> $1)
-            AND flow_name = ANY ($3)
+            AND flow_name = ANY ($3) AND id <> ALL ($5)
         ORDER BY priority DESC, id LIMIT $4
         FOR UPDATE SKIP LOCKED
     ), free AS (
@@ -151,6 +149,7 @@ pub(super) fn acquire_background(
         .bind::<BigInt, _>(micros(term))
         .bind::<Array<Text>, _>(&wanted.flow_names)
         .bind::<BigInt, _>(i64::from(wanted.limit))
+        .bind::<Array<sql::Id>, _>(wanted.except.iter().copied().map(Id).collect::<Vec<_>>())
         .load(connection)?;
     Ok(taken.into_iter().map(Held::lease).collect())
 }

@@ -80,8 +80,8 @@ const ACQUIRE_BACKGROUND: &str = "
                 WHERE status = 'pending' AND execution_mode = 'background' AND root_run_id = id
                     AND (start_at IS NULL OR start_at <= ?3)
                     AND (lease_until IS NULL OR lease_until <= ?3)
-                    AND (lease_owner IS NULL OR lease_owner <> ?1)
                     AND flow_name IN (SELECT value FROM json_each(?4))
+                    AND id NOT IN (SELECT unhex(value) FROM json_each(?6))
                 ORDER BY priority DESC, id LIMIT ?5)
             UNION ALL
             SELECT * FROM (
@@ -89,8 +89,8 @@ const ACQUIRE_BACKGROUND: &str = "
                 WHERE status IN ('running', 'waiting', 'interrupted') AND execution_mode = 'background'
                     AND root_run_id = id
                     AND (lease_until <= ?3 OR lease_until IS NULL AND status = 'interrupted')
-                    AND (lease_owner IS NULL OR lease_owner <> ?1)
                     AND flow_name IN (SELECT value FROM json_each(?4))
+                    AND id NOT IN (SELECT unhex(value) FROM json_each(?6))
                 ORDER BY priority DESC, id LIMIT ?5)
         )
         ORDER BY priority DESC, id LIMIT ?5
@@ -113,12 +113,18 @@ pub(super) fn acquire_background(
     term: LeaseTerm,
 ) -> QueryResult<Vec<Lease>> {
     let now = Utc::now();
+    let except: Vec<String> = wanted
+        .except
+        .iter()
+        .map(|id| id.simple().to_string())
+        .collect();
     let mut taken: Vec<Taken> = sql_query(ACQUIRE_BACKGROUND)
         .bind::<Text, _>(term.owner.to_string())
         .bind::<sql::Ts, _>(Ts(term.until(now)))
         .bind::<sql::Ts, _>(Ts(now))
         .bind::<Text, _>(serde_json::json!(wanted.flow_names).to_string())
         .bind::<BigInt, _>(i64::from(wanted.limit))
+        .bind::<Text, _>(serde_json::json!(except).to_string())
         .load(connection)?;
     // `RETURNING` gives the rows as they were found.
     taken.sort_by_key(|run| (std::cmp::Reverse(run.priority), run.id.0));

@@ -1,5 +1,6 @@
 //! Forks: a new run that takes over what another one recorded, up to what is to differ.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, DurationRound, TimeDelta};
@@ -11,6 +12,7 @@ use uuid::Uuid;
 
 use super::Engine;
 use super::recovery::{not_linked, refused};
+use crate::artifacts::names_in;
 use crate::call::AnyCall;
 use crate::definition::find;
 use crate::error::Error;
@@ -56,7 +58,7 @@ impl Engine {
         let shared = shared(recorded, fork.from_step.as_deref(), fork.model.as_deref());
         let variation = Variation {
             model: fork.model.or(fork.inherited_model),
-            row: None,
+            ..Variation::default()
         };
         Ok((shared, variation))
     }
@@ -139,6 +141,7 @@ impl ForkRequest {
                 model,
                 inherited_model,
             }),
+            artifacts: artifacts(&shared),
         };
         let options = RunOptions {
             id,
@@ -193,6 +196,19 @@ fn shared(recorded: Journal, from_step: Option<&str>, model: Option<&str>) -> Sh
     let ended = |run: &FlowRun| !run.is_root() && run.status == RunStatus::Completed;
     let runs = recorded.runs.into_iter().filter(ended).collect();
     Shared { rows, runs }
+}
+
+/// The artifacts that are named by what is shared.
+fn artifacts(shared: &Shared) -> BTreeSet<String> {
+    let shared_rows = shared
+        .rows
+        .iter()
+        .filter(|row| row.origin == Origin::Shared);
+    let of_steps = shared_rows.flat_map(|row| {
+        let texts = [Some(row.step.inputs.as_str()), row.step.outputs.as_deref()];
+        texts.into_iter().flatten().flat_map(names_in)
+    });
+    of_steps.map(str::to_owned).collect()
 }
 
 /// Whether a step started after the end of another one.

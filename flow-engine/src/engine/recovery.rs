@@ -158,27 +158,34 @@ impl Engine {
             let runs = of_owners.entry(run.lease_owner.clone()).or_default();
             runs.push(run);
         }
-        let dead = of_owners.into_values().map(|runs| async move {
-            match runs.first() {
-                Some(one) if self.is_over(one).await? => Ok(runs),
-                _ => Ok::<_, Error>(Vec::new()),
+        let dead = of_owners.into_values().map(|mut runs| async move {
+            while let Some(one) = runs.first() {
+                match self.is_over(one).await? {
+                    Some(true) => break,
+                    Some(false) => runs.clear(),
+                    None => drop(runs.remove(0)),
+                }
             }
+            Ok::<_, Error>(runs)
         });
         let dead: Vec<_> = try_join_all(dead).await?;
         Ok(dead.into_iter().flatten().collect())
     }
 
-    /// Waits for the end of a run's lease. False if its process shows meanwhile that it is alive: by renewing the lease, or by
-    /// ending the run.
-    async fn is_over(&self, run: &FlowRun) -> Result<bool, Error> {
+    /// Waits for the end of a run's lease. False if its process shows meanwhile that it is alive, by renewing it; `None` if the
+    /// run is no longer with it, which tells nothing of its others: it has ended, or somebody else has taken or deleted it.
+    async fn is_over(&self, run: &FlowRun) -> Result<Option<bool>, Error> {
         while run.lease_until.is_some_and(|until| until > Utc::now()) {
             sleep(PAUSE).await;
             let now = self.find_run(run.id).await?;
-            if now.is_none_or(|now| now.lease_until != run.lease_until) {
-                return Ok(false);
+            let held = now.filter(|now| now.lease_owner == run.lease_owner);
+            match held {
+                None => return Ok(None),
+                Some(now) if now.lease_until != run.lease_until => return Ok(Some(false)),
+                Some(_) => {}
             }
         }
-        Ok(true)
+        Ok(Some(true))
     }
 
     async fn all_roots(&self, status: RunStatus) -> Result<Vec<FlowRun>, Error> {
@@ -259,7 +266,7 @@ impl Engine {
     }
 
     /// Gives back the lease of a run that is not executed after all.
-    pub(super) async fn release(&self, lease: Lease) {
+    async fn release(&self, lease: Lease) {
         let term = LeaseTerm {
             duration: Duration::ZERO,
             ..self.services.leases.term()

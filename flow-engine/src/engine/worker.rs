@@ -1,8 +1,10 @@
 //! Runs that nobody waits for: queued by one process, executed by a worker of any.
 
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use flow_engine_db::{BackgroundFilter, Lease, Progress, RunFinish, RunStatus};
+use futures::FutureExt as _;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -10,7 +12,7 @@ use super::Engine;
 use super::recovery::recorded_call;
 use crate::definition::registered;
 use crate::error::{Error, ErrorKind};
-use crate::run::{Claim, as_untyped_run, check_inputs};
+use crate::run::{Claim, as_untyped_run, check_inputs, panicked};
 
 const DEFAULT_CONCURRENCY: usize = 16;
 const DEFAULT_POLL_INTERVAL: Duration = Duration::from_secs(1);
@@ -78,11 +80,12 @@ impl Worker {
 
     async fn take(&self, free: usize) -> Vec<Lease> {
         let names = registered();
+        let services = &self.engine.services;
         let wanted = BackgroundFilter {
             flow_names: names.iter().map(|flow| flow.name().to_owned()).collect(),
+            except: services.leases.held(),
             limit: u32::try_from(free).unwrap_or(u32::MAX),
         };
-        let services = &self.engine.services;
         let term = services.leases.term();
         match services.store.acquire_background(wanted, term).await {
             Ok(leases) => leases,
@@ -98,7 +101,9 @@ impl Engine {
     /// Executes a run whose lease was taken. How it ends is in its row.
     async fn execute_queued(self, lease: Lease) {
         let run_id = lease.root_run_id;
-        match self.begin_queued(lease).await {
+        let begun = AssertUnwindSafe(self.begin_queued(lease)).catch_unwind();
+        let begun = begun.await;
+        match begun.unwrap_or_else(|panic| Err(panicked(&*panic))) {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(run = %run_id, %error, "a background run failed"),
             Err(error) => self.give_up(lease, &error).await,
@@ -115,15 +120,16 @@ impl Engine {
         Ok(as_untyped_run(run, call).await.map(drop))
     }
 
-    /// A run that can never begin is failed, so that no worker tries it again and again; any other one is left to the next.
+    /// A run that can never begin is failed, so that no worker tries it again and again. Any other one is left to the next, when
+    /// its lease is over: given back, it would be taken again at once, and again.
     async fn give_up(&self, lease: Lease, error: &Error) {
         let run_id = lease.root_run_id;
         tracing::warn!(run = %run_id, %error, "a background run could not be executed");
         if !matches!(
             error.kind(),
-            ErrorKind::InvalidInput | ErrorKind::Configuration
+            ErrorKind::InvalidInput | ErrorKind::Configuration | ErrorKind::Panicked
         ) {
-            return self.release(lease).await;
+            return;
         }
         let end = RunFinish {
             error_message: Some(format!("{error:#}")),

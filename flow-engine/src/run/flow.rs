@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use chrono::Utc;
-use flow_engine_db::{Commit, FlowRun, NewRun, RunFinish, RunStatus, Write};
+use flow_engine_db::{Commit, FlowRun, NamedArtifact, NewRun, RunFinish, RunStatus, Write};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde_json::{Map, Value};
@@ -145,7 +145,7 @@ pub(super) async fn live<T: 'static>(
 }
 
 /// What a panic said, as the failure that is recorded.
-pub(super) fn panicked(payload: &(dyn Any + Send)) -> Error {
+pub(crate) fn panicked(payload: &(dyn Any + Send)) -> Error {
     let message = payload
         .downcast_ref::<&str>()
         .map(|text| (*text).to_owned())
@@ -227,8 +227,16 @@ impl RunRecord {
                 let _commit = parent.opened(run.id, definition.name(), |_| row)?;
             }
             (None, None) => {
-                let fork = run.tree.variation.row.clone().map(Write::from);
-                let rows = std::iter::once(row()?).chain(fork).collect();
+                let variation = &run.tree.variation;
+                let fork = variation.row.clone().map(Write::from);
+                let kept = variation.artifacts.iter().map(|artifact| {
+                    let named = NamedArtifact {
+                        root_run_id: run.id,
+                        artifact: artifact.clone(),
+                    };
+                    named.into()
+                });
+                let rows = std::iter::once(row()?).chain(fork).chain(kept).collect();
                 begun = Some(run.submit(rows));
             }
         }

@@ -72,6 +72,11 @@ impl Leases {
         self.term
     }
 
+    /// The runs whose leases it renews.
+    pub(crate) fn held(&self) -> Vec<Uuid> {
+        lock(&self.shared.held).runs.keys().copied().collect()
+    }
+
     /// Renews a lease from now on.
     pub(crate) fn hold(&self, lease: Lease) -> Holding {
         let (sender, lost) = watch::channel(false);

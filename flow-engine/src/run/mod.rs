@@ -48,6 +48,7 @@ pub use context::{Current, awaited, current, execute};
 pub(crate) use context::{install, streamed};
 pub(crate) use dispatch::{as_run, as_untyped_run, check_inputs, in_run, typed};
 pub(crate) use entry::ASIDE;
+pub(crate) use flow::panicked;
 pub use journal::MissReason;
 pub(crate) use journal::{Origin, Row};
 pub(crate) use kept::model_asked;

@@ -64,6 +64,8 @@ pub(crate) struct Variation {
     pub(crate) model: Option<String>,
     /// The row that says so, for a fork that begins.
     pub(crate) row: Option<NewFork>,
+    /// What artifacts it shares: they are kept for it from its beginning, whatever becomes of the other run.
+    pub(crate) artifacts: BTreeSet<String>,
 }
 
 /// The root runs that this process executes.

@@ -259,6 +259,7 @@ fn leases_are_taken_and_renewed_without_reading_a_whole_table() {
     };
     let wanted = BackgroundFilter {
         flow_names: vec!["flow1".to_owned()],
+        except: vec![Uuid::nil()],
         limit: 5,
     };
     let plans = plans(|connection| {

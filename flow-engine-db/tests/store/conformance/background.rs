@@ -38,6 +38,7 @@ fn abandoned(status: RunStatus) -> NewRun {
 fn wanted(limit: u32) -> BackgroundFilter {
     BackgroundFilter {
         flow_names: vec!["report".to_owned(), "article".to_owned()],
+        except: Vec::new(),
         limit,
     }
 }
@@ -83,6 +84,13 @@ pub(crate) async fn only_background_runs_that_can_be_executed_are_taken(db: Fres
     // Somebody had taken it, and was silent before it had begun.
     let dropped = start(store, queued()).await;
     store.acquire(dropped, over(rows::term())).await.unwrap();
+    // So was who asks.
+    let own_dropped = start(store, queued()).await;
+    store.acquire(own_dropped, over(other())).await.unwrap();
+    let own = || NewRun {
+        lease: Some(over(other())),
+        ..abandoned(RunStatus::Running)
+    };
     let come = NewRun {
         start_at: Some(Utc::now() - hour),
         flow_name: "report".to_owned(),
@@ -94,7 +102,9 @@ pub(crate) async fn only_background_runs_that_can_be_executed_are_taken(db: Fres
     };
     let expected = [
         dropped,
+        own_dropped,
         start(store, come).await,
+        start(store, own()).await,
         start(store, abandoned(RunStatus::Running)).await,
         start(store, abandoned(RunStatus::Waiting)).await,
         start(store, abandoned(RunStatus::Interrupted)).await,
@@ -136,12 +146,12 @@ pub(crate) async fn only_background_runs_that_can_be_executed_are_taken(db: Fres
     ] {
         start(store, abandoned(status)).await;
     }
-    // It may still be executed by who asks.
-    let own = NewRun {
-        lease: Some(over(other())),
-        ..abandoned(RunStatus::Running)
-    };
-    start(store, own).await;
+    // Who asks still executes them.
+    let executed = [
+        start(store, own()).await,
+        start(store, abandoned(RunStatus::Running)).await,
+        start(store, queued()).await,
+    ];
     // It waits for a signal.
     let asleep = NewRun {
         status: RunStatus::Waiting,
@@ -154,10 +164,15 @@ pub(crate) async fn only_background_runs_that_can_be_executed_are_taken(db: Fres
 
     let nothing = BackgroundFilter {
         flow_names: Vec::new(),
+        except: Vec::new(),
         limit: 9,
     };
     assert_eq!(taken(store, nothing).await, Vec::<Uuid>::new());
-    assert_eq!(taken(store, wanted(100)).await, expected);
+    let others = BackgroundFilter {
+        except: executed.to_vec(),
+        ..wanted(100)
+    };
+    assert_eq!(taken(store, others).await, expected);
 }
 
 pub(crate) async fn a_background_run_that_was_taken_is_begun_under_its_lease(db: Fresh) {

@@ -97,6 +97,7 @@ async fn no_table_is_read_from_end_to_end_and_no_list_is_sorted() {
     store.renew(vec![lease], term).await.unwrap();
     let wanted = BackgroundFilter {
         flow_names: vec!["flow1".to_owned()],
+        except: vec![Uuid::nil()],
         limit: 5,
     };
     store.acquire_background(wanted, term).await.unwrap();
