@@ -14,6 +14,14 @@ use crate::{
     unit::Unit,
 };
 
+#[derive(diesel::QueryableByName)]
+struct Found {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    integrity_check: String,
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    steps: i64,
+}
+
 fn open(folder: &TempDir) -> Session {
     let path = folder.path().join("runs.db");
     let mut connection = connection::create(&path).unwrap();
@@ -126,13 +134,6 @@ fn a_run_is_whole_up_to_the_moment_at_which_the_disk_was_full() {
     write(&mut session, pages, &[step(taken.unwrap().unwrap(), long)])
         .remove(0)
         .unwrap();
-    #[derive(diesel::QueryableByName)]
-    struct Found {
-        #[diesel(sql_type = diesel::sql_types::Text)]
-        integrity_check: String,
-        #[diesel(sql_type = diesel::sql_types::BigInt)]
-        steps: i64,
-    }
     let mut reader = connection::reader(&folder.path().join("runs.db")).unwrap();
     let check = "SELECT integrity_check, (SELECT count(*) FROM flow_step_runs) AS steps FROM pragma_integrity_check";
     let found: Found = sql_query(check).get_result(&mut reader).unwrap();
