@@ -14,6 +14,14 @@ use crate::{
     unit::Unit,
 };
 
+#[derive(diesel::QueryableByName)]
+struct Found {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    integrity_check: String,
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    steps: i64,
+}
+
 fn open(folder: &TempDir) -> Session {
     let path = folder.path().join("runs.db");
     let mut connection = connection::create(&path).unwrap();
