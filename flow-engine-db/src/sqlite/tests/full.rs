@@ -55,14 +55,6 @@ fn told(outcome: &Result<(), StoreError>) -> String {
     format!("{error}: {}", std::error::Error::source(error).unwrap())
 }
 
-#[derive(diesel::QueryableByName)]
-struct Found {
-    #[diesel(sql_type = diesel::sql_types::Text)]
-    integrity_check: String,
-    #[diesel(sql_type = diesel::sql_types::BigInt)]
-    steps: i64,
-}
-
 #[test]
 fn a_run_is_whole_up_to_the_moment_at_which_the_disk_was_full() {
     let folder = tempfile::tempdir().unwrap();
