@@ -69,6 +69,10 @@ async fn start(builder: EngineBuilder) -> (Engine, TempDir) {
     support::start(builder.model("big").state(Greeting("hello"))).await
 }
 
+async fn asking(mock: &MockBackend) -> (Engine, TempDir) {
+    start(Engine::builder().policy(policy()).backend(mock.clone())).await
+}
+
 /// A mock whose n-th answer to a step is the n-th of these.
 fn in_turn(
     step: &str,
@@ -93,7 +97,7 @@ fn refused() -> LlmResponse {
 #[tokio::test]
 async fn what_fails_for_now_is_sent_again_twice_if_nobody_says_otherwise() {
     let mock = MockBackend::new().fail("ask_plainly", error(LlmErrorKind::Transient));
-    let (engine, _folder) = start(Engine::builder().policy(policy()).backend(mock.clone())).await;
+    let (engine, _folder) = asking(&mock).await;
     let failed = engine.execute(ask_plainly("x")).await.unwrap_err();
     assert_eq!(failed.llm().unwrap().kind(), LlmErrorKind::Transient);
     let rows = engine.requests_of(failed.run_id().unwrap()).await.unwrap();
@@ -130,7 +134,7 @@ async fn a_request_that_takes_too_long_is_dropped_and_sent_again() {
     let mock = MockBackend::new()
         .answer("ask_quickly", "late")
         .delay(Duration::from_mins(1));
-    let (engine, _folder) = start(Engine::builder().policy(policy()).backend(mock.clone())).await;
+    let (engine, _folder) = asking(&mock).await;
     let failed = engine.execute(ask_quickly("x")).await.unwrap_err();
     assert_eq!(failed.llm().unwrap().kind(), LlmErrorKind::Timeout);
     assert_eq!(mock.requests().len(), 2);
@@ -144,7 +148,7 @@ async fn a_model_is_told_of_its_last_wrong_answer_and_of_no_other() {
     let right = json!({ "stars": 3, "reason": "fair" }).to_string();
     let answers = [r#"{ "stars": "many" }"#, r#"{ "stars": 3 }"#, &*right];
     let mock = in_turn("appraise", answers.map(|text| Ok(LlmResponse::text(text))));
-    let (engine, _folder) = start(Engine::builder().policy(policy()).backend(mock.clone())).await;
+    let (engine, _folder) = asking(&mock).await;
     let done = engine.execute(appraise("x")).await.unwrap();
     assert_eq!(done.output_content.stars, 3);
     let requests = mock.requests();
@@ -178,7 +182,7 @@ async fn a_model_is_told_of_its_last_wrong_answer_and_of_no_other() {
 #[tokio::test]
 async fn a_step_whose_model_never_answers_right_fails_with_the_last_answer() {
     let mock = MockBackend::new().answer("appraise", "no JSON");
-    let (engine, _folder) = start(Engine::builder().policy(policy()).backend(mock.clone())).await;
+    let (engine, _folder) = asking(&mock).await;
     let failed = engine.execute(appraise("x")).await.unwrap_err();
     let llm = failed.llm().unwrap();
     assert_eq!(
@@ -192,7 +196,7 @@ async fn a_step_whose_model_never_answers_right_fails_with_the_last_answer() {
 async fn a_cut_answer_is_given_twice_the_room_once() {
     let whole = Ok(LlmResponse::text("all of it"));
     let mock = in_turn("write_long", [Ok(cut("half of")), whole]);
-    let (engine, _folder) = start(Engine::builder().policy(policy()).backend(mock.clone())).await;
+    let (engine, _folder) = asking(&mock).await;
     let done = engine.execute(write_long("x")).await.unwrap();
     assert_eq!(done.output_content, "all of it");
     let limits = |mock: &MockBackend| -> Vec<_> {
@@ -204,7 +208,7 @@ async fn a_cut_answer_is_given_twice_the_room_once() {
     assert_eq!(limits(&mock), [100, 200]);
 
     let mock = in_turn("write_long", [Ok(cut("half of")), Ok(cut("half of it"))]);
-    let (engine, _folder) = start(Engine::builder().policy(policy()).backend(mock.clone())).await;
+    let (engine, _folder) = asking(&mock).await;
     let failed = engine.execute(write_long("x")).await.unwrap_err();
     let llm = failed.llm().unwrap();
     assert_eq!(
@@ -282,7 +286,7 @@ async fn where_a_key_is_refused_another_provider_stands_in() {
 #[tokio::test]
 async fn what_was_to_be_done_about_failures_is_in_the_row_of_a_step() {
     let mock = MockBackend::new().answer("ask_someone", "done");
-    let (engine, _folder) = start(Engine::builder().policy(policy()).backend(mock)).await;
+    let (engine, _folder) = asking(&mock).await;
     let done = engine.execute(ask_someone("x")).await.unwrap();
     let row = engine.steps_of(done.run_id).await.unwrap().remove(0);
     let expected = json!({

@@ -1,7 +1,7 @@
 //! What is kept no longer: old runs, and the artifacts that only they named.
 
 use diesel::{
-    QueryResult, QueryableByName, RunQueryDsl as _, sql_query,
+    QueryResult, RunQueryDsl as _, sql_query,
     sql_types::{Array, BigInt, Text},
 };
 
@@ -34,30 +34,6 @@ pub(super) fn prune(connection: &mut Connection, filter: &PruneFilter) -> QueryR
         .bind::<sql::Ts, _>(Ts(filter.ended_before))
         .bind::<BigInt, _>(i64::from(filter.limit))
         .execute(connection)
-}
-
-const FREE: &str = "
-    SELECT DISTINCT artifact FROM run_artifacts AS free
-    WHERE run_id IS NULL AND artifact > $1 AND NOT EXISTS (
-        SELECT 1 FROM run_artifacts AS named WHERE named.artifact = free.artifact AND named.run_id IS NOT NULL)
-    ORDER BY artifact LIMIT $2";
-
-#[derive(QueryableByName)]
-struct Free {
-    #[diesel(sql_type = Text)]
-    artifact: String,
-}
-
-pub(super) fn free_artifacts(
-    connection: &mut Connection,
-    after: &str,
-    limit: u32,
-) -> QueryResult<Vec<String>> {
-    let free: Vec<Free> = sql_query(FREE)
-        .bind::<Text, _>(after)
-        .bind::<BigInt, _>(i64::from(limit))
-        .load(connection)?;
-    Ok(free.into_iter().map(|row| row.artifact).collect())
 }
 
 const FORGET: &str = "DELETE FROM run_artifacts WHERE run_id IS NULL AND artifact = ANY ($1)";

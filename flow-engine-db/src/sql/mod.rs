@@ -3,6 +3,7 @@
 //! from the module above: its connections, how a transaction is tried again, and the statements that follow here.
 
 pub(super) mod apply;
+pub(super) mod artifacts;
 mod fault;
 pub(super) mod gaps;
 pub(super) mod group;

@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::{
-    Connection, Fault, ReadConnection, Readers, apply, lease, prune, query, storable,
+    Connection, Fault, ReadConnection, Readers, apply, artifacts, lease, prune, query, storable,
     writer::{Job, Passed, Writer},
 };
 use crate::{
@@ -245,7 +245,7 @@ impl Store for SqlStore {
     ) -> BoxFuture<'_, Result<Vec<String>, StoreError>> {
         let after = after.to_owned();
         self.write_behind_all("find free artifacts", move |connection| {
-            prune::free_artifacts(connection, &after, limit)
+            artifacts::free(connection, &after, limit)
         })
     }
 

@@ -2,7 +2,7 @@
 
 use chrono::Utc;
 use diesel::{
-    QueryResult, QueryableByName, RunQueryDsl as _, SqliteConnection, sql_query,
+    QueryResult, RunQueryDsl as _, SqliteConnection, sql_query,
     sql_types::{BigInt, Text},
 };
 
@@ -33,30 +33,6 @@ pub(super) fn prune(connection: &mut SqliteConnection, filter: &PruneFilter) -> 
         .bind::<sql::Ts, _>(Ts(Utc::now()))
         .bind::<BigInt, _>(i64::from(filter.limit))
         .execute(connection)
-}
-
-const FREE: &str = "
-    SELECT DISTINCT artifact FROM run_artifacts AS free
-    WHERE run_id IS NULL AND artifact > ?1 AND NOT EXISTS (
-        SELECT 1 FROM run_artifacts AS named WHERE named.artifact = free.artifact AND named.run_id IS NOT NULL)
-    ORDER BY artifact LIMIT ?2";
-
-#[derive(QueryableByName)]
-struct Free {
-    #[diesel(sql_type = Text)]
-    artifact: String,
-}
-
-pub(super) fn free_artifacts(
-    connection: &mut SqliteConnection,
-    after: &str,
-    limit: u32,
-) -> QueryResult<Vec<String>> {
-    let free: Vec<Free> = sql_query(FREE)
-        .bind::<Text, _>(after)
-        .bind::<BigInt, _>(i64::from(limit))
-        .load(connection)?;
-    Ok(free.into_iter().map(|row| row.artifact).collect())
 }
 
 const FORGET: &str = "

@@ -12,7 +12,10 @@ use uuid::Uuid;
 
 use crate::{
     BackgroundFilter, Lease, LeaseTerm, PruneFilter, RunFilter, RunStatus,
-    sqlite::{connection, lease, migration, prune, sql::query},
+    sqlite::{
+        connection, lease, migration, prune,
+        sql::{artifacts, query},
+    },
 };
 
 #[derive(QueryableByName)]
@@ -297,7 +300,7 @@ fn runs_are_pruned_and_artifacts_found_without_reading_a_whole_table() {
     };
     let plans = plans(|connection| {
         prune::prune(connection, &filter).unwrap();
-        prune::free_artifacts(connection, "", 5).unwrap();
+        artifacts::free(connection, "", 5).unwrap();
         prune::forget_artifacts(connection, &["a".to_owned()]).unwrap();
     });
     assert_eq!(plans.len(), 6);
