@@ -90,6 +90,13 @@ pub enum StoreError {
         root_run_id: Uuid,
     },
 
+    /// A run of the flow has this idempotency key already. Nothing of the unit was written: what was asked for is that run.
+    #[error("the run {run_id} has this idempotency key already")]
+    KeyTaken {
+        /// The run that has it.
+        run_id: Uuid,
+    },
+
     /// Runs with this status have not ended, and so cannot be pruned. Nothing was deleted.
     #[error("runs that are {status} have not ended: they cannot be pruned")]
     NotEnded {

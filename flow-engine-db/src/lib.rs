@@ -93,6 +93,8 @@ mod column;
 mod commit;
 mod connect;
 mod error;
+mod filter;
+mod forward;
 mod lease;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod plan;
@@ -116,12 +118,26 @@ mod write;
 pub use commit::Commit;
 pub use connect::connect;
 pub use error::StoreError;
-pub use lease::{BackgroundFilter, Lease, LeaseTerm};
-pub use record::{FlowRun, FlowStepRun, Journal, JournalStep, LlmRequest, RunFork};
+pub use filter::{PruneFilter, RunFilter};
+pub use lease::{BackgroundFilter, FoundRun, Lease, LeaseTerm, NewestLease};
+pub use record::{
+    FlowRun, FlowSchedule, FlowStepRun, Journal, JournalStep, LlmRequest, Paid, RunFork, Schedules,
+    Signal, Standing, Standings,
+};
 pub use status::{ExecutionMode, RequestStatus, RunStatus, StepStatus};
-pub use store::{BoxFuture, PruneFilter, RunFilter, Store};
+pub use store::{BoxFuture, Store};
 pub use text_enum::UnknownText;
 pub use write::{
-    HitNote, NamedArtifact, NewFork, NewRequest, NewRun, NewStep, Progress, RequestFinish,
-    RunFinish, RunProgress, RunReopen, StepFinish, StepMove, StepRetire, Write,
+    HitNote, NamedArtifact, NewFork, NewRequest, NewRun, NewSignal, NewStep, Progress,
+    RequestFinish, RunFinish, RunPark, RunProgress, RunReopen, ScheduleAdvance, SignalTake,
+    StepFinish, StepMove, StepResolve, StepRetire, Takeovers, Write,
 };
+
+/// What [`forward_store`] names.
+#[doc(hidden)]
+pub mod __forward {
+    pub use chrono::{DateTime, Utc};
+    pub use uuid::Uuid;
+
+    pub use crate::*;
+}

@@ -9,7 +9,9 @@ use uuid::Uuid;
 
 pub(crate) use lineage::Lineage;
 
-use crate::{Lease, NewRequest, NewStep, RequestFinish, StepFinish, Write, unit::Unit};
+use crate::{
+    Lease, NewRequest, NewStep, RequestFinish, RunPark, RunReopen, StepFinish, Write, unit::Unit,
+};
 
 /// One statement, or for [`Write::FinishRun`] and [`Write::ReopenRun`] a few.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -69,16 +71,19 @@ impl<'a> Plan<'a> {
             }
             // It closes what is below it as an end does, and so is the same barrier. Who stands above
             // it does not change: what is known of that stays true.
-            Write::ReopenRun(reopen) => {
-                self.last_progress.remove(&reopen.id);
+            Write::ReopenRun(RunReopen { id, .. }) | Write::ParkRun(RunPark { id, .. }) => {
+                self.last_progress.remove(id);
                 self.started_steps
-                    .retain(|_, (_, step)| !lineage.may_close(reopen.id, step.flow_run_id));
+                    .retain(|_, (_, step)| !lineage.may_close(*id, step.flow_run_id));
             }
             // A fork sets columns of its own; the others come after the row of their step, which is written where it starts.
             Write::Fork(_)
             | Write::NoteHit(_)
             | Write::MoveStep(_)
             | Write::RetireStep(_)
+            | Write::TakeSignal(_)
+            // The end that left it in doubt was committed, and whoever resolves it has read it.
+            | Write::ResolveStep(_)
             | Write::NameArtifact(_) => {}
             Write::StartStep(step) => {
                 self.started_steps.insert(step.id, (here, step));

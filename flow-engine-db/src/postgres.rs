@@ -7,7 +7,9 @@
 mod rows;
 mod bulk;
 mod connection;
+mod failing;
 mod lease;
+mod list;
 mod migration;
 mod open;
 mod prune;
@@ -47,7 +49,7 @@ macro_rules! lease_end {
             "clock_timestamp() + ",
         )
         .bind::<diesel::sql_types::Nullable<diesel::sql_types::BigInt>, _>(
-            term.map(super::super::super::lease::micros),
+            term.map($crate::postgres::lease::micros),
         )
         .sql(" * interval '1 microsecond'")
     }};
@@ -69,6 +71,7 @@ fn storable(mut writes: Vec<Write>) -> Vec<Write> {
         match write {
             Write::FinishRun(end) => replace(&mut end.error_message),
             Write::FinishStep(end) => replace(&mut end.error_message),
+            Write::ResolveStep(step) => replace(&mut step.error_message),
             Write::FinishRequest(end) => {
                 replace(&mut end.response);
                 replace(&mut end.error_message);
@@ -82,5 +85,7 @@ fn storable(mut writes: Vec<Write>) -> Vec<Write> {
 /// Whether a statement was refused for what it would write. What is of the connection or the server passes, or is found
 /// again in each unit.
 fn refuses_the_unit(error: &DieselError) -> bool {
-    matches!(error, DieselError::DatabaseError(..)) && !transient::is_transient(error)
+    matches!(error, DieselError::DatabaseError(..))
+        && !transient::is_transient(error)
+        && !failing::is_failing(error)
 }

@@ -4,16 +4,24 @@ mod fork;
 mod journal;
 mod request;
 mod run;
+mod schedule;
+mod signal;
+mod standing;
 mod step;
 
 pub use fork::RunFork;
-pub use journal::{Journal, JournalStep};
+pub use journal::{Journal, JournalStep, Paid};
 pub use request::LlmRequest;
 pub use run::FlowRun;
+pub use schedule::{FlowSchedule, Schedules};
+pub use signal::Signal;
+pub use standing::{Standing, Standings};
 pub use step::FlowStepRun;
 
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
-pub(crate) use {journal::JournalRow, request::RequestRow, run::RunRow, step::StepRow};
+pub(crate) use {
+    journal::JournalRow, request::RequestRow, run::RunRow, signal::SignalRow, step::StepRow,
+};
 
 /// Declares a record and the row it is read from. The row holds what the columns hold (text for a
 /// status or a JSON document); `From`-like conversion names the column that could not be read.

@@ -1,7 +1,7 @@
 //! The tables, for every backend. The migrations are their definition; this must agree with them.
 
 diesel::table! {
-    use diesel::sql_types::{BigInt, Double, Integer, Nullable, Text};
+    use diesel::sql_types::{BigInt, Bool, Double, Integer, Nullable, Text};
     use crate::sql_types::sql::{Id, JsonDoc, Ts};
 
     flow_runs (id) {
@@ -37,6 +37,11 @@ diesel::table! {
         lease_until -> Nullable<Ts>,
         unpriced_requests -> BigInt,
         scope -> Nullable<Text>,
+        wake_at -> Nullable<Ts>,
+        takeovers -> Integer,
+        takeover_steps -> Integer,
+        opened_epoch -> Nullable<BigInt>,
+        pause_requested -> Bool,
     }
 }
 
@@ -73,6 +78,7 @@ diesel::table! {
         origin_run_id -> Nullable<Id>,
         cache_key -> Nullable<Text>,
         previous_key -> Nullable<Text>,
+        once_key -> Nullable<Text>,
     }
 }
 
@@ -126,12 +132,37 @@ diesel::table! {
 
 diesel::table! {
     use diesel::sql_types::{Nullable, Text};
+    use crate::sql_types::sql::{Id, JsonDoc, Ts};
+
+    flow_signals (id) {
+        id -> Id,
+        root_run_id -> Id,
+        name -> Text,
+        payload -> JsonDoc,
+        created_at -> Ts,
+        taken_by -> Nullable<Id>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Nullable, Text};
     use crate::sql_types::sql::Id;
 
     // diesel asks for a key; the rows of deleted runs have none.
     run_artifacts (run_id, artifact) {
         run_id -> Nullable<Id>,
         artifact -> Text,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Nullable, Text};
+    use crate::sql_types::sql::Ts;
+
+    flow_schedules (flow_name) {
+        flow_name -> Text,
+        begun_at -> Ts,
+        last_tick -> Nullable<Ts>,
     }
 }
 

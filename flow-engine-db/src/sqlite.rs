@@ -6,6 +6,7 @@
 
 mod connection;
 mod lease;
+mod list;
 mod migration;
 mod open;
 mod prune;

@@ -51,6 +51,8 @@ text_enum! {
         Failed = "failed",
         /// Dropped before it finished, or closed by the end of its run.
         Cancelled = "cancelled",
+        /// Began, and has no known outcome: a step whose effect must not repeat by itself. A person decides.
+        InDoubt = "in_doubt",
     }
 }
 

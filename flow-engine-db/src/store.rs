@@ -6,8 +6,9 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::{
-    BackgroundFilter, Commit, FlowRun, FlowStepRun, Journal, JournalStep, Lease, LeaseTerm,
-    LlmRequest, RunFork, RunStatus, StoreError, Write,
+    BackgroundFilter, Commit, FlowRun, FlowStepRun, FoundRun, Journal, JournalStep, Lease,
+    LeaseTerm, LlmRequest, NewSignal, NewestLease, PruneFilter, RunFilter, RunFork, RunStatus,
+    ScheduleAdvance, Schedules, Signal, Standings, StoreError, Write,
 };
 
 /// A future on the heap, as the object-safe [`Store`] returns it.
@@ -51,9 +52,10 @@ pub trait Store: Send + Sync + Debug + 'static {
 
     /// Takes the lease of a root run if nobody holds it, if it has expired, or if `term.owner` holds it
     /// already: the epoch is raised, and what is submitted under an older lease of the run is refused from
-    /// then on. `None` if another owner holds it, or if there is no root run of this id.
+    /// then on. `None` if another owner holds it, if the run has ended for good
+    /// ([completed](RunStatus::Completed) or [cancelled](RunStatus::Cancelled)), or if there is no root run of this id.
     ///
-    /// The status of the run does not matter and stays. It takes its turn behind everything submitted before,
+    /// The status of the run stays. It takes its turn behind everything submitted before,
     /// as [`acquire_background`](Self::acquire_background) and [`renew`](Self::renew) do. A lease that is taken
     /// for no time can be taken by everybody, which is how to give one back.
     ///
@@ -68,8 +70,9 @@ pub trait Store: Send + Sync + Debug + 'static {
 
     /// Takes the leases of background runs that can be executed now: of root runs in
     /// [`Background`](crate::ExecutionMode::Background) mode which are pending, whose
-    /// [`start_at`](FlowRun::start_at) has come and whom nobody has taken, of those which are running or
-    /// waiting and whose lease has expired, and of those which were interrupted. The highest
+    /// [`start_at`](FlowRun::start_at) has come and whom nobody has taken, of those which are running and whose lease has
+    /// expired, of those which were interrupted, and of those which are waiting and whose
+    /// [`wake_at`](FlowRun::wake_at) has come. The highest
     /// [`priority`](FlowRun::priority) comes first, then the oldest.
     ///
     /// Several processes that ask at the same time never get the same run. What `term.owner` itself took is given to it
@@ -98,6 +101,106 @@ pub trait Store: Send + Sync + Debug + 'static {
         leases: Vec<Lease>,
         term: LeaseTerm,
     ) -> BoxFuture<'_, Result<Vec<Lease>, StoreError>>;
+
+    /// Ends a root run as `cancelled`, whoever executes it, with all that is open below it, in one transaction: it is
+    /// given `message` as its [`error_message`](FlowRun::error_message). Its lease is taken away: what is submitted under that
+    /// from then on is [`LeaseLost`](StoreError::LeaseLost), but for what was sent and answered.
+    ///
+    /// Gives the status in which it found the run; `None` if there is no such root run. One that has completed, failed or was
+    /// cancelled stays as it is. It takes its turn behind everything submitted before for the run.
+    ///
+    /// # Errors
+    ///
+    /// As for [`submit`](Self::submit).
+    fn cancel(
+        &self,
+        root_run_id: Uuid,
+        message: String,
+    ) -> BoxFuture<'_, Result<Option<RunStatus>, StoreError>>;
+
+    /// Queues a root run for the workers that has failed, is paused or was interrupted, or whose process died while it was
+    /// [`Running`](RunStatus::Running), in one transaction: it is [`Pending`](RunStatus::Pending) and in
+    /// [`Background`](crate::ExecutionMode::Background) mode then, without its end. The failed steps of a failed run, and those below
+    /// it, lose their call keys, but for those with a [`once_key`](JournalStep::once_key). It is taken away from whoever had it.
+    ///
+    /// Gives how it found the run; `None` if there is no such root run. One that somebody has, and one with any other status, stays as
+    /// it is. It takes its turn behind everything submitted before for the run.
+    ///
+    /// # Errors
+    ///
+    /// As for [`submit`](Self::submit).
+    fn retry(&self, root_run_id: Uuid) -> BoxFuture<'_, Result<Option<FoundRun>, StoreError>>;
+
+    /// Pauses a root run, in one transaction. If somebody has it and it is [`Running`](RunStatus::Running), this asks for it:
+    /// [`newest_leases`](Self::newest_leases) says so to who has it, until the run is [parked](crate::RunPark) as
+    /// [`Paused`](RunStatus::Paused), or taken by [`acquire`](Self::acquire); who parks it as
+    /// [`Waiting`](RunStatus::Waiting) meanwhile has paused it. One that is queued, waits, was interrupted, or whose process died
+    /// becomes [`Paused`](RunStatus::Paused) at once, with the open runs below it; it is given `message` as its
+    /// [`error_message`](FlowRun::error_message), and taken away from whoever had it.
+    ///
+    /// Gives how it found the run; `None` if there is no such root run. One with any other status stays as it is. It takes its
+    /// turn behind everything submitted before for the run.
+    ///
+    /// # Errors
+    ///
+    /// As for [`submit`](Self::submit).
+    fn pause(
+        &self,
+        root_run_id: Uuid,
+        message: String,
+    ) -> BoxFuture<'_, Result<Option<FoundRun>, StoreError>>;
+
+    /// The newest lease of each of these root runs, whoever had it, and whether it was asked to pause. Runs that
+    /// are not there are left out. It waits for nothing that is queued.
+    ///
+    /// # Errors
+    ///
+    /// [`Query`](StoreError::Query).
+    fn newest_leases(
+        &self,
+        root_run_ids: Vec<Uuid>,
+    ) -> BoxFuture<'_, Result<Vec<NewestLease>, StoreError>>;
+
+    /// Where these runs stand, and what time it is by the clock of the database: one query for all of them, so that who waits
+    /// for many runs asks as often as for one. Runs that are not there are left out. It waits for nothing that is queued.
+    ///
+    /// # Errors
+    ///
+    /// [`Query`](StoreError::Query) or [`Unreadable`](StoreError::Unreadable).
+    fn standings(&self, run_ids: Vec<Uuid>) -> BoxFuture<'_, Result<Standings, StoreError>>;
+
+    /// Keeps a signal for a root run, and gives the status in which it found the run; `None` if there is no such root
+    /// run. One that has completed or was cancelled can no longer be told anything: then the signal is not kept. A waiting run
+    /// goes on: its [`wake_at`](FlowRun::wake_at) becomes now.
+    ///
+    /// Telling the same signal twice keeps it once.
+    ///
+    /// # Errors
+    ///
+    /// As for [`submit`](Self::submit).
+    fn signal(&self, signal: NewSignal) -> BoxFuture<'_, Result<Option<RunStatus>, StoreError>>;
+
+    /// What was told to a root run, the oldest first, taken or not.
+    ///
+    /// # Errors
+    ///
+    /// [`Query`](StoreError::Query) or [`Unreadable`](StoreError::Unreadable).
+    fn signals(&self, root_run_id: Uuid) -> BoxFuture<'_, Result<Vec<Signal>, StoreError>>;
+
+    /// Those of these root runs that have signals which nobody has taken.
+    ///
+    /// # Errors
+    ///
+    /// [`Query`](StoreError::Query).
+    fn signalled(&self, root_run_ids: Vec<Uuid>) -> BoxFuture<'_, Result<Vec<Uuid>, StoreError>>;
+
+    /// The time by the clock that leases end by: on SQLite that of the process, since all that write a file are on one
+    /// machine, on PostgreSQL that of the server.
+    ///
+    /// # Errors
+    ///
+    /// [`Query`](StoreError::Query) or [`Unreachable`](StoreError::Unreachable).
+    fn now(&self) -> BoxFuture<'_, Result<DateTime<Utc>, StoreError>>;
 
     /// The run with this id.
     ///
@@ -169,6 +272,37 @@ pub trait Store: Send + Sync + Debug + 'static {
     /// [`Query`](StoreError::Query).
     fn fork(&self, run_id: Uuid) -> BoxFuture<'_, Result<Option<RunFork>, StoreError>>;
 
+    /// How far the schedules of these flows have come, and what time it is by the clock of the database. A schedule that has not
+    /// [begun](Self::begin_schedule) is left out.
+    ///
+    /// # Errors
+    ///
+    /// [`Query`](StoreError::Query).
+    fn schedules(&self, flow_names: Vec<String>) -> BoxFuture<'_, Result<Schedules, StoreError>>;
+
+    /// Begins the schedule of a flow: the ticks after `at` are to be started. One that has begun stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// As for [`submit`](Self::submit).
+    fn begin_schedule(
+        &self,
+        flow_name: &str,
+        at: DateTime<Utc>,
+    ) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// Moves a schedule on to a tick and queues the runs for it, both or none, and says whether it did: not if its last tick is
+    /// no more the [`expected`](ScheduleAdvance::expected) one, or if it has not begun. Of several that ask for the same at
+    /// the same time one does it.
+    ///
+    /// After a connection was lost at the moment of the commit, who did it may be told that it did not.
+    ///
+    /// # Errors
+    ///
+    /// As for [`submit`](Self::submit).
+    fn advance_schedule(&self, advance: ScheduleAdvance)
+    -> BoxFuture<'_, Result<bool, StoreError>>;
+
     /// Deletes a run with its step runs, attempts and sub-runs, and says whether there was one.
     ///
     /// It takes its turn behind everything submitted before. A root run that is still executed finds
@@ -223,61 +357,4 @@ pub trait Store: Send + Sync + Debug + 'static {
 
     /// The path of the database, or its URL without a password: for messages.
     fn location(&self) -> &str;
-}
-
-/// Which runs [`Store::runs`] lists: those that match every field that is set.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RunFilter {
-    /// Runs for this user.
-    pub user_id: Option<Uuid>,
-    /// Runs that stand here.
-    pub status: Option<RunStatus>,
-    /// Runs of this flow.
-    pub flow_name: Option<String>,
-    /// Sub-runs that this run called.
-    pub parent_run_id: Option<Uuid>,
-    /// Only runs that no other run called.
-    pub roots_only: bool,
-    /// Only runs older than this one: the id of the last run of the page before. It stays fast
-    /// however deep the page is.
-    pub before: Option<Uuid>,
-    /// How many runs at most.
-    pub limit: u32,
-    /// How many runs of the list to leave out first.
-    pub offset: u32,
-}
-
-/// Which runs [`Store::prune`] deletes: root runs that ended with one of the statuses, before a time.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PruneFilter {
-    /// Runs whose [`completed_at`](FlowRun::completed_at) is before this.
-    pub ended_before: DateTime<Utc>,
-    /// Runs that stand at one of these; of none, if there is none. All of them are ends.
-    pub statuses: Vec<RunStatus>,
-    /// How many root runs at most. Each is deleted with all that is below it.
-    pub limit: u32,
-}
-
-impl PruneFilter {
-    #[cfg(any(feature = "sqlite", feature = "postgres"))]
-    pub(crate) fn open_status(&self) -> Option<RunStatus> {
-        let mut statuses = self.statuses.iter().copied();
-        statuses.find(|status| status.is_open())
-    }
-}
-
-impl Default for RunFilter {
-    /// The newest 50 runs.
-    fn default() -> Self {
-        Self {
-            user_id: None,
-            status: None,
-            flow_name: None,
-            parent_run_id: None,
-            roots_only: false,
-            before: None,
-            limit: 50,
-            offset: 0,
-        }
-    }
 }

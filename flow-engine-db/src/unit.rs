@@ -10,6 +10,14 @@ pub(crate) struct Unit {
 }
 
 impl Unit {
+    /// Whether it opens its root run as that was read, which is done once under a lease.
+    pub(crate) fn opens_the_root(&self) -> bool {
+        self.writes.iter().any(|write| {
+            matches!(write, Write::ReopenRun(reopen)
+                if reopen.id == self.lease.root_run_id && reopen.expected.is_some())
+        })
+    }
+
     /// Whether it may be written only while its lease is the newest of its root run.
     ///
     /// A unit that starts the root run brings the lease along. One that only says what was sent and answered

@@ -2,14 +2,22 @@
 
 mod artifact;
 mod fork;
+mod park;
 mod request;
+mod resolve;
 mod run;
+mod schedule;
+mod signal;
 mod step;
 
 pub use artifact::NamedArtifact;
 pub use fork::NewFork;
+pub use park::RunPark;
 pub use request::{NewRequest, RequestFinish};
-pub use run::{NewRun, Progress, RunFinish, RunProgress, RunReopen};
+pub use resolve::StepResolve;
+pub use run::{NewRun, Progress, RunFinish, RunProgress, RunReopen, Takeovers};
+pub use schedule::ScheduleAdvance;
+pub use signal::{NewSignal, SignalTake};
 pub use step::{HitNote, NewStep, StepFinish, StepMove, StepRetire};
 
 /// One change to the database, for [`Store::submit`](crate::Store::submit).
@@ -22,6 +30,8 @@ pub enum Write {
     UpdateRun(RunProgress),
     /// A run ends, and with it what is open below it.
     FinishRun(RunFinish),
+    /// A run stops before its end.
+    ParkRun(RunPark),
     /// A run that ended, or was left behind, runs again.
     ReopenRun(RunReopen),
     /// A run begins with the journal of another one.
@@ -36,6 +46,10 @@ pub enum Write {
     MoveStep(StepMove),
     /// A recorded step run leaves the journal.
     RetireStep(StepRetire),
+    /// A step takes a signal.
+    TakeSignal(SignalTake),
+    /// A person says what became of a step run in doubt.
+    ResolveStep(StepResolve),
     /// A request is about to leave.
     SendRequest(NewRequest),
     /// A request was answered or given up.
@@ -58,13 +72,16 @@ into_write! {
     NewRun => StartRun,
     RunProgress => UpdateRun,
     RunFinish => FinishRun,
+    RunPark => ParkRun,
     RunReopen => ReopenRun,
+    SignalTake => TakeSignal,
     NewFork => Fork,
     NewStep => StartStep,
     StepFinish => FinishStep,
     HitNote => NoteHit,
     StepMove => MoveStep,
     StepRetire => RetireStep,
+    StepResolve => ResolveStep,
     NewRequest => SendRequest,
     RequestFinish => FinishRequest,
     NamedArtifact => NameArtifact,

@@ -3,6 +3,7 @@
 mod body;
 mod constraints;
 mod definition;
+mod once;
 mod prompt;
 
 use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};

@@ -1,6 +1,8 @@
 //! What a fn with an attribute means: the decisions, and the mistakes that stand in their way.
 
+mod once;
 mod policy;
+mod schedule;
 mod work;
 
 use flow_engine_prompt::Parameters;
@@ -20,7 +22,10 @@ use crate::names::{plain, type_of};
 use crate::params::{self, Input, Param, State};
 use crate::types::{self, Place};
 
+use once::Once;
+pub(crate) use once::{Key, Part};
 pub(crate) use policy::Policy;
+pub(crate) use schedule::Schedule;
 pub(crate) use work::{KindPath, PROMPT_INPUT, PromptName, Work};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -41,6 +46,8 @@ pub(crate) struct Model {
     pub(crate) version: i32,
     /// In seconds.
     pub(crate) cache: Option<u64>,
+    /// Of an effect that must not repeat.
+    pub(crate) once: Option<Key>,
     /// The model parameters of the attribute, as a JSON object.
     pub(crate) parameters: String,
     /// Whether a model is held to a strict schema.
@@ -48,6 +55,7 @@ pub(crate) struct Model {
     /// In nano-USD.
     pub(crate) budget: Option<i64>,
     pub(crate) policy: Policy,
+    pub(crate) schedule: Option<Schedule>,
     pub(crate) params: Vec<Param>,
     pub(crate) output: Output,
     pub(crate) work: Work,
@@ -91,17 +99,15 @@ pub(crate) fn decide(
             &Parameters::NAMES,
             &["strict", "budget_usd"],
             &Policy::NAMES,
-            &["name", "version", "cache", "type", "crate"],
+            &["name", "version", "cache", "once", "key", "type", "crate"],
         ]
         .concat(),
-        Role::Flow => vec![
-            "total_steps",
-            "budget_usd",
-            "name",
-            "version",
-            "type",
-            "crate",
-        ],
+        Role::Flow => [
+            &["total_steps", "concurrency", "budget_usd"][..],
+            &schedule::Arguments::NAMES,
+            &["name", "version", "type", "crate"],
+        ]
+        .concat(),
     };
     let arguments = Arguments::read(arguments, &known, mistakes);
     let sound = check_signature(item, mistakes);
@@ -119,6 +125,8 @@ pub(crate) fn decide(
         Role::Flow => work::flow(item, &arguments, &params.list, mistakes),
         Role::Step => work::step(item, &arguments, &output, &params.list, mistakes),
     };
+    let schedule = arguments.schedule.decide(&params.list, mistakes);
+    let once = once::decide(&arguments, &work, &params.list, mistakes);
     if !sound || !params.sound || !checked.concrete {
         return None;
     }
@@ -135,10 +143,12 @@ pub(crate) fn decide(
         recorded_name: arguments.recorded_name,
         version: arguments.version.unwrap_or(1),
         cache: arguments.cache,
+        once,
         parameters: Value::from(arguments.parameters).to_string(),
         strict: arguments.strict.unwrap_or(true),
         budget: arguments.budget,
         policy: arguments.policy,
+        schedule,
         params: params.list,
         output,
         work,
@@ -155,12 +165,15 @@ struct Arguments {
     strict: Option<bool>,
     budget: Option<i64>,
     policy: Policy,
+    schedule: schedule::Arguments,
     recorded_name: Option<String>,
     version: Option<i32>,
     cache: Option<u64>,
+    once: Once,
     type_name: Option<Ident>,
     flow_engine: Option<Path>,
     total_steps: Option<i32>,
+    concurrency: Option<i32>,
     /// Something is wrong with them, so what is left out may not have been meant to be.
     wrong: bool,
 }
@@ -179,6 +192,9 @@ impl Arguments {
             {
                 read.of_model_steps.push(argument.name.clone());
             }
+            if let Some(why) = once::exclusion(&name) {
+                read.once.excluded.push((argument.name.clone(), why));
+            }
             match name.as_str() {
                 "kind" => {
                     if argument.value.is_none() {
@@ -192,9 +208,21 @@ impl Arguments {
                 "name" => read.recorded_name = argument.recorded_name(mistakes),
                 "version" => read.version = argument.count(mistakes),
                 "cache" => read.cache = argument.seconds(mistakes),
+                "once" => {
+                    argument.flag(mistakes);
+                    read.once.flag = Some(argument.name);
+                }
+                "key" => {
+                    let text = argument.string(mistakes);
+                    read.once.key = Some((argument.name, text));
+                }
                 "total_steps" => read.total_steps = argument.count(mistakes),
+                "concurrency" => read.concurrency = argument.count(mistakes),
                 "crate" => read.flow_engine = argument.crate_path(mistakes),
                 "type" => read.type_name = argument.type_name(mistakes),
+                name if schedule::Arguments::NAMES.contains(&name) => {
+                    read.schedule.read(&argument, mistakes);
+                }
                 name if Policy::NAMES.contains(&name) => read.policy.read(&argument, mistakes),
                 _ => argument.parameter(&mut read.parameters, mistakes),
             }

@@ -7,6 +7,7 @@ mod expressions;
 mod facts;
 mod files;
 mod filters;
+mod operations;
 mod scopes;
 mod statements;
 mod unit;

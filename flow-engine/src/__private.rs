@@ -12,11 +12,13 @@ pub use crate::constraints::{
     hold, limits,
 };
 pub use crate::definition::{Definition, Registration, WorkKind, registration};
+pub use crate::effect::{KeyPart, key_part};
 pub use crate::inputs::{Input, InputsSchema, input, known};
 pub use crate::output::{OutputOf, output};
 pub use crate::policy::{OnRefusal, OnTruncate, StepPolicy};
 pub use crate::prompt::{Prompt, PromptSource};
 pub use crate::run::{Done, FlowResult, StepResult, awaited, execute};
+pub use crate::schedule::{Missed, Schedule};
 pub use crate::shape;
 pub use crate::state::{State, StateType, States, state};
 pub use crate::step::task::{fallible, infallible};

@@ -50,6 +50,12 @@ pub trait Call: Clone + fmt::Debug + Send + Sync + Sized + 'static {
     #[doc(hidden)]
     fn check_inputs(&self) -> Result<(), Error>;
 
+    /// What the effect of a `once` step is known by in its run.
+    #[doc(hidden)]
+    fn effect_key(&self) -> Option<String> {
+        None
+    }
+
     /// The JSON schema of the inputs: names, types, descriptions from the doc comments, defaults.
     fn input_schema() -> Value {
         Self::definition().input_schema()
@@ -120,6 +126,8 @@ pub(crate) trait AnyCall: Send + Sync {
 
     fn check_inputs(&self) -> Result<(), Error>;
 
+    fn effect_key(&self) -> Option<String>;
+
     fn cloned(&self) -> Box<dyn AnyCall>;
 
     /// The user's code, or nothing if a model is asked.
@@ -137,6 +145,10 @@ impl<C: Call> AnyCall for C {
 
     fn check_inputs(&self) -> Result<(), Error> {
         Call::check_inputs(self)
+    }
+
+    fn effect_key(&self) -> Option<String> {
+        Call::effect_key(self)
     }
 
     fn cloned(&self) -> Box<dyn AnyCall> {

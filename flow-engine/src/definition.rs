@@ -7,10 +7,11 @@ use serde_json::{Map, Value};
 
 use crate::call::{AnyCall, Call};
 use crate::error::{Error, ErrorKind};
-use crate::inputs::InputsSchema;
+use crate::inputs::{self, InputsSchema};
 use crate::output::Output;
 use crate::policy::StepPolicy;
 use crate::prompt::Prompt;
+use crate::schedule::Schedule;
 use crate::secret::{Secrets, redacted, unrecorded};
 use crate::state::StateType;
 use crate::step::StepKind;
@@ -39,6 +40,9 @@ pub struct Definition {
     /// For how many seconds a result may be used again.
     #[doc(hidden)]
     pub cache: Option<u64>,
+    /// What the effect of a `once` step is known by, as it is written.
+    #[doc(hidden)]
+    pub once: Option<&'static str>,
     /// The inputs whose values are kept nowhere.
     #[doc(hidden)]
     pub secrets: &'static [&'static str],
@@ -51,6 +55,9 @@ pub struct Definition {
     /// What it says of failures.
     #[doc(hidden)]
     pub policy: StepPolicy,
+    /// When it is started, if it is a flow.
+    #[doc(hidden)]
+    pub schedule: Option<Schedule>,
 }
 
 /// What a [`Definition`] does when it is called.
@@ -63,6 +70,8 @@ pub struct Definition {
 pub enum WorkKind {
     Flow {
         total_steps: Option<i32>,
+        /// How many background runs of it are executed at a time.
+        concurrency: Option<u32>,
     },
     Task,
     Model {
@@ -96,6 +105,11 @@ impl Definition {
         self.version
     }
 
+    /// What the effect of a `once` step is known by, as it is written: `charge-{order_id}`; `None` for all others.
+    pub fn once(&self) -> Option<&'static str> {
+        self.once
+    }
+
     /// Where it is written: `src/summarize.rs:12`.
     pub fn location(&self) -> &'static str {
         self.location
@@ -126,6 +140,11 @@ impl Definition {
         }
     }
 
+    /// When workers start the flow, if it says so.
+    pub fn schedule(&self) -> Option<&Schedule> {
+        self.schedule.as_ref()
+    }
+
     /// The inputs as they are recorded and shown.
     pub(crate) fn redacted<'a>(
         &self,
@@ -138,9 +157,17 @@ impl Definition {
         matches!(self.work, WorkKind::Flow { .. })
     }
 
+    /// How many background runs of a flow are executed at a time, over all workers of a database.
+    pub(crate) fn concurrency(&self) -> Option<u32> {
+        match self.work {
+            WorkKind::Flow { concurrency, .. } => concurrency,
+            WorkKind::Task | WorkKind::Model { .. } => None,
+        }
+    }
+
     pub(crate) fn total_steps(&self) -> Option<i32> {
         match self.work {
-            WorkKind::Flow { total_steps } => total_steps,
+            WorkKind::Flow { total_steps, .. } => total_steps,
             // Used alone, a step is a run of one step.
             WorkKind::Task | WorkKind::Model { .. } => Some(1),
         }
@@ -154,6 +181,7 @@ impl fmt::Debug for Definition {
             .field("kind", &self.kind())
             .field("version", &self.version)
             .field("location", &self.location)
+            .field("schedule", &self.schedule)
             .finish_non_exhaustive()
     }
 }
@@ -181,6 +209,18 @@ pub const fn registration<C: Call>() -> Registration {
 impl Registration {
     pub(crate) fn definition(&self) -> &'static Definition {
         (self.definition)()
+    }
+
+    /// Whether all recorded inputs are the call's.
+    pub(crate) fn check_known(&self, inputs: &Map<String, Value>) -> Result<(), Error> {
+        let schema = self.definition().input_schema();
+        let known = schema["properties"].as_object();
+        let names: Vec<&str> = known
+            .into_iter()
+            .flat_map(Map::keys)
+            .map(String::as_str)
+            .collect();
+        inputs::known(inputs, &names)
     }
 
     /// A call as it was recorded, or why it is none any more.

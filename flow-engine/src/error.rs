@@ -68,6 +68,14 @@ pub enum ErrorKind {
     /// Another process has taken the run over, because this one said nothing for too long, and goes on with it; or the run was
     /// deleted. What this process did in the run since then is recorded nowhere, but for what it has paid.
     LeaseLost,
+    /// The run stopped before its end, because it waits for a time or a signal: a [worker](crate::Worker) goes on with it.
+    Waiting,
+    /// The run was cancelled: [`Engine::cancel`](crate::Engine::cancel).
+    Cancelled,
+    /// The run was paused: [`Engine::pause`](crate::Engine::pause).
+    Paused,
+    /// Nobody knows what became of an effect that must not repeat: a person has to say.
+    InDoubt,
     /// What [`timeout`](crate::timeout) waited for took longer.
     TimedOut,
     /// A request that was not sent, since it may cost more than what is left of a budget; or it cannot be said what it may
@@ -219,6 +227,12 @@ impl Error {
         self
     }
 
+    /// Of a run whose rows say where it failed.
+    pub(crate) fn of_run(mut self, run_id: Uuid) -> Self {
+        self.0.run_id.get_or_insert(run_id);
+        self
+    }
+
     /// What a caller can do about it.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
@@ -264,7 +278,8 @@ impl Error {
     }
 }
 
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+/// An error and its causes on one line.
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut line = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
@@ -334,64 +349,4 @@ impl std::error::Error for Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::error::Error as _;
-
-    use super::*;
-
-    #[derive(Debug, thiserror::Error)]
-    #[error("outer")]
-    struct Outer(#[source] BoxError);
-
-    #[test]
-    fn the_place_is_shown_and_the_cause_is_its_source() {
-        let error = Error::new(ErrorKind::Failed, "no such page")
-            .in_step("fetch")
-            .in_flow("crawl", Uuid::nil());
-        assert_eq!(error.to_string(), "step `fetch` of flow `crawl` failed");
-        assert_eq!(error.source().unwrap().to_string(), "no such page");
-        assert_eq!(
-            error.line(),
-            "step `fetch` of flow `crawl` failed: no such page"
-        );
-        assert_eq!(
-            format!("{error:?}"),
-            "step `fetch` of flow `crawl` failed\n  caused by: no such page"
-        );
-    }
-
-    #[test]
-    fn an_error_without_a_place_is_its_own_message() {
-        let error = Error::new(ErrorKind::Configuration, "set OPENAI_API_KEY");
-        assert_eq!(error.to_string(), "set OPENAI_API_KEY");
-        assert!(error.source().is_none());
-    }
-
-    #[test]
-    fn a_step_s_error_keeps_its_place_when_the_flow_returns_it() {
-        let inner = Error::new(ErrorKind::Failed, "boom")
-            .in_step("fetch")
-            .in_flow("inner", Uuid::nil());
-        let outer = Error::recorded(Box::new(inner)).in_flow("outer", Uuid::max());
-        assert_eq!(
-            (outer.flow(), outer.step(), outer.run_id()),
-            (Some("inner"), Some("fetch"), Some(Uuid::nil()))
-        );
-    }
-
-    #[test]
-    fn a_step_s_error_is_found_below_what_the_user_wrapped_it_in() {
-        let inner = Error::new(ErrorKind::Panicked, "boom")
-            .in_step("fetch")
-            .in_flow("f", Uuid::nil());
-        let error = Error::recorded(Box::new(Outer(Box::new(inner))));
-        assert_eq!(
-            (error.kind(), error.step()),
-            (ErrorKind::Panicked, Some("fetch"))
-        );
-        assert_eq!(
-            error.cause_line(),
-            "outer: step `fetch` of flow `f` failed: boom"
-        );
-    }
-}
+mod tests;

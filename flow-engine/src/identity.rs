@@ -58,6 +58,10 @@ impl Hash {
         Self(canonical.0.finalize().into())
     }
 
+    pub(crate) fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// The first 16 hex digits, for labels.
     pub(crate) fn short(&self) -> String {
         let mut hex = self.to_string();

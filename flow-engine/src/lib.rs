@@ -11,6 +11,7 @@ mod call;
 mod constraints;
 mod definition;
 mod difference;
+mod effect;
 mod engine;
 mod environment;
 mod error;
@@ -28,6 +29,7 @@ pub mod prelude;
 mod prices;
 mod prompt;
 mod run;
+mod schedule;
 mod schema;
 mod secret;
 #[doc(hidden)]
@@ -41,13 +43,13 @@ pub use chrono::{DateTime, Utc};
 pub use definition::Definition;
 pub use difference::Change;
 pub use engine::{
-    Comparison, Engine, EngineBuilder, Explanation, ForkRequest, PlannedHit, PlannedMiss, Pruned,
-    ResumePlan, ResumedRun, RunSummary, StepPair, StepSummary, UnaskedStep, Worker,
-    check_contracts,
+    Comparison, EffectId, Engine, EngineBuilder, Explanation, ForkRequest, PlannedHit, PlannedMiss,
+    Pruned, Resolution, ResumePlan, ResumedRun, RunHandle, RunSummary, ScheduledFlow, StepPair,
+    StepSummary, UnaskedStep, Wait, Worker, WorkerSummary, check_contracts,
 };
 pub use error::{BoxError, Error, ErrorKind, Result};
 pub use flow_engine_db::{
-    ExecutionMode, FlowRun, FlowStepRun, LlmRequest, RequestStatus, RunFilter, RunStatus,
+    ExecutionMode, FlowRun, FlowStepRun, LlmRequest, RequestStatus, RunFilter, RunStatus, Signal,
     StepStatus,
 };
 #[doc = include_str!("macros/data.md")]
@@ -66,9 +68,11 @@ pub use policy::{OnRefusal, OnTruncate, Policy};
 pub use prices::{Cost, Price, Prices};
 pub use prompt::Prompt;
 pub use run::{
-    Current, Delta, FlowResult, Metadata, MissReason, RunRequest, StepResult, StepStream, artifact,
-    current, in_current_run, map, now, race, random, spawn, timeout, uuid,
+    Current, Delta, Doubt, FlowResult, Metadata, MissReason, RunRequest, StepResult, StepStream,
+    artifact, current, in_current_run, map, now, race, random, sleep, sleep_until, spawn, timeout,
+    uuid, wait_for,
 };
+pub use schedule::{Missed, Schedule};
 // Not `Value`: with its variant `String` in sight, rustc would write `std::string::String` into users' errors.
 pub use serde_json::json;
 pub use uuid::Uuid;

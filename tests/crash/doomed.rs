@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, Utc};
 use flow_engine_db::{
-    BackgroundFilter, BoxFuture, Commit, FlowRun, FlowStepRun, Journal, JournalStep, Lease,
-    LeaseTerm, LlmRequest, PruneFilter, RunFilter, RunFork, Store, StoreError, Write,
+    BackgroundFilter, BoxFuture, Commit, FlowRun, FlowStepRun, FoundRun, Journal, JournalStep,
+    Lease, LeaseTerm, LlmRequest, NewSignal, NewestLease, PruneFilter, RunFilter, RunFork,
+    RunStatus, ScheduleAdvance, Schedules, Store, StoreError, Write, forward_store,
 };
 use futures::executor::block_on;
 use rustix::process::{Signal, getpid, kill_process};
@@ -78,6 +79,8 @@ fn die() -> ! {
 }
 
 impl Store for Doomed {
+    forward_store!(self.real: barrier, acquire, acquire_background, renew, cancel, retry, pause, newest_leases, standings, signal, signals, signalled, now, run, runs, steps, requests, request, journal, cached_step, fork, schedules, begin_schedule, advance_schedule, delete_run, prune, free_artifacts, forget_artifacts, close, location);
+
     fn submit(&self, lease: Lease, writes: Vec<Write>) -> Commit {
         let mut count = self.writes.lock().unwrap();
         *count += 1;
@@ -90,97 +93,5 @@ impl Store for Doomed {
             Moment::After => on_disk(self.real.submit(lease, writes)),
         }
         die()
-    }
-
-    fn barrier(&self) -> Commit {
-        self.real.barrier()
-    }
-
-    fn acquire(
-        &self,
-        run_id: Uuid,
-        term: LeaseTerm,
-    ) -> BoxFuture<'_, Result<Option<Lease>, StoreError>> {
-        self.real.acquire(run_id, term)
-    }
-
-    fn acquire_background(
-        &self,
-        wanted: BackgroundFilter,
-        term: LeaseTerm,
-    ) -> BoxFuture<'_, Result<Vec<Lease>, StoreError>> {
-        self.real.acquire_background(wanted, term)
-    }
-
-    fn renew(
-        &self,
-        leases: Vec<Lease>,
-        term: LeaseTerm,
-    ) -> BoxFuture<'_, Result<Vec<Lease>, StoreError>> {
-        self.real.renew(leases, term)
-    }
-
-    fn run(&self, id: Uuid) -> BoxFuture<'_, Result<Option<FlowRun>, StoreError>> {
-        self.real.run(id)
-    }
-
-    fn runs(&self, filter: RunFilter) -> BoxFuture<'_, Result<Vec<FlowRun>, StoreError>> {
-        self.real.runs(filter)
-    }
-
-    fn steps(&self, run_id: Uuid) -> BoxFuture<'_, Result<Vec<FlowStepRun>, StoreError>> {
-        self.real.steps(run_id)
-    }
-
-    fn requests(&self, run_id: Uuid) -> BoxFuture<'_, Result<Vec<LlmRequest>, StoreError>> {
-        self.real.requests(run_id)
-    }
-
-    fn request(&self, id: Uuid) -> BoxFuture<'_, Result<Option<LlmRequest>, StoreError>> {
-        self.real.request(id)
-    }
-
-    fn journal(&self, root_run_id: Uuid) -> BoxFuture<'_, Result<Journal, StoreError>> {
-        self.real.journal(root_run_id)
-    }
-
-    fn cached_step(
-        &self,
-        cache_key: &str,
-        since: DateTime<Utc>,
-    ) -> BoxFuture<'_, Result<Option<JournalStep>, StoreError>> {
-        self.real.cached_step(cache_key, since)
-    }
-
-    fn fork(&self, run_id: Uuid) -> BoxFuture<'_, Result<Option<RunFork>, StoreError>> {
-        self.real.fork(run_id)
-    }
-
-    fn delete_run(&self, id: Uuid) -> BoxFuture<'_, Result<bool, StoreError>> {
-        self.real.delete_run(id)
-    }
-
-    fn prune(&self, filter: PruneFilter) -> BoxFuture<'_, Result<usize, StoreError>> {
-        self.real.prune(filter)
-    }
-
-    fn free_artifacts(
-        &self,
-        after: &str,
-        limit: u32,
-    ) -> BoxFuture<'_, Result<Vec<String>, StoreError>> {
-        self.real.free_artifacts(after, limit)
-    }
-
-    fn forget_artifacts(&self, artifacts: Vec<String>) -> BoxFuture<'_, Result<(), StoreError>> {
-        self.real.forget_artifacts(artifacts)
-    }
-
-    fn close(&self) -> BoxFuture<'_, ()> {
-        self.real.close()
-    }
-
-    fn location(&self) -> &str {
-        self.real.location()
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::future::{Future, poll_fn};
 use std::ops::Deref;
 use std::path::PathBuf;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use flow_engine::{
     BoxFuture, EngineBuilder, Error, FlowRun, FlowStepRun, RequestStatus, RunFilter, RunStatus,
     StepStatus,
 };
+use flow_engine_db::Store;
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -58,6 +59,12 @@ impl Lab {
     /// Another engine on the same database, with leases of this length.
     pub(crate) async fn leasing(&self, duration: Duration) -> Engine {
         let builder = builder(&self.folder, &self.model).lease(duration);
+        builder.build().await.unwrap()
+    }
+
+    /// Another engine on a database that is made of it.
+    pub(crate) async fn on(&self, store: Arc<dyn Store>) -> Engine {
+        let builder = builder(&self.folder, &self.model).store(store);
         builder.build().await.unwrap()
     }
 

@@ -13,7 +13,7 @@ use crate::endings::asks_many;
 use crate::lab::{Lab, questions};
 
 /// Another process on the lab's database.
-async fn other(lab: &Lab, duration: Duration) -> (Arc<dyn Store>, LeaseTerm) {
+pub(crate) async fn other(lab: &Lab, duration: Duration) -> (Arc<dyn Store>, LeaseTerm) {
     let url = format!("sqlite://{}", lab.path().display());
     let store = flow_engine_db::connect(&url).await.unwrap();
     let term = LeaseTerm {
@@ -23,7 +23,7 @@ async fn other(lab: &Lab, duration: Duration) -> (Arc<dyn Store>, LeaseTerm) {
     (store, term)
 }
 
-async fn half_done(lab: &Lab) -> Uuid {
+pub(crate) async fn half_done(lab: &Lab) -> Uuid {
     lab.model.hold(&["q1"]);
     let id = lab
         .interrupted_at(asks_many(questions(2)), 3, &["q1"])

@@ -7,11 +7,13 @@
 
 mod choices;
 mod choices_together;
+mod clock;
 mod draws;
 mod drops;
 mod endings;
 mod fan_out;
 mod lab;
+mod late;
 mod leases;
 mod maps;
 mod model;

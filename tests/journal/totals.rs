@@ -3,7 +3,8 @@
 use std::sync::Mutex;
 
 use flow_engine::prelude::*;
-use flow_engine::{FlowRun, RunStatus, StepStatus, map, race};
+use flow_engine::{FlowRun, RequestStatus, RunStatus, StepStatus, map, race};
+use flow_engine_db::{Lease, NewRequest, RequestFinish};
 use futures::FutureExt;
 use uuid::Uuid;
 
@@ -207,4 +208,45 @@ async fn a_lost_race_leaves_the_same_progress_resumed_as_undisturbed() {
         progress.push(runs.iter().map(|run| run.step_progress).collect::<Vec<_>>());
     }
     assert_eq!(progress[0], progress[1]);
+}
+
+/// A request of a step whose start was lost, paid for all the same.
+async fn paid_for_nothing(lab: &Lab, run: Uuid) {
+    let url = format!("sqlite://{}", lab.path().display());
+    let store = flow_engine_db::connect(&url).await.unwrap();
+    let sent = NewRequest::new(Uuid::now_v7(), run, Uuid::now_v7(), "p", "m", "chat");
+    let answered = RequestFinish {
+        input_tokens: Some(1000),
+        output_tokens: Some(200),
+        cost_nano_usd: Some(5_000_000_000),
+        ..RequestFinish::new(sent.id, RequestStatus::Succeeded)
+    };
+    let unit = vec![sent.into(), answered.into()];
+    store.submit(Lease::first(run), unit).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_was_paid_behind_a_gap_is_in_the_sums_once_of_a_run_that_is_taken_again() {
+    let lab = Lab::new().await;
+    lab.model.hold(&["[q1 #1]"]);
+    let id = lab
+        .interrupted_at(part("q1".to_owned()), 1, &["[q1 #1]"])
+        .await;
+    let before = lab.run_row(id).await;
+    paid_for_nothing(&lab, id).await;
+    // Taken twice: what was added once is not added again.
+    let lab = lab.restarted().await;
+    lab.resumed_until(id, lab.model.is_holding()).await;
+    lab.model.hold(&[]);
+    lab.resume(id).await.unwrap();
+
+    let after = lab.run_row(id).await;
+    let known = lab.requests_of(id).await.unwrap();
+    let tokens = |count: Option<i64>| count.unwrap_or(0);
+    let ledger: i64 = known
+        .iter()
+        .map(|row| tokens(row.input_tokens) + tokens(row.output_tokens))
+        .sum();
+    assert_eq!((after.total_tokens, after.total_cost), (ledger, 5.0));
+    assert!(after.total_tokens >= before.total_tokens + 1200);
 }

@@ -5,12 +5,14 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod effects;
 mod flows;
 mod outages;
 #[path = "../databases/own_server.rs"]
 mod own_server;
 #[path = "../databases/postgres.rs"]
 mod postgres;
+mod priorities;
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -21,12 +23,14 @@ use std::time::{Duration, Instant};
 use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, SqliteConnection};
 use flow_engine::prelude::*;
-use flow_engine::{EngineBuilder, ErrorKind, ExecutionMode, RunFilter, RunStatus, StepStatus};
+use flow_engine::{
+    EngineBuilder, ErrorKind, ExecutionMode, FlowRun, RunFilter, RunStatus, StepStatus,
+};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use crate::flows::{STEPS, model, report, reports};
+use crate::flows::{STEPS, falls, model, report, reports};
 
 /// How long a stopped process stays so: longer than its lease.
 const STOPPED: Duration = Duration::from_secs(5);
@@ -46,6 +50,10 @@ impl Worker {
         let mut command = Command::new(env!("CARGO_BIN_EXE_working"));
         command.arg(database).stdout(output);
         Self(command.spawn().unwrap())
+    }
+
+    fn has_ended(&mut self) -> bool {
+        self.0.try_wait().unwrap().is_some()
     }
 
     fn signal(&self, signal: Signal) {
@@ -123,6 +131,17 @@ impl Lab {
         self.engine.runs(filter).await.unwrap().len()
     }
 
+    /// The rows of the runs that have not completed.
+    async fn unfinished(&self) -> Vec<FlowRun> {
+        let filter = RunFilter {
+            limit: u32::MAX,
+            ..RunFilter::default()
+        };
+        let mut runs = self.engine.runs(filter).await.unwrap();
+        runs.retain(|run| run.status != RunStatus::Completed);
+        runs
+    }
+
     /// Waits until so many runs are completed.
     async fn completed(&self, runs: usize) {
         let begin = Instant::now();
@@ -167,7 +186,8 @@ async fn disturbed(kind: Kind, runs: u32, at_least: Duration) {
     let mut stopped: Vec<(Instant, usize)> = Vec::new();
     let (mut kills, mut stops) = (0, 0);
     while lab.count(RunStatus::Completed).await < ids.len() || begin.elapsed() < at_least {
-        assert!(begin.elapsed() < PATIENCE, "it takes too long");
+        let is_late = begin.elapsed() > PATIENCE;
+        assert!(!is_late, "it takes too long: {:?}", lab.unfinished().await);
         sleep(Duration::from_secs(1)).await;
         let over = |(since, _): &(Instant, usize)| since.elapsed() >= STOPPED;
         for (_, place) in stopped.extract_if(.., |stopped| over(stopped)) {
@@ -215,6 +235,32 @@ async fn a_worker_that_is_dropped_leaves_its_runs_to_the_next(kind: Kind) {
     }
     let taken = lab.assert_each_completed_once(&ids).await;
     assert_eq!(taken, 5);
+}
+
+/// A supervisor starts the process again whenever it has ended.
+async fn a_run_that_ends_its_process_is_given_up_and_no_other_one(kind: Kind) {
+    let lab = Lab::new(kind).await;
+    let ids = lab.queue(3).await;
+    let falls = lab.engine.run(falls(0_u32)).enqueue().await.unwrap();
+    let mut worker = Worker::start(&lab.database);
+    let mut ends = 0;
+    let begin = Instant::now();
+    while lab.count(RunStatus::Completed).await < ids.len()
+        || lab.count(RunStatus::Failed).await < 1
+    {
+        assert!(begin.elapsed() < PATIENCE, "it takes too long");
+        if worker.has_ended() {
+            ends += 1;
+            worker = Worker::start(&lab.database);
+        }
+        sleep(Duration::from_millis(100)).await;
+    }
+    drop(worker);
+    lab.assert_each_completed_once(&ids).await;
+    let run = lab.engine.find_run(falls).await.unwrap().unwrap();
+    let why = run.error_message.unwrap();
+    assert!(why.contains("it was taken over 15 times in a row"), "{why}");
+    assert_eq!(ends, 16);
 }
 
 /// Of one program, in which nobody else is there to take it.
@@ -333,6 +379,11 @@ macro_rules! on_both {
                 }
 
                 #[tokio::test]
+                async fn runs_start_by_priority_and_complete_once_though_workers_are_killed() {
+                    super::priorities::in_order_though_workers_are_killed($kind).await;
+                }
+
+                #[tokio::test]
                 #[ignore = "it takes a minute or two"]
                 async fn each_of_200_runs_completes_once_though_workers_are_killed_and_stopped_for_a_minute() {
                     super::disturbed($kind, 200, Duration::from_mins(1)).await;
@@ -341,6 +392,26 @@ macro_rules! on_both {
                 #[tokio::test]
                 async fn a_worker_that_is_dropped_leaves_its_runs_to_the_next() {
                     super::a_worker_that_is_dropped_leaves_its_runs_to_the_next($kind).await;
+                }
+
+                #[tokio::test]
+                async fn a_worker_leaves_an_effect_alone_whose_process_was_killed() {
+                    super::effects::a_worker_leaves_an_effect_alone_whose_process_was_killed($kind).await;
+                }
+
+                #[tokio::test]
+                async fn an_effect_is_decided_of_a_process_that_was_killed() {
+                    super::effects::an_effect_is_decided_of_a_process_that_was_killed($kind).await;
+                }
+
+                #[tokio::test]
+                async fn who_resumes_a_run_hears_of_an_effect_whose_process_was_killed() {
+                    super::effects::who_resumes_a_run_hears_of_an_effect_whose_process_was_killed($kind).await;
+                }
+
+                #[tokio::test]
+                async fn a_run_that_ends_its_process_is_given_up_and_no_other_one() {
+                    super::a_run_that_ends_its_process_is_given_up_and_no_other_one($kind).await;
                 }
 
                 #[tokio::test]

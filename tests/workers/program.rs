@@ -20,6 +20,6 @@ async fn main() {
         .backend(flows::model())
         .lease(Duration::from_secs(2));
     let engine = builder.build().await.unwrap();
-    let worker = engine.worker().concurrency(8);
+    let worker = engine.worker().concurrency(flows::CONCURRENCY);
     worker.poll_interval(Duration::from_millis(200)).run().await;
 }

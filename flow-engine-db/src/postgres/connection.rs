@@ -2,10 +2,11 @@
 
 use std::{error::Error as _, io, time::Duration};
 
+use diesel::ConnectionError;
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection as _};
 use tokio_postgres::{config::SslMode, error::SqlState};
 
-use super::{target::Target, tls};
+use super::{target::Target, tls, transient::is_transient};
 use crate::{StoreError, error::Cause};
 
 /// What a new connection may take in all, with every host of its URL.
@@ -87,21 +88,40 @@ async fn open_at_leisure(target: &Target, role: Role) -> Result<AsyncPgConnectio
         .await
         .map_err(|error| refusal(target, error))?;
     let opened = AsyncPgConnection::try_from_client_and_connection(client, connection).await;
-    let mut opened = opened.map_err(|error| set_up_failed(error.into()))?;
+    let mut opened = opened.map_err(|error| match error {
+        ConnectionError::CouldntSetupConfiguration(error) => set_up_failed(error),
+        other => Refusal {
+            reason: "the connection cannot be set up".to_owned(),
+            source: Some(other.into()),
+        },
+    })?;
     let own = match role {
         Role::Write => WRITES,
         Role::Read => READS,
     };
     // One message, and so one answer to wait for.
     let set_up = opened.batch_execute(&format!("{SETUP}{own}")).await;
-    set_up.map_err(|error| set_up_failed(error.into()))?;
+    set_up.map_err(set_up_failed)?;
     Ok(opened)
 }
 
-fn set_up_failed(source: Cause) -> Refusal {
+fn set_up_failed(error: diesel::result::Error) -> Refusal {
+    let reason = match &error {
+        error if is_transient(error) => {
+            "the server went away while the connection was set up: it was stopped, or is starting; try again"
+        }
+        diesel::result::Error::DatabaseError(_, details)
+            if details
+                .message()
+                .starts_with("unrecognized configuration parameter") =>
+        {
+            "the connection cannot be set up; PostgreSQL 13 or newer is needed"
+        }
+        _ => "the connection cannot be set up",
+    };
     Refusal {
-        reason: "the connection cannot be set up; PostgreSQL 13 or newer is needed".to_owned(),
-        source: Some(source),
+        reason: reason.to_owned(),
+        source: Some(error.into()),
     }
 }
 
@@ -151,6 +171,10 @@ fn not_reached(target: &Target, error: &tokio_postgres::Error) -> String {
     if text.contains("TLS") {
         return if detail.contains("does not support TLS") {
             "the server does not speak TLS; turn it on there (ssl = on), or write `sslmode=prefer`"
+                .to_owned()
+        } else if detail.contains("CaUsedAsEndEntity") {
+            "the server shows a certificate that is made to sign others (CA:TRUE), which none of a server may be; give it one of its \
+             own (CA:FALSE) for the host of the URL, and `sslrootcert` the one that signed it, or the same if it signed itself"
                 .to_owned()
         } else if target.config.get_ssl_mode() == SslMode::Prefer {
             "TLS with the server fails; if it needs none, write `sslmode=disable`".to_owned()

@@ -4,24 +4,36 @@
 
 use std::collections::HashSet;
 
+use chrono::{DateTime, Utc};
 use diesel::{
-    OptionalExtension as _, QueryResult, QueryableByName, RunQueryDsl as _,
+    ExpressionMethods as _, OptionalExtension as _, QueryDsl as _, QueryResult, QueryableByName,
+    RunQueryDsl as _,
+    connection::SimpleConnection as _,
+    dsl::select,
     query_builder::Query,
     sql_query,
-    sql_types::{Array, BigInt, Text},
+    sql_types::{Array, BigInt, Integer, Text},
 };
 use uuid::Uuid;
 
-use super::{Connection, Fault, rows::Piece};
+use super::{Connection, Fault, ReadConnection, rows::Piece};
 use crate::{
     BackgroundFilter, Lease, LeaseTerm,
-    sql_types::{Id, sql},
+    schema::flow_runs::dsl,
+    sql_types::{Id, Ts, sql},
 };
 
 /// A term in microseconds. Nobody can tell a longer one from this, of 200,000 years, with which the end is still a time.
 pub(super) fn micros(term: LeaseTerm) -> i64 {
     const LONGEST: i64 = 200_000 * 365 * 86_400 * 1_000_000;
     i64::try_from(term.duration.as_micros()).map_or(LONGEST, |micros| micros.min(LONGEST))
+}
+
+/// The clock that leases end by.
+pub(super) fn now(connection: &mut ReadConnection) -> QueryResult<DateTime<Utc>> {
+    let now: Ts =
+        select(diesel::dsl::sql::<sql::Ts>("clock_timestamp()")).get_result(connection)?;
+    Ok(now.0)
 }
 
 #[derive(QueryableByName)]
@@ -87,11 +99,39 @@ pub(super) fn check(connection: &mut Connection, lease: Lease) -> Result<(), Fau
     check_all(connection, &[lease])
 }
 
+/// The status of a root run, which nobody else changes until the transaction has ended.
+pub(super) fn lock(connection: &mut Connection, run: Uuid) -> QueryResult<Option<String>> {
+    dsl::flow_runs
+        .find(Id(run))
+        .filter(dsl::root_run_id.eq(dsl::id))
+        .select(dsl::status)
+        .for_update()
+        .first(connection)
+        .optional()
+}
+
+/// Whether somebody has a root run, and his lease lasts.
+pub(super) fn is_held(connection: &mut Connection, run: Uuid) -> QueryResult<bool> {
+    let lasts = diesel::dsl::sql::<diesel::sql_types::Nullable<diesel::sql_types::Bool>>(
+        "lease_until > clock_timestamp()",
+    );
+    let held: Option<Id> = dsl::flow_runs
+        .find(Id(run))
+        .filter(dsl::lease_owner.is_not_null())
+        .filter(lasts)
+        .select(dsl::id)
+        .first(connection)
+        .optional()?;
+    Ok(held.is_some())
+}
+
 const ACQUIRE: &str = "
     UPDATE flow_runs SET lease_owner = $1, lease_epoch = lease_epoch + 1,
-        lease_until = clock_timestamp() + $2 * interval '1 microsecond'
+        lease_until = clock_timestamp() + $2 * interval '1 microsecond', last_heartbeat = clock_timestamp(),
+        pause_requested = FALSE
     WHERE id = $3 AND root_run_id = id
         AND (lease_owner IS NULL OR lease_owner = $1 OR lease_until <= clock_timestamp())
+        AND status NOT IN ('completed', 'cancelled')
     RETURNING id, lease_epoch AS epoch";
 
 pub(super) fn acquire(
@@ -111,45 +151,105 @@ pub(super) fn acquire(
 /// `SKIP LOCKED`: what another process is taking, or writes right now, is not waited for. Status and mode are literals, as in
 /// the indexes which hold such runs only, in the order of the list. A run that was taken while it was pending stays so until
 /// it is opened: it has a lease.
-const ACQUIRE_BACKGROUND: &str = "
+const FREE: &str = "
     WITH pending AS MATERIALIZED (
         SELECT id, priority FROM flow_runs
         WHERE status = 'pending' AND execution_mode = 'background' AND root_run_id = id
             AND (start_at IS NULL OR start_at <= clock_timestamp())
             AND (lease_until IS NULL OR lease_until <= clock_timestamp())
-            AND flow_name = ANY ($3) AND id <> ALL ($5)
-        ORDER BY priority DESC, id LIMIT $4
+            AND flow_name = ANY ($1) AND id <> ALL ($2)
+        ORDER BY priority DESC, id LIMIT $3
         FOR UPDATE SKIP LOCKED
     ), expired AS MATERIALIZED (
         SELECT id, priority FROM flow_runs
-        WHERE status IN ('running', 'waiting', 'interrupted') AND execution_mode = 'background'
+        WHERE status IN ('running', 'interrupted') AND execution_mode = 'background'
             AND root_run_id = id
             AND (lease_until <= clock_timestamp() OR lease_until IS NULL AND status = 'interrupted')
-            AND flow_name = ANY ($3) AND id <> ALL ($5)
-        ORDER BY priority DESC, id LIMIT $4
+            AND flow_name = ANY ($1) AND id <> ALL ($2)
+        ORDER BY priority DESC, id LIMIT $3
         FOR UPDATE SKIP LOCKED
-    ), free AS (
-        SELECT * FROM pending UNION ALL SELECT * FROM expired
-        ORDER BY priority DESC, id LIMIT $4
-    ), taken AS (
-        UPDATE flow_runs AS run SET lease_owner = $1, lease_epoch = lease_epoch + 1,
-            lease_until = clock_timestamp() + $2 * interval '1 microsecond'
-        FROM free WHERE run.id = free.id
-        RETURNING run.id, run.priority, run.lease_epoch AS epoch
+    ), woken AS MATERIALIZED (
+        SELECT id, priority FROM flow_runs
+        WHERE status = 'waiting' AND execution_mode = 'background' AND root_run_id = id
+            AND wake_at IS NOT NULL AND wake_at <= clock_timestamp()
+            AND (lease_until IS NULL OR lease_until <= clock_timestamp())
+            AND flow_name = ANY ($1) AND id <> ALL ($2)
+        ORDER BY priority DESC, id LIMIT $3
+        FOR UPDATE SKIP LOCKED
+    )
+    SELECT * FROM pending UNION ALL SELECT * FROM expired UNION ALL SELECT * FROM woken
+    ORDER BY priority DESC, id LIMIT $3";
+
+/// Those who take runs of flows that have a limit do so one after the other, or each would count what the others do not show
+/// yet. The number is ours; the lock ends with the transaction.
+const ONE_AT_A_TIME: &str = "SELECT pg_advisory_xact_lock(7235519027)";
+
+/// How many background runs of each flow are executed, those that who asks still executes included.
+const EXECUTED: &str = "
+    SELECT flow_name, count(*) AS runs FROM flow_runs
+    WHERE execution_mode = 'background' AND lease_owner IS NOT NULL
+        AND flow_name = ANY ($1) AND (lease_until > clock_timestamp() OR id = ANY ($2))
+    GROUP BY flow_name";
+
+const TAKE: &str = "
+    WITH taken AS (
+        UPDATE flow_runs SET lease_owner = $1, lease_epoch = lease_epoch + 1,
+            lease_until = clock_timestamp() + $2 * interval '1 microsecond', last_heartbeat = clock_timestamp()
+        WHERE id = ANY ($3)
+        RETURNING id, priority, lease_epoch AS epoch
     )
     SELECT id, epoch FROM taken ORDER BY priority DESC, id";
+
+#[derive(QueryableByName)]
+struct Free {
+    #[diesel(sql_type = sql::Id)]
+    id: Id,
+    #[diesel(sql_type = Integer)]
+    priority: i32,
+}
+
+#[derive(QueryableByName)]
+struct Executed {
+    #[diesel(sql_type = Text)]
+    flow_name: String,
+    #[diesel(sql_type = BigInt)]
+    runs: i64,
+}
 
 pub(super) fn acquire_background(
     connection: &mut Connection,
     wanted: &BackgroundFilter,
     term: LeaseTerm,
 ) -> QueryResult<Vec<Lease>> {
-    let taken: Vec<Held> = sql_query(ACQUIRE_BACKGROUND)
+    let except: Vec<Id> = wanted.except.iter().copied().map(Id).collect();
+    let executed = if wanted.concurrency.is_empty() {
+        Vec::new()
+    } else {
+        connection.batch_execute(ONE_AT_A_TIME)?;
+        sql_query(EXECUTED)
+            .bind::<Array<Text>, _>(wanted.limited())
+            .bind::<Array<sql::Id>, _>(&except)
+            .load::<Executed>(connection)?
+    };
+    let executed = executed.into_iter().map(|flow| (flow.flow_name, flow.runs));
+    let executed = executed.collect();
+    let mut free: Vec<(i32, Uuid)> = Vec::new();
+    for share in wanted.shares(&executed) {
+        let found: Vec<Free> = sql_query(FREE)
+            .bind::<Array<Text>, _>(share.flow_names)
+            .bind::<Array<sql::Id>, _>(&except)
+            .bind::<BigInt, _>(i64::from(share.runs))
+            .load(connection)?;
+        free.extend(found.into_iter().map(|run| (run.priority, run.id.0)));
+    }
+    let first: Vec<Id> = wanted.first(free).into_iter().map(Id).collect();
+    if first.is_empty() {
+        return Ok(Vec::new());
+    }
+    let taken: Vec<Held> = sql_query(TAKE)
         .bind::<Text, _>(term.owner.to_string())
         .bind::<BigInt, _>(micros(term))
-        .bind::<Array<Text>, _>(&wanted.flow_names)
-        .bind::<BigInt, _>(i64::from(wanted.limit))
-        .bind::<Array<sql::Id>, _>(wanted.except.iter().copied().map(Id).collect::<Vec<_>>())
+        .bind::<Array<sql::Id>, _>(first)
         .load(connection)?;
     Ok(taken.into_iter().map(Held::lease).collect())
 }

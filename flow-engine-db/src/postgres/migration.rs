@@ -30,6 +30,10 @@ const SCHEMA: &str =
 const VERSIONS: &str = "SELECT relname::text AS version FROM pg_class
     WHERE oid = to_regclass('flow_engine.flow_engine_migrations')";
 
+/// The same, for who may not use the schema.
+const ANY_VERSIONS: &str = "SELECT relname::text AS version FROM pg_class JOIN pg_namespace AS schema ON schema.oid = relnamespace
+    WHERE nspname = 'flow_engine' AND relname = 'flow_engine_migrations'";
+
 const CREATE_VERSIONS: &str = "
     CREATE TABLE flow_engine.flow_engine_migrations (
         version text        NOT NULL PRIMARY KEY,
@@ -47,6 +51,7 @@ struct Version {
 
 /// Applies what is missing, in one transaction.
 pub(super) fn run(connection: &mut Connection, target: &Target) -> Result<(), StoreError> {
+    let mut brings_up_to_date = false;
     let outcome = connection.transaction(|connection| {
         connection.batch_execute(LOCK)?;
         let known = migrations().map_err(DieselError::QueryBuilderError)?;
@@ -58,12 +63,68 @@ pub(super) fn run(connection: &mut Connection, target: &Target) -> Result<(), St
                 migration: migration.clone(),
             }));
         }
+        brings_up_to_date = !applied.is_empty() && applied.len() < known.len();
         apply_missing(connection, known, &applied).map_err(DieselError::QueryBuilderError)?;
         // A database that cannot be written is found here and not at the first step.
         connection.batch_execute("UPDATE flow_engine.flow_runs SET id = id WHERE false")?;
         Ok(Ok(()))
     });
-    outcome.map_err(|error: DieselError| explain(target, error))?
+    outcome.map_err(|error: DieselError| {
+        let rights = if brings_up_to_date {
+            Rights::ChangeTables
+        } else {
+            missing_rights(connection)
+        };
+        explain(target, error, rights)
+    })?
+}
+
+/// What a user lacks who is told `permission denied`.
+#[derive(Clone, Copy)]
+enum Rights {
+    CreateSchema,
+    CreateTables,
+    UseTables,
+    ChangeTables,
+}
+
+impl Rights {
+    /// What is missing, and who can do what about it.
+    fn advice(self, user: &str) -> String {
+        match self {
+            Self::CreateSchema => format!(
+                "the user {user} may not create its schema flow_engine; an administrator can say: \
+                 CREATE SCHEMA flow_engine AUTHORIZATION \"{user}\""
+            ),
+            Self::CreateTables => format!(
+                "the user {user} may not create tables in the schema flow_engine; its owner can say: \
+                 GRANT USAGE, CREATE ON SCHEMA flow_engine TO \"{user}\""
+            ),
+            Self::UseTables => format!(
+                "the user {user} may not use what is in the schema flow_engine; its owner can say: \
+                 GRANT USAGE ON SCHEMA flow_engine TO \"{user}\"; \
+                 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA flow_engine TO \"{user}\""
+            ),
+            Self::ChangeTables => format!(
+                "its tables are those of an older version, and the user {user} may not change them; start this version once \
+                 as the user that owns them"
+            ),
+        }
+    }
+}
+
+/// What is there says what is missing: catalogs are for everybody.
+fn missing_rights(connection: &mut Connection) -> Rights {
+    let is_there = |connection: &mut Connection, query| {
+        versions_in(connection, query).is_ok_and(|found| !found.is_empty())
+    };
+    if is_there(connection, ANY_VERSIONS) {
+        Rights::UseTables
+    } else if is_there(connection, SCHEMA) {
+        Rights::CreateTables
+    } else {
+        Rights::CreateSchema
+    }
 }
 
 fn migrations() -> migration::Result<Migrations> {
@@ -115,34 +176,29 @@ fn versions_in(connection: &mut Connection, query: &str) -> Result<Vec<String>, 
 }
 
 /// What an error says about the database, when it comes from a connection that has just been opened.
-fn explain(target: &Target, error: DieselError) -> StoreError {
-    let error = match error {
-        // A statement of a migration.
-        DieselError::QueryBuilderError(source) => match source.downcast::<DieselError>() {
-            Ok(error) => *error,
-            Err(source) => return failed(target, source),
-        },
-        other => other,
+fn explain(target: &Target, error: DieselError, rights: Rights) -> StoreError {
+    let is_read_only = matches!(
+        &error,
+        DieselError::DatabaseError(DatabaseErrorKind::ReadOnlyTransaction, _)
+    );
+    let source: Cause = match error {
+        // Of a migration, or of a statement beside it.
+        DieselError::QueryBuilderError(source) => source,
+        other => other.into(),
     };
-    let reason = match &error {
-        DieselError::DatabaseError(DatabaseErrorKind::ReadOnlyTransaction, _) => {
-            "it is read-only: a standby, or set so".to_owned()
-        }
-        DieselError::DatabaseError(_, details)
-            if details.message().contains("permission denied") =>
-        {
-            format!(
-                "the user {user} may not {rights}; an administrator can say: CREATE SCHEMA flow_engine AUTHORIZATION \"{user}\"",
-                user = target.user(),
-                rights = "create its schema flow_engine, or use what is in it",
-            )
-        }
-        _ => return failed(target, error.into()),
+    // The error of a migration is a type of its own, which is not to be had.
+    let said = source.to_string();
+    let reason = if is_read_only || said.contains("in a read-only transaction") {
+        "it is read-only: a standby, or set so".to_owned()
+    } else if said.contains("permission denied") || said.contains("must be owner") {
+        rights.advice(target.user())
+    } else {
+        return failed(target, source);
     };
     StoreError::CannotOpen {
         location: target.location.clone(),
         reason,
-        source: Some(error.into()),
+        source: Some(source),
     }
 }
 

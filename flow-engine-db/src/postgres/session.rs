@@ -128,7 +128,10 @@ impl Session {
 /// connection that is gone was the reason.
 fn passes(connection: &mut Connection, fault: &Fault) -> bool {
     match fault {
-        Fault::NotOpen { .. } | Fault::LeaseLost { .. } | Fault::Connection(_) => false,
+        Fault::NotOpen { .. }
+        | Fault::LeaseLost { .. }
+        | Fault::KeyTaken { .. }
+        | Fault::Connection(_) => false,
         Fault::Database { source, .. } => {
             transient::is_transient(source) || connection.batch_execute("SELECT 1").is_err()
         }

@@ -16,6 +16,30 @@ const SILENCE: Duration = Duration::from_mins(1);
 const FORM: &str = "write `postgres://user:password@host:5432/database`, with the special characters of the password \
                     percent-encoded";
 
+/// What a URL may say behind its `?`.
+const PARAMETERS: [&str; 20] = [
+    "sslmode",
+    "sslrootcert",
+    "sslnegotiation",
+    "user",
+    "password",
+    "dbname",
+    "host",
+    "hostaddr",
+    "port",
+    "application_name",
+    "options",
+    "connect_timeout",
+    "tcp_user_timeout",
+    "keepalives",
+    "keepalives_idle",
+    "keepalives_interval",
+    "keepalives_retries",
+    "target_session_attrs",
+    "channel_binding",
+    "load_balance_hosts",
+];
+
 /// What the certificate of the server is held to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Tls {
@@ -49,9 +73,24 @@ impl Target {
     ///
     /// # Errors
     ///
-    /// What is wrong with it. It holds nothing of the URL but names of parameters: a password may stand anywhere.
+    /// What is wrong with it. It holds nothing of the URL but names of parameters behind its address: a password may stand
+    /// anywhere.
     pub(crate) fn parse(url: &str) -> Result<Self, String> {
-        let (address, parameters) = url.split_once('?').unwrap_or((url, ""));
+        if url.matches('@').count() > 1 {
+            // The library would take the first one for the end of the password, and its rest for the host.
+            return Err(format!(
+                "it has more than one `@`: in a user, a password and a parameter it is written `%40` (and `/` as `%2F`, `?` as `%3F`, \
+                 `%` as `%25`); {FORM}"
+            ));
+        }
+        // A `?` before the `@` is one of the password.
+        let behind_user = url.find('@').unwrap_or(0);
+        let (address, parameters) = match url[behind_user..].find('?') {
+            Some(place) => (&url[..behind_user + place], &url[behind_user + place + 1..]),
+            None => (url, ""),
+        };
+        // Without a host, what is behind a `?` may be one, too.
+        let are_parameters = behind_user > 0 || address.matches(':').count() < 2;
         let (mut mode, mut roots, mut others) = (SslMode::Prefer, None, Vec::new());
         let mut verified = false;
         for parameter in parameters.split('&').filter(|part| !part.is_empty()) {
@@ -73,6 +112,12 @@ impl Target {
                     let path = percent_decode_str(path).decode_utf8();
                     let path = path.map_err(|_| "its `sslrootcert` is not UTF-8")?;
                     roots = Some(PathBuf::from(path.into_owned()));
+                }
+                Some((name, _)) if are_parameters && !PARAMETERS.contains(&name) => {
+                    return Err(format!(
+                        "it has a parameter `{name}`, which is not known; those that are: {}",
+                        PARAMETERS.join(", ")
+                    ));
                 }
                 _ => others.push(parameter),
             }
@@ -209,6 +254,36 @@ mod tests {
     }
 
     #[test]
+    fn what_is_percent_encoded_may_be_anything() {
+        let target = Target::parse("postgres://u:S3cret%40Pass%2Fword%3F%25@db/app").unwrap();
+        assert_eq!(target.location, "postgres://u@db:5432/app");
+        let password = target.config.get_password().unwrap();
+        assert_eq!(password, b"S3cret@Pass/word?%");
+        let target = Target::parse("postgres://u:S3?sslmode=cret@db/app?sslmode=require").unwrap();
+        assert_eq!(target.config.get_password().unwrap(), b"S3?sslmode=cret");
+        assert_eq!(target.config.get_ssl_mode(), SslMode::Require);
+    }
+
+    #[test]
+    fn every_parameter_that_is_called_known_is() {
+        for name in PARAMETERS {
+            let value = match name {
+                "sslmode" => "verify-full",
+                "sslrootcert" => "/roots.pem&sslmode=verify-full",
+                "sslnegotiation" => "direct",
+                "hostaddr" => "127.0.0.1",
+                "port" => "5432",
+                "target_session_attrs" => "any",
+                "channel_binding" => "prefer",
+                "load_balance_hosts" => "random",
+                _ => "1",
+            };
+            let url = format!("postgres://ada@db/app?{name}={value}");
+            assert_eq!(Target::parse(&url).err(), None, "{name}");
+        }
+    }
+
+    #[test]
     fn tls_is_as_the_url_says() {
         let parse = |parameters: &str| {
             let target = Target::parse(&format!("postgres://ada@db/app{parameters}")).unwrap();
@@ -253,6 +328,18 @@ mod tests {
             ),
             (
                 "postgres://ada@db/app?colour=red",
+                "it has a parameter `colour`, which is not known; those that are: sslmode, sslrootcert,",
+            ),
+            (
+                "postgres://ada@db/app?ssl=true&sslmode=require",
+                "it has a parameter `ssl`, which is not known",
+            ),
+            (
+                "postgres://ada:x@y@db/app",
+                "it has more than one `@`: in a user, a password and a parameter it is written `%40`",
+            ),
+            (
+                "postgres://ada@db/app?sslmode",
                 "it is not a URL that PostgreSQL knows",
             ),
             ("postgres:///app?user=ada", "its host is missing"),

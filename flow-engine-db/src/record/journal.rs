@@ -15,6 +15,23 @@ pub struct Journal {
     /// The attempts, whatever their status, of the step runs that are still open, in the order they
     /// were sent.
     pub open_requests: Vec<LlmRequest>,
+    /// What each of the runs has paid for, as its attempts say, those included whose step run was never written. Runs
+    /// without an attempt are left out.
+    pub paid: Vec<Paid>,
+}
+
+/// The sums of a run's own attempts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Paid {
+    /// The run.
+    pub flow_run_id: Uuid,
+    /// Tokens in and out.
+    pub tokens: i64,
+    /// Known costs in billionths of a USD.
+    pub cost_nano_usd: i64,
+    /// Attempts that succeeded and whose cost is not known.
+    pub unpriced_requests: i64,
 }
 
 /// A step run as a replay reads it. JSON is the text that was stored, byte for byte; hashes are
@@ -67,6 +84,8 @@ pub struct JournalStep {
     pub scope: Option<String>,
     /// What returned before this call was made: the `call_key` of a step, the scope of a sub-flow, or `map`.
     pub previous_key: Option<String>,
+    /// What its effect is known by in the root run, if it must not repeat by itself.
+    pub once_key: Option<String>,
     /// What a replay noted when it took this recorded completion: `code changed`, ….
     pub hit_note: Option<String>,
     /// The recorded step run that explained why this one had to run.
@@ -124,6 +143,7 @@ mod row {
         code_hash: Option<String>,
         scope: Option<String>,
         previous_key: Option<String>,
+        once_key: Option<String>,
         hit_note: Option<String>,
         compared_with: Option<Id>,
         origin_run_id: Option<Id>,
@@ -179,6 +199,7 @@ mod row {
                 code_hash: self.code_hash,
                 scope: self.scope,
                 previous_key: self.previous_key,
+                once_key: self.once_key,
                 hit_note: self.hit_note,
                 compared_with: self.compared_with.map(|id| id.0),
                 origin_run_id: self.origin_run_id.map(|id| id.0),

@@ -21,7 +21,7 @@ record! {
         /// Who waits for it.
         pub execution_mode: ExecutionMode,
         /// The name of the step or sub-flow that is executed, of several the one that started last;
-        /// `None` while none is: between two of them, and when the run has completed.
+        /// `None` while none is: between two of them, and while the run is not executed.
         pub current_step: Option<String>,
         /// How many steps are finished.
         pub step_progress: i32,
@@ -76,6 +76,13 @@ record! {
         pub unpriced_requests: i64,
         /// Where below its root it was called; `None` for a root.
         pub scope: Option<String>,
+        /// When a waiting run goes on by itself, or went on at the latest; `None` if it waits for a signal only.
+        pub wake_at: Option<DateTime<Utc>>,
+        /// How often this root run was taken over from a process that was gone, without the end of a step in between: see
+        /// [`Takeovers`](crate::Takeovers).
+        pub takeovers: i32,
+        /// How many steps of it and below it had ended when that was counted the last time.
+        pub takeover_steps: i32,
     }
 }
 

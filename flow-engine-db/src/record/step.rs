@@ -68,5 +68,8 @@ record! {
         pub cache_key: Option<String>,
         /// What returned before this call was made: the `call_key` of a step, the scope of a sub-flow, or `map`.
         pub previous_key: Option<String>,
+        /// What its effect is known by in the root run, if it must not repeat by itself: another call of the step with
+        /// this key is the same effect.
+        pub once_key: Option<String>,
     }
 }

@@ -13,6 +13,8 @@ pub(crate) enum Fault {
     NotOpen { what: &'static str, id: Uuid },
     /// The lease of the root run is not the newest, or the run is gone.
     LeaseLost { root_run_id: Uuid },
+    /// Another run of the flow has the idempotency key.
+    KeyTaken { run_id: Uuid },
     /// A statement failed.
     Database {
         action: &'static str,
@@ -27,7 +29,7 @@ impl Fault {
     /// transaction.
     pub(crate) fn is_about_the_unit(&self) -> bool {
         match self {
-            Self::NotOpen { .. } | Self::LeaseLost { .. } => true,
+            Self::NotOpen { .. } | Self::LeaseLost { .. } | Self::KeyTaken { .. } => true,
             Self::Database { source, .. } => refuses_the_unit(source),
             Self::Connection(_) => false,
         }
@@ -49,6 +51,7 @@ impl From<Fault> for StoreError {
         match fault {
             Fault::NotOpen { what, id } => Self::NotOpen { what, id },
             Fault::LeaseLost { root_run_id } => Self::LeaseLost { root_run_id },
+            Fault::KeyTaken { run_id } => Self::KeyTaken { run_id },
             Fault::Database { action, source } => Self::Query {
                 action,
                 source: source.into(),

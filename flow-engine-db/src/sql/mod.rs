@@ -4,10 +4,14 @@
 
 pub(super) mod apply;
 pub(super) mod artifacts;
+pub(super) mod control;
 mod fault;
 pub(super) mod gaps;
 pub(super) mod group;
 pub(super) mod query;
+pub(super) mod schedules;
+mod signals;
+pub(super) mod standing;
 mod store;
 pub(super) mod writer;
 
@@ -15,7 +19,23 @@ pub(super) use fault::Fault;
 pub(super) use gaps::Gaps;
 pub(super) use store::SqlStore;
 
+use diesel::QueryResult;
+use uuid::Uuid;
+
 use super::{
-    Connection, ReadConnection, Readers, Session, Waited, apply_plan, lease, lease_end, prune,
-    refuses_the_unit, storable,
+    Connection, ReadConnection, Readers, Session, Waited, apply_plan, lease, lease_end, list,
+    prune, refuses_the_unit, storable,
 };
+use crate::sql_types::Id;
+
+/// Asks for any number of rows by their ids: a database takes only so many values in a statement.
+fn in_pieces<Row>(
+    ids: &[Uuid],
+    mut load: impl FnMut(Vec<Id>) -> QueryResult<Vec<Row>>,
+) -> QueryResult<Vec<Row>> {
+    let mut rows = Vec::with_capacity(ids.len());
+    for some in ids.chunks(500) {
+        rows.extend(load(some.iter().copied().map(Id).collect())?);
+    }
+    Ok(rows)
+}

@@ -10,7 +10,7 @@ use diesel::{
 };
 use uuid::Uuid;
 
-use super::ReadConnection;
+use super::{ReadConnection, list};
 use crate::{
     RunFilter,
     record::{RequestRow, RunRow, StepRow},
@@ -33,28 +33,8 @@ pub(in super::super) fn runs(
     connection: &mut ReadConnection,
     filter: &RunFilter,
 ) -> QueryResult<Vec<RunRow>> {
-    let mut query = flow_runs::table.select(RunRow::as_select()).into_boxed();
-    if let Some(user) = filter.user_id {
-        query = query.filter(flow_runs::user_id.eq(Id(user)));
-    }
-    if let Some(status) = filter.status {
-        query = query.filter(flow_runs::status.eq(status.as_str()));
-    }
-    if let Some(name) = &filter.flow_name {
-        query = query.filter(flow_runs::flow_name.eq(name));
-    }
-    if let Some(parent) = filter.parent_run_id {
-        query = query.filter(flow_runs::parent_run_id.eq(Id(parent)));
-    }
-    if filter.roots_only {
-        query = query.filter(flow_runs::root_run_id.eq(flow_runs::id));
-    }
-    if let Some(newer) = filter.before {
-        query = query.filter(flow_runs::id.lt(Id(newer)));
-    }
-    // A UUID v7 is ordered by its time, and every index above ends in it: no list is sorted.
-    query
-        .order(flow_runs::id.desc())
+    let all = flow_runs::table.select(RunRow::as_select()).into_boxed();
+    list::narrow(all, filter)
         .limit(i64::from(filter.limit))
         .offset(i64::from(filter.offset))
         .load(connection)

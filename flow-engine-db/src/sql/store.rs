@@ -1,23 +1,18 @@
-//! [`SqlStore`]: the [`Store`] of a database.
+//! [`SqlStore`]: the store of a database, and how what is asked of it gets to its connections.
+
+mod operations;
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
 use diesel::QueryResult;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::{
-    Connection, Fault, ReadConnection, Readers, apply, artifacts, lease, prune, query, storable,
+    Connection, Fault, ReadConnection, Readers,
     writer::{Job, Passed, Writer},
 };
-use crate::{
-    BackgroundFilter, BoxFuture, Commit, FlowRun, FlowStepRun, Journal, JournalStep, Lease,
-    LeaseTerm, LlmRequest, PruneFilter, RunFilter, RunFork, Store, StoreError, Write,
-    commit::log_unseen,
-    record::{JournalRow, RequestRow, RunRow, StepRow},
-    unit::Unit,
-};
+use crate::{BoxFuture, Commit, StoreError, commit::log_unseen};
 
 /// The store of a database: connections that read, and writers of which each has its share of the root runs.
 #[derive(Debug)]
@@ -103,174 +98,5 @@ impl SqlStore {
             }
         }
         commit
-    }
-}
-
-fn all<Row, Record>(
-    into_record: impl FnMut(Row) -> Result<Record, StoreError>,
-) -> impl FnOnce(Vec<Row>) -> Result<Vec<Record>, StoreError> {
-    |rows| rows.into_iter().map(into_record).collect()
-}
-
-fn one<Row, Record>(
-    into_record: impl FnOnce(Row) -> Result<Record, StoreError>,
-) -> impl FnOnce(Option<Row>) -> Result<Option<Record>, StoreError> {
-    |row| row.map(into_record).transpose()
-}
-
-impl Store for SqlStore {
-    fn submit(&self, lease: Lease, writes: Vec<Write>) -> Commit {
-        let (acknowledge, commit) = Commit::pending();
-        let unit = Unit {
-            lease,
-            writes: storable(writes),
-        };
-        let queue = self.writer(lease.root_run_id);
-        match queue.send(Job::Unit { unit, acknowledge }) {
-            Ok(()) => commit,
-            Err(_refused) => Commit::ready(Err(StoreError::Closed)),
-        }
-    }
-
-    fn barrier(&self) -> Commit {
-        Self::barrier_in(&self.writers)
-    }
-
-    fn acquire(
-        &self,
-        run_id: Uuid,
-        term: LeaseTerm,
-    ) -> BoxFuture<'_, Result<Option<Lease>, StoreError>> {
-        let action = "take the lease of a flow run";
-        Self::write(self.writer(run_id), None, action, move |connection| {
-            lease::acquire(connection, run_id, term)
-        })
-    }
-
-    fn acquire_background(
-        &self,
-        wanted: BackgroundFilter,
-        term: LeaseTerm,
-    ) -> BoxFuture<'_, Result<Vec<Lease>, StoreError>> {
-        self.write_behind_all("take the leases of background runs", move |connection| {
-            lease::acquire_background(connection, &wanted, term)
-        })
-    }
-
-    fn renew(
-        &self,
-        leases: Vec<Lease>,
-        term: LeaseTerm,
-    ) -> BoxFuture<'_, Result<Vec<Lease>, StoreError>> {
-        self.write_behind_all("renew the leases of flow runs", move |connection| {
-            lease::renew(connection, &leases, term)
-        })
-    }
-
-    fn run(&self, id: Uuid) -> BoxFuture<'_, Result<Option<FlowRun>, StoreError>> {
-        let read = move |connection: &mut ReadConnection| query::run(connection, id);
-        self.read("read a flow run", read, one(RunRow::into_record))
-    }
-
-    fn runs(&self, filter: RunFilter) -> BoxFuture<'_, Result<Vec<FlowRun>, StoreError>> {
-        let read = move |connection: &mut ReadConnection| query::runs(connection, &filter);
-        self.read("list flow runs", read, all(RunRow::into_record))
-    }
-
-    fn steps(&self, run_id: Uuid) -> BoxFuture<'_, Result<Vec<FlowStepRun>, StoreError>> {
-        let read = move |connection: &mut ReadConnection| query::steps(connection, run_id);
-        self.read("read step runs", read, all(StepRow::into_record))
-    }
-
-    fn requests(&self, run_id: Uuid) -> BoxFuture<'_, Result<Vec<LlmRequest>, StoreError>> {
-        let read = move |connection: &mut ReadConnection| query::requests(connection, run_id);
-        self.read("read llm requests", read, all(RequestRow::into_record))
-    }
-
-    fn request(&self, id: Uuid) -> BoxFuture<'_, Result<Option<LlmRequest>, StoreError>> {
-        let read = move |connection: &mut ReadConnection| query::request(connection, id);
-        self.read("read an llm request", read, one(RequestRow::into_record))
-    }
-
-    fn journal(&self, root_run_id: Uuid) -> BoxFuture<'_, Result<Journal, StoreError>> {
-        let read = move |connection: &mut ReadConnection| query::journal(connection, root_run_id);
-        self.read("read a journal", read, |(runs, steps, requests)| {
-            Ok(Journal {
-                runs: all(RunRow::into_record)(runs)?,
-                steps: all(JournalRow::into_record)(steps)?,
-                open_requests: all(RequestRow::into_record)(requests)?,
-            })
-        })
-    }
-
-    fn cached_step(
-        &self,
-        cache_key: &str,
-        since: DateTime<Utc>,
-    ) -> BoxFuture<'_, Result<Option<JournalStep>, StoreError>> {
-        let key = cache_key.to_owned();
-        let read =
-            move |connection: &mut ReadConnection| query::cached_step(connection, &key, since);
-        self.read(
-            "look up a shared result",
-            read,
-            one(JournalRow::into_record),
-        )
-    }
-
-    fn fork(&self, run_id: Uuid) -> BoxFuture<'_, Result<Option<RunFork>, StoreError>> {
-        let read = move |connection: &mut ReadConnection| query::fork(connection, run_id);
-        self.read("read a fork", read, Ok)
-    }
-
-    fn delete_run(&self, id: Uuid) -> BoxFuture<'_, Result<bool, StoreError>> {
-        self.write_behind_all("delete a flow run", move |connection| {
-            apply::delete_run(connection, id)
-        })
-    }
-
-    fn prune(&self, filter: PruneFilter) -> BoxFuture<'_, Result<usize, StoreError>> {
-        if let Some(status) = filter.open_status() {
-            return Box::pin(async move { Err(StoreError::NotEnded { status }) });
-        }
-        self.write_behind_all("prune flow runs", move |connection| {
-            prune::prune(connection, &filter)
-        })
-    }
-
-    fn free_artifacts(
-        &self,
-        after: &str,
-        limit: u32,
-    ) -> BoxFuture<'_, Result<Vec<String>, StoreError>> {
-        let after = after.to_owned();
-        self.write_behind_all("find free artifacts", move |connection| {
-            artifacts::free(connection, &after, limit)
-        })
-    }
-
-    fn forget_artifacts(&self, artifacts: Vec<String>) -> BoxFuture<'_, Result<(), StoreError>> {
-        self.write_behind_all("forget artifacts", move |connection| {
-            prune::forget_artifacts(connection, &artifacts)
-        })
-    }
-
-    fn close(&self) -> BoxFuture<'_, ()> {
-        self.writers.iter().for_each(Writer::stop);
-        let writers = Arc::clone(&self.writers);
-        Box::pin(async move {
-            let joined =
-                tokio::task::spawn_blocking(move || writers.iter().for_each(Writer::join)).await;
-            if let Err(error) = joined {
-                tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    "closing the database broke off"
-                );
-            }
-        })
-    }
-
-    fn location(&self) -> &str {
-        &self.location
     }
 }

@@ -12,10 +12,16 @@ use uuid::Uuid;
 
 use super::Fault;
 use crate::{
-    BackgroundFilter, Lease, LeaseTerm,
+    BackgroundFilter, Lease, LeaseTerm, RunStatus,
     schema::flow_runs::dsl,
     sql_types::{Id, Ts, sql},
 };
+
+/// The clock that leases end by.
+#[expect(clippy::unnecessary_wraps, reason = "a server may not answer")]
+pub(super) fn now(_connection: &mut SqliteConnection) -> QueryResult<DateTime<Utc>> {
+    Ok(Utc::now())
+}
 
 /// Fails unless this is the newest lease of its root run.
 pub(super) fn check(connection: &mut SqliteConnection, lease: Lease) -> Result<(), Fault> {
@@ -37,6 +43,29 @@ pub(super) fn check(connection: &mut SqliteConnection, lease: Lease) -> Result<(
     })
 }
 
+/// The status of a root run.
+pub(super) fn lock(connection: &mut SqliteConnection, run: Uuid) -> QueryResult<Option<String>> {
+    // The transaction that writes is the only one.
+    dsl::flow_runs
+        .find(Id(run))
+        .filter(dsl::root_run_id.eq(dsl::id))
+        .select(dsl::status)
+        .first(connection)
+        .optional()
+}
+
+/// Whether somebody has a root run, and his lease lasts.
+pub(super) fn is_held(connection: &mut SqliteConnection, run: Uuid) -> QueryResult<bool> {
+    let held: Option<Id> = dsl::flow_runs
+        .find(Id(run))
+        .filter(dsl::lease_owner.is_not_null())
+        .filter(dsl::lease_until.gt(Ts(Utc::now())))
+        .select(dsl::id)
+        .first(connection)
+        .optional()?;
+    Ok(held.is_some())
+}
+
 pub(super) fn acquire(
     connection: &mut SqliteConnection,
     run: Uuid,
@@ -52,12 +81,17 @@ pub(super) fn acquire(
         dsl::flow_runs
             .find(Id(run))
             .filter(dsl::root_run_id.eq(dsl::id))
-            .filter(free),
+            .filter(free)
+            // Nothing is done with such a run any more.
+            .filter(dsl::status.ne(RunStatus::Completed.as_str()))
+            .filter(dsl::status.ne(RunStatus::Cancelled.as_str())),
     )
     .set((
         dsl::lease_owner.eq(&owner),
         dsl::lease_epoch.eq(dsl::lease_epoch + 1),
         dsl::lease_until.eq(Ts(term.until(now))),
+        dsl::last_heartbeat.eq(Ts(now)),
+        dsl::pause_requested.eq(false),
     ))
     .returning(dsl::lease_epoch)
     .get_result(connection)
@@ -71,30 +105,47 @@ pub(super) fn acquire(
 /// Status and mode are literals, as in the indexes which hold such runs only, in the order of the list. They are named:
 /// SQLite would rather find all runs with a status, and sort them. A run that was taken while it was pending stays so until it is
 /// opened: it has a lease.
-const ACQUIRE_BACKGROUND: &str = "
-    UPDATE flow_runs SET lease_owner = ?1, lease_epoch = lease_epoch + 1, lease_until = ?2
-    WHERE id IN (
-        SELECT id FROM (
-            SELECT * FROM (
-                SELECT id, priority FROM flow_runs INDEXED BY flow_runs_pending
-                WHERE status = 'pending' AND execution_mode = 'background' AND root_run_id = id
-                    AND (start_at IS NULL OR start_at <= ?3)
-                    AND (lease_until IS NULL OR lease_until <= ?3)
-                    AND flow_name IN (SELECT value FROM json_each(?4))
-                    AND id NOT IN (SELECT unhex(value) FROM json_each(?6))
-                ORDER BY priority DESC, id LIMIT ?5)
-            UNION ALL
-            SELECT * FROM (
-                SELECT id, priority FROM flow_runs INDEXED BY flow_runs_running
-                WHERE status IN ('running', 'waiting', 'interrupted') AND execution_mode = 'background'
-                    AND root_run_id = id
-                    AND (lease_until <= ?3 OR lease_until IS NULL AND status = 'interrupted')
-                    AND flow_name IN (SELECT value FROM json_each(?4))
-                    AND id NOT IN (SELECT unhex(value) FROM json_each(?6))
-                ORDER BY priority DESC, id LIMIT ?5)
-        )
-        ORDER BY priority DESC, id LIMIT ?5
-    )
+const FREE: &str = "
+    SELECT * FROM (
+        SELECT id, priority FROM flow_runs INDEXED BY flow_runs_pending
+        WHERE status = 'pending' AND execution_mode = 'background' AND root_run_id = id
+            AND (start_at IS NULL OR start_at <= ?1)
+            AND (lease_until IS NULL OR lease_until <= ?1)
+            AND flow_name IN (SELECT value FROM json_each(?2))
+            AND id NOT IN (SELECT unhex(value) FROM json_each(?3))
+        ORDER BY priority DESC, id LIMIT ?4)
+    UNION ALL
+    SELECT * FROM (
+        SELECT id, priority FROM flow_runs INDEXED BY flow_runs_running
+        WHERE status IN ('running', 'interrupted') AND execution_mode = 'background'
+            AND root_run_id = id
+            AND (lease_until <= ?1 OR lease_until IS NULL AND status = 'interrupted')
+            AND flow_name IN (SELECT value FROM json_each(?2))
+            AND id NOT IN (SELECT unhex(value) FROM json_each(?3))
+        ORDER BY priority DESC, id LIMIT ?4)
+    UNION ALL
+    SELECT * FROM (
+        SELECT id, priority FROM flow_runs INDEXED BY flow_runs_waiting
+        WHERE status = 'waiting' AND execution_mode = 'background' AND root_run_id = id
+            AND wake_at IS NOT NULL AND wake_at <= ?1
+            AND (lease_until IS NULL OR lease_until <= ?1)
+            AND flow_name IN (SELECT value FROM json_each(?2))
+            AND id NOT IN (SELECT unhex(value) FROM json_each(?3))
+        ORDER BY priority DESC, id LIMIT ?4)
+    ORDER BY priority DESC, id LIMIT ?4";
+
+/// How many background runs of each flow are executed, those that who asks still executes included.
+const EXECUTED: &str = "
+    SELECT flow_name, count(*) AS runs FROM flow_runs INDEXED BY flow_runs_taken
+    WHERE execution_mode = 'background' AND lease_owner IS NOT NULL
+        AND flow_name IN (SELECT value FROM json_each(?1))
+        AND (lease_until > ?2 OR id IN (SELECT unhex(value) FROM json_each(?3)))
+    GROUP BY flow_name";
+
+const TAKE: &str = "
+    UPDATE flow_runs
+    SET lease_owner = ?1, lease_epoch = lease_epoch + 1, lease_until = ?2, last_heartbeat = ?3
+    WHERE id IN (SELECT unhex(value) FROM json_each(?4))
     RETURNING id, priority, lease_epoch AS epoch";
 
 #[derive(QueryableByName)]
@@ -107,24 +158,65 @@ struct Taken {
     epoch: i64,
 }
 
+#[derive(QueryableByName)]
+struct Free {
+    #[diesel(sql_type = sql::Id)]
+    id: Id,
+    #[diesel(sql_type = diesel::sql_types::Integer)]
+    priority: i32,
+}
+
+#[derive(QueryableByName)]
+struct Executed {
+    #[diesel(sql_type = Text)]
+    flow_name: String,
+    #[diesel(sql_type = BigInt)]
+    runs: i64,
+}
+
+/// Any number of ids is one value.
+fn json(ids: impl IntoIterator<Item = Uuid>) -> String {
+    let ids: Vec<String> = ids.into_iter().map(|id| id.simple().to_string()).collect();
+    serde_json::json!(ids).to_string()
+}
+
 pub(super) fn acquire_background(
     connection: &mut SqliteConnection,
     wanted: &BackgroundFilter,
     term: LeaseTerm,
 ) -> QueryResult<Vec<Lease>> {
     let now = Utc::now();
-    let except: Vec<String> = wanted
-        .except
-        .iter()
-        .map(|id| id.simple().to_string())
-        .collect();
-    let mut taken: Vec<Taken> = sql_query(ACQUIRE_BACKGROUND)
+    let except = json(wanted.except.iter().copied());
+    let executed = if wanted.concurrency.is_empty() {
+        Vec::new()
+    } else {
+        sql_query(EXECUTED)
+            .bind::<Text, _>(serde_json::json!(wanted.limited()).to_string())
+            .bind::<sql::Ts, _>(Ts(now))
+            .bind::<Text, _>(&except)
+            .load::<Executed>(connection)?
+    };
+    let executed = executed.into_iter().map(|flow| (flow.flow_name, flow.runs));
+    let executed = executed.collect();
+    let mut free: Vec<(i32, Uuid)> = Vec::new();
+    for share in wanted.shares(&executed) {
+        let found: Vec<Free> = sql_query(FREE)
+            .bind::<sql::Ts, _>(Ts(now))
+            .bind::<Text, _>(serde_json::json!(share.flow_names).to_string())
+            .bind::<Text, _>(&except)
+            .bind::<BigInt, _>(i64::from(share.runs))
+            .load(connection)?;
+        free.extend(found.into_iter().map(|run| (run.priority, run.id.0)));
+    }
+    let first = wanted.first(free);
+    if first.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut taken: Vec<Taken> = sql_query(TAKE)
         .bind::<Text, _>(term.owner.to_string())
         .bind::<sql::Ts, _>(Ts(term.until(now)))
         .bind::<sql::Ts, _>(Ts(now))
-        .bind::<Text, _>(serde_json::json!(wanted.flow_names).to_string())
-        .bind::<BigInt, _>(i64::from(wanted.limit))
-        .bind::<Text, _>(serde_json::json!(except).to_string())
+        .bind::<Text, _>(json(first))
         .load(connection)?;
     // `RETURNING` gives the rows as they were found.
     taken.sort_by_key(|run| (std::cmp::Reverse(run.priority), run.id.0));

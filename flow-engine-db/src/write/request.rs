@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::RequestStatus;
 
-/// A request that is about to leave: a new row of `llm_requests`. Its run must have been written before; a
+/// A request that is about to leave: a new row of `llm_requests`. Its root run must have been written before; a
 /// step run that was not, because its unit was refused, is left out of the row.
 ///
 /// Times are kept to the microsecond. JSON comes as text and is stored as it is.
@@ -13,8 +13,10 @@ use crate::RequestStatus;
 pub struct NewRequest {
     /// A UUID v7.
     pub id: Uuid,
-    /// The run.
+    /// The run. It is recorded of the root run if this was not written, because its unit was refused.
     pub flow_run_id: Uuid,
+    /// The root of the run; its own id for a root.
+    pub root_run_id: Uuid,
     /// The step run.
     pub step_run_id: Uuid,
     /// 1 for the first attempt of the step run.
@@ -36,7 +38,7 @@ pub struct NewRequest {
 }
 
 impl NewRequest {
-    /// The first attempt of a step run, sent now to `model` of `provider`.
+    /// The first attempt of a step run of a root run, sent now to `model` of `provider`.
     pub fn new(
         id: Uuid,
         flow_run_id: Uuid,
@@ -48,6 +50,7 @@ impl NewRequest {
         Self {
             id,
             flow_run_id,
+            root_run_id: flow_run_id,
             step_run_id,
             attempt: 1,
             provider: provider.into(),

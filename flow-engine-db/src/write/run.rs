@@ -38,7 +38,8 @@ pub struct NewRun {
     pub flow_version: i32,
     /// The build that started it.
     pub build: Option<String>,
-    /// The name the caller gave this run, to find it again instead of starting another.
+    /// The name the caller gave this run, to find it again instead of starting another: of a flow's runs one has it. Another
+    /// is refused by [`KeyTaken`](crate::StoreError::KeyTaken).
     pub idempotency_key: Option<String>,
     /// Among queued runs the highest starts first.
     pub priority: i32,
@@ -109,7 +110,8 @@ pub struct RunProgress {
 
 /// The end of a run. What is still open below it is closed in the same transaction:
 ///
-/// - its pending and running step runs become `cancelled`, its sent requests `cancelled`;
+/// - its pending and running step runs become `cancelled`, those with a [`once_key`](crate::NewStep::once_key)
+///   `in_doubt`; its sent requests become `cancelled`;
 /// - the same holds for every run below it: those it called, those they called, and so on. Those that
 ///   are open become `interrupted` if this run was interrupted, else `cancelled`.
 ///
@@ -155,7 +157,7 @@ impl RunFinish {
 ///
 /// What is still open below it is closed first, as a [`RunFinish`] with
 /// [`Interrupted`](RunStatus::Interrupted) closes it, at the time of the commit. Then the run becomes
-/// `running`, without an end, an output or an error; what it used so far stays. The runs below it
+/// `running`, without an end, an output, an error or a current step; what it used so far stays. The runs below it
 /// that have ended stay ended: each is opened again by a write of its own.
 ///
 /// Applying it twice is harmless, as long as the run has started nothing in between: that would be
@@ -166,12 +168,28 @@ pub struct RunReopen {
     pub id: Uuid,
     /// The status in which it was read: if it has another one by now, somebody else has it, and nothing is
     /// written. None takes it as it is.
+    ///
+    /// A unit that opens a root run so is the first under its lease, and is written once: a second time, it is done already.
     pub expected: Option<RunStatus>,
     /// Other inputs than those it has: a JSON document.
     pub inputs: Option<String>,
     /// Whether the failed step runs of this run, and of all runs below it, leave the journal: they
-    /// lose their `call_key`, so that the calls are executed again.
+    /// lose their `call_key`, so that the calls are executed again. Those with a
+    /// [`once_key`](crate::NewStep::once_key) stay.
     pub retire_failed: bool,
+    /// How often it has been taken over by now. None leaves what is there.
+    pub takeovers: Option<Takeovers>,
+}
+
+/// How often a root run was taken over from a process that was gone, without progress: what ends its process each time must
+/// not be tried for ever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Takeovers {
+    /// How often in a row, this time included.
+    pub count: i32,
+    /// How many steps of the run, and of all runs below it, have ended by now. If it is the same at the next taking, there
+    /// was no progress.
+    pub steps: i32,
 }
 
 impl RunReopen {
@@ -182,6 +200,7 @@ impl RunReopen {
             expected: None,
             inputs: None,
             retire_failed: false,
+            takeovers: None,
         }
     }
 }

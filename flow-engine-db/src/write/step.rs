@@ -49,9 +49,15 @@ pub struct NewStep {
     pub cache_key: Option<String>,
     /// What returned before this call was made: the `call_key` of a step, the scope of a sub-flow, or `map`.
     pub previous_key: Option<String>,
+    /// What its effect is known by in the root run, if it must not repeat by itself. While it is open, whatever
+    /// closes it leaves it [`InDoubt`](StepStatus::InDoubt).
+    pub once_key: Option<String>,
 }
 
 impl NewStep {
+    /// The [`kind`](Self::kind) of what the engine records for itself: a time, a choice, what a run waits for.
+    pub const ENGINE: &str = "engine";
+
     /// A step of `flow_run_id` that starts now.
     pub fn new(id: Uuid, flow_run_id: Uuid, step_name: impl Into<String>, step_order: i32) -> Self {
         Self {
@@ -74,6 +80,7 @@ impl NewStep {
             origin_run_id: None,
             cache_key: None,
             previous_key: None,
+            once_key: None,
         }
     }
 }
@@ -86,7 +93,8 @@ impl NewStep {
 pub struct StepFinish {
     /// The step run.
     pub id: Uuid,
-    /// How it ended: `completed`, `failed` or `cancelled`.
+    /// How it ended: `completed`, `failed`, `cancelled`, or `in_doubt` for a step with a
+    /// [`once_key`](NewStep::once_key).
     pub status: StepStatus,
     /// When it ended.
     pub completed_at: DateTime<Utc>,

@@ -9,6 +9,7 @@
 
 #[macro_use]
 mod conformance;
+mod million;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod process;

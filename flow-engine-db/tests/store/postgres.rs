@@ -7,10 +7,13 @@ use uuid::Uuid;
 
 use crate::conformance::Fresh;
 
+mod ambiguous;
 mod bulk;
 mod crash;
+mod full;
 mod late;
 mod migrations;
+mod million;
 mod open;
 mod plans;
 mod processes;

@@ -6,7 +6,7 @@ use syn::ReturnType;
 use syn::spanned::Spanned as _;
 
 use super::{at, state_const};
-use crate::model::{Model, Work};
+use crate::model::{Key, Model, Work};
 use crate::params::Param;
 
 /// The method that says what there is to do.
@@ -66,6 +66,12 @@ fn code(model: &Model, body: &TokenStream) -> TokenStream {
     let wrap = Ident::new(wrap, returned_span);
     let here = at(&model.flow_engine, returned_span);
     let wrapped = quote_spanned!(returned_span=> #here::__private::#wrap(#future));
+    // What an effect is known by is used, also where the body does without it.
+    let in_key = model.once.iter().flat_map(Key::inputs);
+    let body = match &model.once {
+        Some(_) => quote!(#(let _ = &#in_key;)* #body),
+        None => body.clone(),
+    };
     quote! {
         #[allow(clippy::unused_async, clippy::too_many_arguments)]
         async fn __body(#(#params),*) #returned { #body }

@@ -6,10 +6,10 @@ use syn::spanned::Spanned as _;
 
 use super::body::work;
 use super::constraints::checks;
-use super::{at, input_const, is_flow, option, prompt, state_const};
+use super::{at, input_const, is_flow, once, option, prompt, state_const};
 use crate::code;
 use crate::docs;
-use crate::model::{KindPath, Model, Policy, Work};
+use crate::model::{KindPath, Model, Policy, Schedule, Work};
 use crate::names::plain;
 use crate::prompt::Prompt;
 
@@ -32,6 +32,7 @@ pub(super) fn call_impl(model: &Model, prompt: Option<&Prompt>) -> TokenStream {
         format_ident!("{name}")
     });
     let (checks, work, definition) = (checks(model), work(model), definition(model, prompt));
+    let once = once::key(model);
     quote! {
         impl #flow_engine::__private::Call for #type_name {
             type Output = #output;
@@ -62,6 +63,8 @@ pub(super) fn call_impl(model: &Model, prompt: Option<&Prompt>) -> TokenStream {
                 ::core::result::Result::Ok(Self { #(#fields: Self::#constants.#take(&mut inputs)?),* })
             }
 
+            #once
+
             #work
         }
 
@@ -81,19 +84,33 @@ fn definition(model: &Model, prompt: Option<&Prompt>) -> TokenStream {
         .unwrap_or_else(|| plain(&model.name));
     let (docs, version) = (docs::text(&model.attributes), model.version);
     let cache = option(model.cache.as_ref());
+    let once = option(model.once.as_ref().map(|key| &key.text));
     let secrets = model.inputs().filter(|input| input.secret);
     let secrets = secrets.map(|input| plain(&input.name));
     let strict = model.strict;
     let (policy, budget) = (policy(model), option(model.budget.as_ref()));
+    let schedule = model.schedule.as_ref();
+    let schedule = option(
+        schedule
+            .map(|schedule| schedule_of(schedule, model))
+            .as_ref(),
+    );
     let code = match &model.work {
         Work::Flow { body, .. } | Work::Task { body } => Some(code::hash(body)),
         Work::Ask { .. } => None,
     };
     let code = option(code.as_ref());
     let work = match &model.work {
-        Work::Flow { total_steps, .. } => {
+        Work::Flow {
+            total_steps,
+            concurrency,
+            ..
+        } => {
             let total_steps = option(total_steps.as_ref());
-            quote!(Flow { total_steps: #total_steps })
+            // Without a suffix: it is counted there without a sign.
+            let concurrency = concurrency.map(Literal::i32_unsuffixed);
+            let concurrency = option(concurrency.as_ref());
+            quote!(Flow { total_steps: #total_steps, concurrency: #concurrency })
         }
         Work::Task { .. } => quote!(Task),
         Work::Ask { kind, .. } => {
@@ -132,10 +149,12 @@ fn definition(model: &Model, prompt: Option<&Prompt>) -> TokenStream {
             version: #version,
             code: #code,
             cache: #cache,
+            once: #once,
             secrets: &[#(#secrets),*],
             strict: #strict,
             budget: #budget,
             policy: #policy,
+            schedule: #schedule,
             location: ::core::concat!(::core::file!(), ":", ::core::line!()),
             inputs: |schema| { #(#type_name::#constants.#describe(schema);)* let _ = schema; },
             output: <#type_name as #flow_engine::__private::Call>::OUTPUT.erased(),
@@ -190,4 +209,17 @@ fn policy(model: &Model) -> TokenStream {
         return quote!(#here::StepPolicy::NONE);
     }
     quote!(#here::StepPolicy { #(#fields,)* ..#here::StepPolicy::NONE })
+}
+
+/// When the flow is started.
+fn schedule_of(schedule: &Schedule, model: &Model) -> TokenStream {
+    let flow_engine = &model.flow_engine;
+    let expression = &schedule.expression;
+    let timezone = option(schedule.timezone.as_ref());
+    let missed = schedule
+        .missed
+        .as_ref()
+        .map(|missed| quote!(#flow_engine::__private::Missed::#missed));
+    let missed = option(missed.as_ref());
+    quote!(#flow_engine::__private::Schedule::new(#expression, #timezone, #missed))
 }

@@ -24,6 +24,7 @@ const IMAGE: &str = "ImageKind";
 pub(crate) enum Work {
     Flow {
         total_steps: Option<i32>,
+        concurrency: Option<i32>,
         body: TokenStream,
     },
     Task {
@@ -81,6 +82,7 @@ pub(super) fn flow(
     });
     Work::Flow {
         total_steps: arguments.total_steps,
+        concurrency: arguments.concurrency,
         body,
     }
 }

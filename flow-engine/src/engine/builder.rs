@@ -16,7 +16,7 @@ use crate::error::{Error, ErrorKind};
 use crate::llm::{Limit, Limits, LlmBackend, Models};
 use crate::policy::Policy;
 use crate::prices::Prices;
-use crate::run::{Budget, Leases, Services, nano_usd};
+use crate::run::{Budget, Leases, Services, Signals, nano_usd};
 use crate::state::States;
 
 const DEFAULT_DATABASE: &str = "sqlite://flow-engine.db";
@@ -57,8 +57,9 @@ impl EngineBuilder {
     }
 
     /// How long this process may be silent before others may take over the runs that it executes: 10 seconds if this is
-    /// not called. It says three times as often that it is alive. A run that was killed with its process can be resumed by
-    /// another one when that time is over; a process that was stopped for longer, and finds its run with another one when it
+    /// not called; no time at all is refused. It says three times as often that it is alive. Longer than the longest pause that it
+    /// makes and lives on: a run that was killed with its process can be resumed by another one when that time is over (that of
+    /// the killed process, whatever the other one has); a process that was stopped for longer, and finds its run with another one when it
     /// goes on, ends it with [`ErrorKind::LeaseLost`].
     pub fn lease(mut self, duration: Duration) -> Self {
         self.lease = Some(duration);
@@ -173,6 +174,11 @@ impl EngineBuilder {
             limits: self.limits,
         };
         models.check()?;
+        if self.lease.is_some_and(|lease| lease.is_zero()) {
+            return Err(configuration(
+                "a lease of no time cannot be held: give `lease` the time for which a process may be silent, such as 10 seconds",
+            ));
+        }
         let term = LeaseTerm {
             owner: Uuid::now_v7(),
             duration: self.lease.unwrap_or(DEFAULT_LEASE),
@@ -180,6 +186,9 @@ impl EngineBuilder {
         let services = Services {
             leases: Arc::new(Leases::new(Arc::clone(&store), term)),
             queued: Arc::default(),
+            watched: Arc::default(),
+            signals: Arc::new(Signals::new(Arc::clone(&store))),
+            background: Arc::default(),
             store,
             models: Arc::new(models),
             policy: self.policy,

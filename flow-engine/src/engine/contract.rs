@@ -1,10 +1,13 @@
 //! What every step and flow of a program is held to before anything runs.
 
+use chrono::Utc;
 use serde_json::{Map, Value};
 
-use crate::definition::{Definition, WorkKind, registered};
+use crate::call::checked_inputs;
+use crate::definition::{Definition, WorkKind, find, registered};
 use crate::error::{Error, ErrorKind};
 use crate::run::{Services, longest_answer};
+use crate::schedule::Ticks;
 use crate::state::{StateType, States, missing};
 
 /// Holds every step and flow that is linked into the program to what they promise, without an engine: names that occur
@@ -85,6 +88,7 @@ pub(super) fn mistakes(
         let is_absent = |state: &StateType| states.is_some_and(|states| !states.holds(*state));
         let absent = definition.state.iter().filter(|state| is_absent(state));
         found.extend(absent.map(|state| at(&missing((state.name)()))));
+        found.extend(wrong_schedule(definition).map(|reason| at(&reason)));
         if let WorkKind::Model { kind, prompt } = definition.work {
             found.extend(kind.check(definition).err().map(|reason| at(&reason)));
             let schema = definition.input_schema();
@@ -138,6 +142,26 @@ pub(super) fn beyond_budgets(
         }
     }
     found
+}
+
+/// Why a flow could never be started by its schedule.
+fn wrong_schedule(definition: &Definition) -> Option<String> {
+    let schedule = definition.schedule()?;
+    let ticks = match Ticks::of(schedule) {
+        Ok(ticks) => ticks,
+        Err(reason) => return Some(reason),
+    };
+    if ticks.next_after(Utc::now()).is_none() {
+        let (expression, timezone) = (schedule.expression(), schedule.timezone());
+        return Some(format!(
+            "its schedule, \"{expression}\" in {timezone}, is on no day"
+        ));
+    }
+    let call = find(definition.name())?.recorded_call(Map::new());
+    let inputs = call.and_then(|call| checked_inputs(&*call));
+    inputs.err().map(|error| {
+        format!("its schedule starts it with the defaults of its inputs, and they do not hold: {error:#}")
+    })
 }
 
 /// Why an input can never be the model parameter of its name.

@@ -1,5 +1,7 @@
 //! Forks: a new run that takes over what another one recorded, up to what is to differ.
 
+mod effects;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -18,7 +20,7 @@ use crate::definition::find;
 use crate::error::Error;
 use crate::run::{
     ASIDE, Claim, FlowResult, Origin, Row, Run, RunOptions, Shared, Tree, Variation,
-    as_untyped_run, model_asked,
+    as_untyped_run, doubts, in_doubt, model_asked,
 };
 
 /// A run that is to begin with what another one recorded: [`Engine::fork`] makes it.
@@ -71,7 +73,8 @@ impl ForkRequest {
     }
 
     /// Runs this step again and what started after its end, whatever is recorded of them: in a run with parallel branches, that
-    /// of all branches. Tasks run again, too, with all that they do.
+    /// of all branches. Tasks run again, too, with all that they do, but for `once` steps: what their effects gave in the run is
+    /// taken over wherever the fork begins to differ.
     pub fn from(mut self, step: impl Into<String>) -> Self {
         self.from_step = Some(step.into());
         self
@@ -87,7 +90,8 @@ impl ForkRequest {
     ///
     /// # Errors
     /// [`ErrorKind::NotResumable`](crate::ErrorKind::NotResumable) if there is no such run, it is being executed, its flow
-    /// is not in this program, or it has no such step. Else, what the new run fails with.
+    /// is not in this program, or it has no such step; [`ErrorKind::InDoubt`](crate::ErrorKind::InDoubt) if nobody knows what
+    /// became of an effect of it. Else, what the new run fails with.
     pub fn execute(self) -> BoxFuture<'static, Result<FlowResult<Value>, Error>> {
         async move {
             let (run, call) = self.begin().await?;
@@ -117,6 +121,10 @@ impl ForkRequest {
         let Some(registered) = find(&source.flow_name) else {
             return Err(cannot(&not_linked(&source.flow_name)));
         };
+        // The fork could only have the effect again, or do without it.
+        if let Some(doubt) = in_doubt(forked_from, &doubts(&recorded.steps)) {
+            return Err(doubt.in_flow(&source.flow_name, forked_from));
+        }
         if let Some(step) = &from_step
             && !recorded.steps.iter().any(|row| row.step_name == *step)
         {
@@ -128,11 +136,14 @@ impl ForkRequest {
         };
         let call = registered.recorded_call(inputs)?;
         let (user_id, metadata) = (source.user_id, source.flow_metadata.clone());
+        let start_at = source.start_at;
         // A fork of a fork goes on with its model.
         let origin = store.fork(forked_from).await?;
         let inherited_model = origin.and_then(|origin| origin.model.or(origin.inherited_model));
+        let taken_over = effects::taken_over(id, &recorded.steps);
         let shared = shared(recorded, from_step.as_deref(), model.as_deref());
         let variation = Variation {
+            effects: effects::writes(&taken_over),
             model: model.clone().or_else(|| inherited_model.clone()),
             row: Some(NewFork {
                 run_id: id,
@@ -147,7 +158,16 @@ impl ForkRequest {
             id,
             user_id,
             metadata,
-            tree: Tree::resumed(Journal::default(), shared, true, variation),
+            start_at,
+            tree: Tree::resumed(
+                Journal {
+                    steps: taken_over,
+                    ..Journal::default()
+                },
+                shared,
+                true,
+                variation,
+            ),
         };
         let services = Arc::clone(&engine.services);
         let run = Run::root(services, call.definition(), options.claimed()?);
@@ -178,6 +198,8 @@ fn shared(recorded: Journal, from_step: Option<&str>, model: Option<&str>) -> Sh
     let other_model = model.filter(|_| from_step.is_none());
     let rows = steps
         .into_iter()
+        // The fork has its own rows of effects.
+        .filter(|step| step.once_key.is_none())
         .map(|step| {
             let differs = match other_model {
                 Some(wanted) => model_asked(&step).is_some_and(|asked| asked != wanted),

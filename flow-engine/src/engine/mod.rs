@@ -3,12 +3,22 @@
 mod builder;
 mod comparison;
 mod contract;
+mod control;
+mod execution;
 mod fork;
+mod handle;
 mod history;
+mod idempotency;
+mod interrupted;
 mod plan;
 mod read_only;
 mod recovery;
+mod resolve;
 mod retention;
+mod schedules;
+mod signals;
+mod takeover;
+mod watcher;
 mod why;
 mod worker;
 
@@ -20,11 +30,15 @@ pub use builder::EngineBuilder;
 pub use comparison::{Comparison, RunSummary, StepPair, StepSummary};
 pub use contract::check_contracts;
 pub use fork::ForkRequest;
+pub use handle::RunHandle;
+pub use interrupted::ResumedRun;
 pub use plan::{PlannedHit, PlannedMiss, ResumePlan, UnaskedStep};
-pub use recovery::ResumedRun;
+pub use resolve::{EffectId, Resolution};
 pub use retention::Pruned;
+pub use schedules::ScheduledFlow;
+pub use signals::Wait;
 pub use why::Explanation;
-pub use worker::Worker;
+pub use worker::{Worker, WorkerSummary};
 
 use crate::call::Call;
 use crate::definition::{Definition, registered};
@@ -70,7 +84,7 @@ impl Engine {
 
     /// A run of a flow or of a single step, to be described further and then executed.
     pub fn run<C: Call>(&self, call: C) -> RunRequest<C> {
-        RunRequest::new(Arc::clone(&self.services), call)
+        RunRequest::new(Arc::clone(&self.services), call, idempotency::again)
     }
 
     /// Runs a flow, or a single step, to its end: short for `engine.run(call).execute()`.
@@ -110,7 +124,7 @@ impl Engine {
             .collect()
     }
 
-    /// Where the runs are kept: the database's path.
+    /// Where the runs are kept: the path of an SQLite file, or the URL of a server without the password.
     pub fn database(&self) -> &str {
         self.services.store.location()
     }
@@ -125,7 +139,11 @@ impl Engine {
     }
 
     /// Waits until everything is on disk and closes the database. Steps that still run then fail.
+    ///
+    /// The runs of a [`Worker`] whose future was dropped before are interrupted by then, so that the next worker goes on with
+    /// them at once.
     pub async fn close(&self) {
+        self.services.background.is_left().await;
         self.services.store.close().await;
     }
 }

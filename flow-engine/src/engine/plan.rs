@@ -26,6 +26,8 @@ pub struct ResumePlan {
     pub hits: Vec<PlannedHit>,
     /// Steps that have to run. What comes after them and depends on them is not known, and not here.
     pub misses: Vec<PlannedMiss>,
+    /// The signals that it waits for, and that nobody has told. What comes after them is not known, and not here.
+    pub waits: Vec<String>,
     /// Recorded steps that nobody asked for: no part of the flow any more, or of what comes after a miss.
     pub unasked: Vec<UnaskedStep>,
     /// Tokens that the misses will take, as their like took; `None` if nothing like one of them is recorded. What comes
@@ -95,7 +97,7 @@ impl Engine {
         if Claim::is_taken(run_id) {
             return Err(refused(run_id, "resumed", "it is being executed"));
         }
-        let unfinished = self.unfinished(run_id).await?;
+        let unfinished = self.to_be_planned(run_id).await?;
         let call = recorded_call(&unfinished)?;
         let Unfinished {
             run, registered, ..
@@ -105,9 +107,12 @@ impl Engine {
         tree.plan = Some(Arc::clone(&plan));
         let journal = tree.journal().cloned();
         let services = Services {
+            watched: Arc::default(),
             store: Arc::new(ReadOnly(Arc::clone(&self.services.store))),
             leases: Arc::clone(&self.services.leases),
             queued: Arc::default(),
+            signals: Arc::clone(&self.services.signals),
+            background: Arc::default(),
             models: Arc::clone(&self.services.models),
             policy: self.services.policy.clone(),
             budget: self.services.budget.clone(),
@@ -120,6 +125,7 @@ impl Engine {
             id: run.id,
             user_id: run.user_id,
             metadata: run.flow_metadata,
+            start_at: run.start_at,
             tree,
         };
         let run = Arc::new(Run::root(
@@ -132,7 +138,11 @@ impl Engine {
             _end = as_run(run, call) => {}
             () = plan.is_stuck() => {}
         }
-        let Met { hits, misses } = plan.end();
+        let Met {
+            hits,
+            misses,
+            waits,
+        } = plan.end();
         let left = journal
             .as_ref()
             .map(|journal| journal.left())
@@ -158,6 +168,7 @@ impl Engine {
                 .iter()
                 .try_fold(0.0, |sum, miss| Some(sum + miss.predicted_cost?)),
             misses: planned,
+            waits,
             unasked: left
                 .iter()
                 .filter(|row| row.step.kind != ASIDE)
@@ -274,6 +285,9 @@ impl fmt::Display for ResumePlan {
             for change in &miss.changes {
                 writeln!(f, "              {change}")?;
             }
+        }
+        for signal in &self.waits {
+            writeln!(f, "  waits for {signal}")?;
         }
         for step in &self.unasked {
             writeln!(f, "  unasked   {} ({} tokens)", step.step_name, step.tokens)?;

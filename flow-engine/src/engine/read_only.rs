@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use flow_engine_db::{
-    BackgroundFilter, BoxFuture, Commit, FlowRun, FlowStepRun, JournalStep, Lease, LeaseTerm,
-    LlmRequest, PruneFilter, RunFilter, RunFork, Store, StoreError, Write,
+    BackgroundFilter, BoxFuture, Commit, FlowRun, FlowStepRun, FoundRun, JournalStep, Lease,
+    LeaseTerm, LlmRequest, NewSignal, NewestLease, PruneFilter, RunFilter, RunFork, RunStatus,
+    ScheduleAdvance, Schedules, Signal, Standings, Store, StoreError, Write, forward_store,
 };
 use uuid::Uuid;
 
@@ -14,6 +15,8 @@ use uuid::Uuid;
 pub(super) struct ReadOnly(pub(super) Arc<dyn Store>);
 
 impl Store for ReadOnly {
+    forward_store!(self.0: newest_leases, standings, signals, signalled, now, run, runs, steps, requests, request, journal, cached_step, fork, schedules, location);
+
     fn submit(&self, _lease: Lease, _writes: Vec<Write>) -> Commit {
         Commit::ready(Ok(()))
     }
@@ -47,43 +50,43 @@ impl Store for ReadOnly {
         Box::pin(async { Ok(Vec::new()) })
     }
 
-    fn run(&self, id: Uuid) -> BoxFuture<'_, Result<Option<FlowRun>, StoreError>> {
-        self.0.run(id)
-    }
-
-    fn runs(&self, filter: RunFilter) -> BoxFuture<'_, Result<Vec<FlowRun>, StoreError>> {
-        self.0.runs(filter)
-    }
-
-    fn steps(&self, run_id: Uuid) -> BoxFuture<'_, Result<Vec<FlowStepRun>, StoreError>> {
-        self.0.steps(run_id)
-    }
-
-    fn requests(&self, run_id: Uuid) -> BoxFuture<'_, Result<Vec<LlmRequest>, StoreError>> {
-        self.0.requests(run_id)
-    }
-
-    fn request(&self, id: Uuid) -> BoxFuture<'_, Result<Option<LlmRequest>, StoreError>> {
-        self.0.request(id)
-    }
-
-    fn journal(
+    fn cancel(
         &self,
-        root_run_id: Uuid,
-    ) -> BoxFuture<'_, Result<flow_engine_db::Journal, StoreError>> {
-        self.0.journal(root_run_id)
+        _root_run_id: Uuid,
+        _message: String,
+    ) -> BoxFuture<'_, Result<Option<RunStatus>, StoreError>> {
+        Box::pin(async { Ok(None) })
     }
 
-    fn cached_step(
+    fn retry(&self, _root_run_id: Uuid) -> BoxFuture<'_, Result<Option<FoundRun>, StoreError>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    fn pause(
         &self,
-        cache_key: &str,
-        since: DateTime<Utc>,
-    ) -> BoxFuture<'_, Result<Option<JournalStep>, StoreError>> {
-        self.0.cached_step(cache_key, since)
+        _root_run_id: Uuid,
+        _message: String,
+    ) -> BoxFuture<'_, Result<Option<FoundRun>, StoreError>> {
+        Box::pin(async { Ok(None) })
     }
 
-    fn fork(&self, run_id: Uuid) -> BoxFuture<'_, Result<Option<RunFork>, StoreError>> {
-        self.0.fork(run_id)
+    fn signal(&self, _signal: NewSignal) -> BoxFuture<'_, Result<Option<RunStatus>, StoreError>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    fn begin_schedule(
+        &self,
+        _flow_name: &str,
+        _at: DateTime<Utc>,
+    ) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn advance_schedule(
+        &self,
+        _advance: ScheduleAdvance,
+    ) -> BoxFuture<'_, Result<bool, StoreError>> {
+        Box::pin(async { Ok(false) })
     }
 
     fn delete_run(&self, _id: Uuid) -> BoxFuture<'_, Result<bool, StoreError>> {
@@ -108,9 +111,5 @@ impl Store for ReadOnly {
 
     fn close(&self) -> BoxFuture<'_, ()> {
         Box::pin(async {})
-    }
-
-    fn location(&self) -> &str {
-        self.0.location()
     }
 }

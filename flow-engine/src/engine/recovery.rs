@@ -1,44 +1,32 @@
 //! Runs that did not come to their end: what they have recorded is taken, and the rest is executed.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::Utc;
-use flow_engine_db::{ExecutionMode, FlowRun, Lease, LeaseTerm, RunFilter, RunReopen, RunStatus};
-use futures::future::{BoxFuture, try_join_all};
-use futures::{FutureExt, StreamExt, stream};
+use flow_engine_db::{ExecutionMode, FlowRun, Lease, LeaseTerm, RunReopen, RunStatus};
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use serde_json::{Map, Value};
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use super::Engine;
+use super::takeover::takeovers;
 use crate::call::{AnyCall, Call};
 use crate::definition::{Registration, find};
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, chain};
 use crate::inputs;
 use crate::run::{
-    Claim, Done, FlowResult, Run, RunOptions, Tree, as_run, as_untyped_run, check_inputs, typed,
+    Claim, Done, FlowResult, Run, RunOptions, Tree, as_run, as_untyped_run, check_inputs, in_doubt,
+    typed,
 };
 
-/// How many runs are resumed at a time.
-const AT_A_TIME: usize = 32;
-/// How many runs are listed at a time.
-const PAGE: u32 = 500;
 /// How often is looked whether the lease of another process has ended.
-const PAUSE: Duration = Duration::from_millis(50);
+pub(super) const PAUSE: Duration = Duration::from_millis(50);
 
-/// A run that [`Engine::resume_interrupted`] found, and what became of it.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct ResumedRun {
-    /// The run.
-    pub run_id: Uuid,
-    /// Its flow, or its step if it is a step used alone.
-    pub flow_name: String,
-    /// What it gave, or why it failed or could not be resumed.
-    pub result: Result<FlowResult<Value>, Error>,
-}
+/// Why a run that has completed is not executed again.
+pub(super) const COMPLETED: &str =
+    "it has completed; `fork(…).from(step)` executes it again from a step on";
 
 /// A run as it is before it goes on.
 pub(super) struct Unfinished {
@@ -64,15 +52,18 @@ impl Engine {
     ///
     /// # Errors
     /// [`ErrorKind::NotResumable`] if there is no such run, it has ended for good, it is being executed, here or by another
-    /// process, or its flow is not in this program; [`ErrorKind::InvalidInput`] if the flow takes other inputs by now. Else, what the run fails with.
+    /// process, or its flow is not in this program; [`ErrorKind::InvalidInput`] if the flow takes other inputs by now;
+    /// [`ErrorKind::InDoubt`] if nobody knows what became of an effect of it: [`resolve`](Self::resolve) is the way out. Else, what
+    /// the run fails with.
     pub fn resume(&self, run_id: Uuid) -> BoxFuture<'static, Result<FlowResult<Value>, Error>> {
         let engine = self.clone();
         async move {
             let run_id = engine.root_of(run_id).await?;
             let claim = Claim::of(run_id)?;
-            let call = recorded_call(&engine.unfinished(run_id).await?)?;
+            let unfinished = engine.unfinished(run_id).await?;
+            let call = recorded_call(&unfinished)?;
             check_inputs(&*call, run_id)?;
-            let run = engine.reopened(claim, run_id, None).await?;
+            let run = engine.reopened(claim, &unfinished.run, None).await?;
             as_untyped_run(run, call).await
         }
         .boxed()
@@ -105,105 +96,8 @@ impl Engine {
         }
         let inputs = inputs::text(&definition.redacted(&call.to_inputs()?))?;
         check_inputs(&*call, run_id)?;
-        let run = self.reopened(claim, run_id, Some(inputs)).await?;
+        let run = self.reopened(claim, &unfinished.run, Some(inputs)).await?;
         as_run(run, call).await
-    }
-
-    /// Resumes every run that was interrupted or killed with its process, the oldest first, and waits for their ends. For
-    /// the start of a program.
-    ///
-    /// The runs of another process that is alive are left to it. One that was killed a moment ago looks alive for a while
-    /// ([`EngineBuilder::lease`](super::EngineBuilder::lease)): that is waited for. Failed runs are left alone, and queued ones to
-    /// [workers](super::Worker).
-    ///
-    /// # Errors
-    /// When the database cannot be read. What became of each run is in the list.
-    pub async fn resume_interrupted(&self) -> Result<Vec<ResumedRun>, Error> {
-        let found = self.interrupted().await?;
-        let resumed = stream::iter(found).map(|run| async move {
-            ResumedRun {
-                run_id: run.id,
-                flow_name: run.flow_name,
-                result: self.resume(run.id).await,
-            }
-        });
-        let mut all: Vec<ResumedRun> = resumed.buffer_unordered(AT_A_TIME).collect().await;
-        all.sort_by_key(|resumed| resumed.run_id);
-        Ok(all)
-    }
-
-    /// The runs that [`resume_interrupted`](Self::resume_interrupted) would resume, the oldest first: to resume some of them
-    /// only, or to see their [plans](Self::resume_plan) first. As it, this waits for processes that were killed a moment ago.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    pub async fn interrupted(&self) -> Result<Vec<FlowRun>, Error> {
-        let mut found = Vec::new();
-        for status in [RunStatus::Interrupted, RunStatus::Running] {
-            found.extend(self.all_roots(status).await?);
-        }
-        found.retain(|run| run.execution_mode == ExecutionMode::Sync && !Claim::is_taken(run.id));
-        let now = Utc::now();
-        let is_held = |run: &FlowRun| run.lease_until.is_some_and(|until| until > now);
-        let (held, mut free): (Vec<_>, Vec<_>) = found.into_iter().partition(is_held);
-        free.extend(self.of_the_dead(held).await?);
-        free.sort_by_key(|run| run.id);
-        Ok(free)
-    }
-
-    /// Of runs that are held those whose process is not alive. Each process is waited for once.
-    async fn of_the_dead(&self, held: Vec<FlowRun>) -> Result<Vec<FlowRun>, Error> {
-        let mut of_owners: BTreeMap<_, Vec<FlowRun>> = BTreeMap::new();
-        for run in held {
-            let runs = of_owners.entry(run.lease_owner.clone()).or_default();
-            runs.push(run);
-        }
-        let dead = of_owners.into_values().map(|mut runs| async move {
-            while let Some(one) = runs.first() {
-                match self.is_over(one).await? {
-                    Some(true) => break,
-                    Some(false) => runs.clear(),
-                    None => drop(runs.remove(0)),
-                }
-            }
-            Ok::<_, Error>(runs)
-        });
-        let dead: Vec<_> = try_join_all(dead).await?;
-        Ok(dead.into_iter().flatten().collect())
-    }
-
-    /// Waits for the end of a run's lease. False if its process shows meanwhile that it is alive, by renewing it; `None` if the
-    /// run is no longer with it, which tells nothing of its others: it has ended, or somebody else has taken or deleted it.
-    async fn is_over(&self, run: &FlowRun) -> Result<Option<bool>, Error> {
-        while run.lease_until.is_some_and(|until| until > Utc::now()) {
-            sleep(PAUSE).await;
-            let now = self.find_run(run.id).await?;
-            let held = now.filter(|now| now.lease_owner == run.lease_owner);
-            match held {
-                None => return Ok(None),
-                Some(now) if now.lease_until != run.lease_until => return Ok(Some(false)),
-                Some(_) => {}
-            }
-        }
-        Ok(Some(true))
-    }
-
-    async fn all_roots(&self, status: RunStatus) -> Result<Vec<FlowRun>, Error> {
-        let mut all = Vec::new();
-        let mut filter = RunFilter {
-            status: Some(status),
-            roots_only: true,
-            limit: PAGE,
-            ..RunFilter::default()
-        };
-        loop {
-            let page = self.runs(filter.clone()).await?;
-            let Some(last) = page.last() else {
-                return Ok(all);
-            };
-            filter.before = Some(last.id);
-            all.extend(page);
-        }
     }
 
     /// The root run of which a run is a part.
@@ -214,17 +108,29 @@ impl Engine {
 
     /// Reads a run that may be resumed.
     pub(super) async fn unfinished(&self, run_id: Uuid) -> Result<Unfinished, Error> {
+        let unfinished = self.to_be_planned(run_id).await?;
+        match unfinished.run.status {
+            RunStatus::InDoubt => self.doubt_about(run_id).await?.map_or(Ok(unfinished), Err),
+            _ => Ok(unfinished),
+        }
+    }
+
+    /// Reads a run that may be resumed, now or when nothing of it is in doubt any more.
+    pub(super) async fn to_be_planned(&self, run_id: Uuid) -> Result<Unfinished, Error> {
         let Some(run) = self.find_run(run_id).await? else {
             return Err(not_resumable(run_id, "there is no such run"));
         };
         match run.status {
-            RunStatus::Running | RunStatus::Interrupted | RunStatus::Failed => {}
+            RunStatus::Running
+            | RunStatus::Waiting
+            | RunStatus::Paused
+            | RunStatus::InDoubt
+            | RunStatus::Interrupted
+            | RunStatus::Failed => {}
             // Queued: whoever asks for it executes it now.
             RunStatus::Pending if run.execution_mode == ExecutionMode::Background => {}
             RunStatus::Completed => {
-                let reason =
-                    "it has completed; `fork(…).from(step)` executes it again from a step on";
-                return Err(not_resumable(run_id, reason));
+                return Err(not_resumable(run_id, COMPLETED));
             }
             other => return Err(not_resumable(run_id, &format!("it is {other}"))),
         }
@@ -254,25 +160,46 @@ impl Engine {
     async fn reopened(
         &self,
         claim: Claim,
-        run_id: Uuid,
+        found: &FlowRun,
         inputs: Option<String>,
     ) -> Result<Arc<Run>, Error> {
-        let lease = self.taken(run_id).await?;
-        let run = self.held(lease, claim, inputs).await;
+        let lease = self.taken(found.id).await?;
+        let run = match self.check_not_failed_since(found).await {
+            Ok(()) => self.held(lease, claim, inputs).await,
+            Err(error) => Err(error),
+        };
         if run.is_err() {
-            self.release(lease).await;
+            self.release(vec![lease]).await;
         }
         run
     }
 
-    /// Gives back the lease of a run that is not executed after all.
-    async fn release(&self, lease: Lease) {
+    /// To try a failure again is something else than to go on with what was interrupted. Asked under the lease: another process
+    /// may have gone on with the run while its lease was waited for.
+    async fn check_not_failed_since(&self, found: &FlowRun) -> Result<(), Error> {
+        let now = self.find_run(found.id).await?;
+        let fails = |run: &FlowRun| run.status == RunStatus::Failed;
+        if now.is_some_and(|now| fails(&now)) && !fails(found) {
+            let reason = "it has failed meanwhile, in another process; `resume` tries it again";
+            return Err(not_resumable(found.id, reason));
+        }
+        Ok(())
+    }
+
+    /// Gives back the leases of runs that are not executed after all, or no more: what has ended has given back its own.
+    pub(super) async fn release(&self, leases: Vec<Lease>) {
+        if leases.is_empty() {
+            return;
+        }
         let term = LeaseTerm {
             duration: Duration::ZERO,
             ..self.services.leases.term()
         };
-        if let Err(error) = self.services.store.renew(vec![lease], term).await {
-            tracing::warn!(run = %lease.root_run_id, %error, "a lease could not be given back; it ends by itself");
+        if let Err(error) = self.services.store.renew(leases, term).await {
+            tracing::warn!(
+                error = chain(&error),
+                "leases could not be given back; they end by themselves"
+            );
         }
     }
 
@@ -289,10 +216,15 @@ impl Engine {
             run, registered, ..
         } = self.unfinished(lease.root_run_id).await?;
         let mut tree = self.recorded(&run).await?;
+        if let Some(error) = in_doubt(run.id, tree.doubts()) {
+            self.park_in_doubt(lease, &run, &tree, &error).await?;
+            return Err(error.in_flow(&run.flow_name, run.id));
+        }
         let reopen = RunReopen {
             expected: Some(run.status),
             inputs,
             retire_failed: run.status == RunStatus::Failed,
+            takeovers: takeovers(&run, tree.ended_steps()),
             ..RunReopen::new(run.id)
         };
         tree.reopen(reopen);
@@ -302,6 +234,7 @@ impl Engine {
             id: run.id,
             user_id: run.user_id,
             metadata: run.flow_metadata,
+            start_at: run.start_at,
             tree,
         };
         let services = Arc::clone(&self.services);
@@ -323,9 +256,8 @@ impl Engine {
             if let Some(lease) = store.acquire(run_id, term).await? {
                 return Ok(lease);
             }
-            let Some(run) = store.run(run_id).await? else {
-                return Err(not_resumable(run_id, "there is no such run"));
-            };
+            // It may have ended for good since it was read: then nobody takes it any more.
+            let run = self.unfinished(run_id).await?.run;
             if let Some(until) = run.lease_until {
                 let renewed = *seen.get_or_insert(until) != until;
                 if renewed || last {

@@ -27,7 +27,8 @@ pub struct Pruned {
 }
 
 impl Engine {
-    /// Deletes the runs that ended with one of these statuses longer ago than `older_than`, each with its steps, requests and
+    /// Deletes the runs that ended with one of these statuses (`completed`, `failed`, `cancelled`, or `interrupted`, which could still be
+    /// resumed) longer ago than `older_than`, each with its steps, requests and
     /// sub-flows, in small transactions between which other writes have their turn; then the artifacts that only deleted runs
     /// had named, those of [`delete_run`](Self::delete_run) among them.
     ///

@@ -17,7 +17,9 @@ pub fn artifact(image: &Image) -> impl Future<Output = Result<Vec<u8>, Error>> +
     let place = Place::current("artifact");
     let url = image.url.clone();
     async move {
-        let services = Arc::clone(&place?.run.services);
+        let run = place?.run;
+        let _work = run.tree.waits.work();
+        let services = Arc::clone(&run.services);
         Ok(services.artifacts.read(&url).await?.into())
     }
 }

@@ -13,7 +13,7 @@ use super::question::Question;
 use super::record::StepRecord;
 use super::retry::{pause, wait};
 use super::stream::Deltas;
-use crate::error::Error;
+use crate::error::{Error, chain};
 use crate::llm::{LlmError, LlmErrorKind, LlmResponse, Model, OutputFormat};
 use crate::policy::{OnRefusal, OnTruncate, Policy};
 use crate::step::Answer;
@@ -42,7 +42,7 @@ impl Prepared<'_> {
                 return Err(error.into());
             };
             void(step);
-            tracing::warn!(step = %step.id, model = next.address, %error, "a model failed, and another one is asked");
+            tracing::warn!(step = %step.id, model = next.address, error = chain(&error), "a model failed, and another one is asked");
             question = self.question().to(next)?;
         }
     }
@@ -84,12 +84,12 @@ impl Prepared<'_> {
                     limited += 1;
                     let pause = pause.min(left);
                     waited = waited.saturating_add(pause);
-                    tracing::debug!(step = %step.id, limited, %error, "the model's server asks to slow down");
+                    tracing::debug!(step = %step.id, limited, error = chain(&error), "the model's server asks to slow down");
                     sleep(pause).await;
                 }
                 LlmErrorKind::Transient | LlmErrorKind::Timeout if failures < policy.retries => {
                     failures += 1;
-                    tracing::warn!(step = %step.id, failures, %error, "a request failed and is sent again");
+                    tracing::warn!(step = %step.id, failures, error = chain(&error), "a request failed and is sent again");
                     wait(policy, failures, error.retry_after()).await;
                 }
                 LlmErrorKind::Truncated if policy.on_truncate == OnTruncate::Grow => {
@@ -109,7 +109,7 @@ impl Prepared<'_> {
                 LlmErrorKind::InvalidOutput if reasks < policy.on_invalid => {
                     reasks += 1;
                     void(step);
-                    tracing::warn!(step = %step.id, reasks, %error, "an answer cannot be used, and the model is asked again");
+                    tracing::warn!(step = %step.id, reasks, error = chain(&error), "an answer cannot be used, and the model is asked again");
                     let answer = error.partial();
                     // Many servers refuse a message without a word.
                     question = match answer.filter(|answer| !answer.trim().is_empty()) {

@@ -43,6 +43,7 @@ impl<'a> Attempt<'a> {
         });
         let row = NewRequest {
             attempt,
+            root_run_id: step.run.root_id,
             prompt_id: Some(prepared.prompt_id().to_owned()),
             schema_hash: Some(prepared.schema().to_string()),
             request: Some(question.shown.to_string()),

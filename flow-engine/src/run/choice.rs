@@ -1,15 +1,15 @@
-//! Choices that time makes, and a replay must make again: which of several futures was first, and whether one was in time.
+//! Choices that time makes, and a replay must make again: which of several futures was first, and (in `timeout`) whether one was
+//! in time.
 //!
 //! A choice is a recorded step of its own, known by what its branches ask for first. So each branch is polled once, and its
 //! first call waits at a [`Gate`]; then the journal is asked for the outcome, and only those branches go on that the
 //! outcome lets go on. A branch that makes no call before it waits for something else is known by that.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::task::Poll;
-use std::time::Duration;
 
-use flow_engine_db::{StepRetire, StepStatus};
+use flow_engine_db::{StepRetire, StepStatus, Write};
 use futures::future::select_all;
 use futures::poll;
 use serde_json::{Map, Value, json};
@@ -25,6 +25,7 @@ use super::recall::{Recalled, recall};
 use super::record::{Called, StepRecord};
 use super::returns::Turn;
 use super::scope::{Inside, Scope};
+use super::timeout::Deadline;
 use crate::error::{Error, ErrorKind};
 use crate::identity::Identity;
 use crate::lock::lock;
@@ -41,6 +42,8 @@ pub(super) struct Gate {
     open: watch::Sender<bool>,
     /// Whether the branch has come to what is not recorded.
     is_live: watch::Sender<bool>,
+    /// When the branch has to be over, if it is that of a timeout.
+    pub(super) deadline: OnceLock<Arc<Deadline>>,
     /// The gate of the choice that this one is a part of.
     outer: Option<Arc<Gate>>,
 }
@@ -51,6 +54,7 @@ impl Gate {
             first: Mutex::default(),
             open: watch::Sender::new(false),
             is_live: watch::Sender::new(false),
+            deadline: OnceLock::new(),
             outer: GATE.try_with(Arc::clone).ok(),
         })
     }
@@ -60,7 +64,7 @@ impl Gate {
         let _ = self.is_live.subscribe().wait_for(|live| *live).await;
     }
 
-    fn open(&self) {
+    pub(super) fn open(&self) {
         self.open.send_replace(true);
     }
 }
@@ -82,22 +86,32 @@ pub(super) async fn pass_gate(identity: Option<Identity>) {
 
 /// A call inside of a branch, or of several around each other, is not recorded and is executed.
 pub(super) fn goes_live() {
-    let innermost = GATE.try_with(Arc::clone).ok();
-    for gate in std::iter::successors(innermost, |gate| gate.outer.clone()) {
+    for gate in gates() {
         gate.is_live.send_replace(true);
     }
 }
 
+/// When a call must be over, by each timeout that it is inside of.
+pub(super) fn deadlines() -> impl Iterator<Item = Arc<Deadline>> {
+    gates().filter_map(|gate| gate.deadline.get().cloned())
+}
+
+/// The gates of the branches that a call is inside of, from the innermost.
+fn gates() -> impl Iterator<Item = Arc<Gate>> {
+    let innermost = GATE.try_with(Arc::clone).ok();
+    std::iter::successors(innermost, |gate| gate.outer.clone())
+}
+
 /// A future whose first call waits.
-struct Branch<'a, T> {
-    gate: Arc<Gate>,
+pub(super) struct Branch<'a, T> {
+    pub(super) gate: Arc<Gate>,
     scope: Arc<Scope>,
-    future: Pin<Box<dyn Future<Output = T> + Send + 'a>>,
+    pub(super) future: Pin<Box<dyn Future<Output = T> + Send + 'a>>,
 }
 
 impl<'a, T> Branch<'a, T> {
     /// In a scope of its own: what a branch records before it is given up is not what comes after it asks for.
-    fn new(
+    pub(super) fn new(
         name: &str,
         place: &Place,
         future: impl IntoFuture<Output = T, IntoFuture: Send + 'a>,
@@ -122,12 +136,17 @@ impl<'a, T> Branch<'a, T> {
         }
     }
 
-    fn first(&self) -> Option<String> {
+    /// What waits in it knows when it has to be over.
+    pub(super) fn is_limited_by(&self, deadline: Deadline) -> Arc<Deadline> {
+        Arc::clone(self.gate.deadline.get_or_init(|| Arc::new(deadline)))
+    }
+
+    pub(super) fn first(&self) -> Option<String> {
         lock(&self.gate.first).clone()
     }
 
     /// The output, as far as it is recorded; nothing when the branch comes to what is not.
-    async fn recorded(&mut self) -> Option<T> {
+    pub(super) async fn recorded(&mut self) -> Option<T> {
         self.gate.open();
         let gate = Arc::clone(&self.gate);
         tokio::select! {
@@ -138,7 +157,7 @@ impl<'a, T> Branch<'a, T> {
     }
 
     /// What is recorded of the branch will not be asked for.
-    fn is_not_awaited(&self, place: &Place) {
+    pub(super) fn is_not_awaited(&self, place: &Place) {
         if let Some(journal) = place.run.journal() {
             let steps = journal.left_in(self.scope.path());
             let ends = steps.filter_map(|step| Some((step.completed_at?, step.id)));
@@ -147,7 +166,7 @@ impl<'a, T> Branch<'a, T> {
     }
 
     /// Gives the branch up. What it had come to before is counted as it was then.
-    fn lose(self, place: &Place) {
+    pub(super) fn lose(self, place: &Place) {
         if let Some(journal) = place.run.journal() {
             for step in journal.left_in(self.scope.path()) {
                 place.run.recalled(spent(step), Counted::Aside);
@@ -227,92 +246,25 @@ where
     let (output, first, others) =
         select_all(branches.into_iter().map(|branch| branch.future)).await;
     drop(others);
-    choice.record(&place, &record, Ok(first)).await?;
+    choice.record(&place, &record, Ok(first), None).await?;
     Ok((first, output))
 }
 
-/// The output of a future, if it comes in time; else the future is dropped.
-///
-/// The outcome is recorded: on a replay what was in time is waited for, and what was not is not asked for again, unless the
-/// run has failed: then it is tried again, as other failures are. A timeout is known by its limit and the step that its
-/// future calls first: let it begin with one.
-///
-/// # Errors
-/// [`ErrorKind::TimedOut`] if it took longer; or when there is no run around the call, or the outcome cannot be recorded.
-#[track_caller]
-pub fn timeout<F>(limit: Duration, future: F) -> impl Future<Output = Result<F::Output, Error>>
-where
-    F: IntoFuture<IntoFuture: Send>,
-{
-    let place = Place::current("timeout");
-    async move { in_time(place?, limit, future).await }
-}
-
-async fn in_time<F>(place: Place, limit: Duration, future: F) -> Result<F::Output, Error>
-where
-    F: IntoFuture<IntoFuture: Send>,
-{
-    let mut branch = Branch::new("timeout", &place, future);
-    if let Poll::Ready(output) = poll!(branch.future.as_mut()) {
-        return Ok(output);
-    }
-    let limit_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
-    let choice = Choice::new("flow_engine::timeout", &[branch.first()], Some(limit_ms));
-    let called = Called::now();
-    let (miss, superseded) = match choice.recall::<()>(&place).await {
-        Ok(Recalled {
-            end: Ok(in_time),
-            turn,
-        }) => match branch.recorded().await {
-            Some(output) => {
-                choice.returned(&place, &turn).await;
-                return Ok(output);
-            }
-            None => (Miss::first_time(), Some(in_time.output.id)),
-        },
-        Ok(Recalled {
-            end: Err(elapsed),
-            turn,
-        }) => {
-            branch.is_not_awaited(&place);
-            branch.lose(&place);
-            choice.returned(&place, &turn).await;
-            return Err(elapsed);
-        }
-        Err(miss) => (miss, None),
-    };
-    branch.gate.open();
-    if place.run.is_planned() {
-        // In a dry run nothing takes its time.
-        return Ok(branch.future.as_mut().await);
-    }
-    let record = choice.begin(&place, &miss, superseded, called)?;
-    let end = tokio::time::timeout(limit, branch.future)
-        .await
-        .map_err(|_| {
-            Error::new(
-                ErrorKind::TimedOut,
-                format!("it took longer than {limit:?}"),
-            )
-        });
-    // A failure like others: met again after an interruption, and open again when a failed run is resumed.
-    choice
-        .record(&place, &record, end.as_ref().map(|_| ()))
-        .await?;
-    end
-}
-
 /// A choice as a recorded step.
-struct Choice {
+pub(super) struct Choice {
     name: &'static str,
     /// A branch makes no call before it waits for something else: then only the place tells one choice from another.
     is_vague: bool,
-    inputs: Map<String, Value>,
+    pub(super) inputs: Map<String, Value>,
 }
 
 impl Choice {
     /// A choice between branches that ask for these first, with what else it is made by.
-    fn new(name: &'static str, firsts: &[Option<String>], limit_ms: Option<u64>) -> Self {
+    pub(super) fn new(
+        name: &'static str,
+        firsts: &[Option<String>],
+        limit_ms: Option<u64>,
+    ) -> Self {
         let mut inputs = Map::new();
         inputs.insert("branches".to_owned(), json!(firsts));
         if let Some(limit_ms) = limit_ms {
@@ -332,14 +284,14 @@ impl Choice {
     }
 
     /// The recorded outcome, or why there is none.
-    async fn recall<T: OutputType>(&self, place: &Place) -> Result<Recalled, Miss> {
+    pub(super) async fn recall<T: OutputType>(&self, place: &Place) -> Result<Recalled, Miss> {
         let entry = self.entry();
         pass_gate(entry.identity).await;
         recall(place, &entry, None, &output::<T>().erased()).await
     }
 
     /// Begins to find out. An outcome that no longer holds leaves the journal.
-    fn begin(
+    pub(super) fn begin(
         &self,
         place: &Place,
         miss: &Miss,
@@ -356,25 +308,27 @@ impl Choice {
     }
 
     /// What is called next comes after this choice.
-    async fn returned(&self, place: &Place, turn: &Turn) {
+    pub(super) async fn returned(&self, place: &Place, turn: &Turn) {
         turn.comes().await;
         if let Some(identity) = self.entry().identity {
             place.scope.returned(identity.key.to_string());
         }
     }
 
-    async fn record<T: OutputType>(
+    pub(super) async fn record<T: OutputType>(
         &self,
         place: &Place,
         record: &StepRecord,
         outcome: Result<T, &Error>,
+        with: Option<Write>,
     ) -> Result<(), Error> {
+        let _work = place.run.tree.waits.work();
         let (commit, _, turn) = match outcome {
             Ok(outcome) => {
                 let json = output::<T>().erased().record(&Erased::new(outcome))?.json;
-                record.finish(StepStatus::Completed, Some(json), None)
+                record.finish_with(StepStatus::Completed, Some(json), None, with)
             }
-            Err(error) => record.finish(StepStatus::Failed, None, Some(error)),
+            Err(error) => record.finish_with(StepStatus::Failed, None, Some(error), with),
         };
         commit.await?;
         self.returned(place, &turn).await;

@@ -8,10 +8,12 @@ use std::future::ready;
 use std::panic::Location;
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 
+use chrono::{DateTime, Utc};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use uuid::Uuid;
 
+use super::once::InEffect;
 use super::request::Asked;
 use super::scope::Scope;
 use super::stream::{Deltas, StepStream};
@@ -34,6 +36,10 @@ pub(crate) struct Place {
     /// The key of the step that returned before a call was made here.
     pub(super) previous: Option<Arc<str>>,
     pub(super) step: Option<(Uuid, &'static str)>,
+    /// Whether a step is executed around it, of which it is a part: also in a flow that a task calls.
+    pub(super) is_in_step: bool,
+    /// The effect that is being had around it, if one is.
+    pub(super) effect: Option<Arc<InEffect>>,
     /// Where a step gives its answer as it comes.
     pub(super) deltas: Option<Deltas>,
 }
@@ -46,6 +52,8 @@ impl Place {
             scope: Arc::default(),
             previous: None,
             step: None,
+            is_in_step: false,
+            effect: None,
             deltas: None,
         }
     }
@@ -53,8 +61,15 @@ impl Place {
     /// Where the current task is, if it is in a run.
     pub(super) fn here() -> Option<Self> {
         let place = PLACE.try_with(Clone::clone).ok()?;
-        let previous = place.scope.previous();
-        Some(Self { previous, ..place })
+        Some(place.after())
+    }
+
+    /// The same place, after what has returned there meanwhile.
+    pub(super) fn after(&self) -> Self {
+        Self {
+            previous: self.scope.previous(),
+            ..self.clone()
+        }
     }
 
     /// Where the current task is, for what only makes sense inside of a run.
@@ -129,9 +144,26 @@ impl Current {
         self.0.run.user_id
     }
 
+    /// The time for which the run was planned: the tick of the flow's [schedule](crate#schedules) that started it. `None` for
+    /// a run that was started by hand. The same in its sub-flows, after an interruption, and in a fork.
+    pub fn scheduled_at(&self) -> Option<DateTime<Utc>> {
+        self.0.run.start_at
+    }
+
     /// The step, inside a task.
     pub fn step(&self) -> Option<&'static str> {
         self.0.step.map(|(_, name)| name)
+    }
+
+    /// Inside a `once` step, what tells another service that a request is one which it may have had before: a text of 36
+    /// characters, the same at every try of this effect in this run, and of no other effect. `None` everywhere else.
+    ///
+    /// Services that take such a token (`Idempotency-Key`, `request_id`) have an effect once however often they are asked, so
+    /// that a person who resolves a doubt by [`Resolution::Retry`](crate::Resolution::Retry) risks nothing.
+    pub fn idempotency_token(&self) -> Option<String> {
+        let effect = self.0.effect.as_ref()?;
+        let is_inside = self.step_run_id() == Some(effect.step_run_id());
+        is_inside.then(|| effect.token().to_owned())
     }
 
     /// The step's row, inside a task: `flow_step_runs.id`.
@@ -178,7 +210,7 @@ fn executed_at(
         return in_run(place, call);
     }
     match installed() {
-        Some(services) => Asked::of(services).execute(call),
+        Some(services) => Asked::of(services).execute_new(call),
         None => ready(Err(no_engine(call.definition().name(), location))).boxed(),
     }
 }

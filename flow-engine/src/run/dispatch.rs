@@ -44,11 +44,17 @@ pub(crate) fn as_run(
     run: Arc<Run>,
     call: Box<dyn AnyCall>,
 ) -> BoxFuture<'static, Result<Done, Error>> {
-    if call.definition().is_flow() {
-        flow_as_run(run, call).boxed()
-    } else {
-        step_as_run(run, call).boxed()
+    async move {
+        let (watched, run_id) = (Arc::clone(&run.services.watched), run.id);
+        let end = if call.definition().is_flow() {
+            flow_as_run(run, call).await
+        } else {
+            step_as_run(run, call).await
+        };
+        watched.ring(run_id);
+        end
     }
+    .boxed()
 }
 
 /// Runs a call that is known by its name only as all of a new root run: its output is JSON.

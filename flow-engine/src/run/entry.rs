@@ -6,6 +6,7 @@ use flow_engine_db::NewStep;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use super::Run;
 use super::cache;
 use super::context::Place;
 use super::journal::Wanted;
@@ -17,7 +18,7 @@ use crate::error::Error;
 use crate::identity::{ALGORITHM, Hash, Identity};
 
 /// The kind of what the engine records for itself.
-pub(crate) const ASIDE: &str = "engine";
+pub(crate) const ASIDE: &str = NewStep::ENGINE;
 
 /// What there is to do when a step is not recorded.
 #[expect(
@@ -40,9 +41,13 @@ pub(super) struct Entry<'a> {
     pub(super) prompt_id: Option<String>,
     pub(super) model: Option<String>,
     pub(super) counted: Counted,
+    /// Whether it may be taken from where the code was before it was edited.
+    from_around: bool,
     /// Whether it is looked for where it is called, and nowhere else.
     pub(super) exactly: bool,
     pub(super) timeout: Option<Duration>,
+    /// What the effect of a `once` step is known by.
+    pub(super) once: Option<String>,
     kind: &'static str,
     cache: Option<Duration>,
 }
@@ -89,6 +94,7 @@ impl<'a> Entry<'a> {
             code: definition.code,
             kind: definition.kind(),
             counted: Counted::Step,
+            from_around: true,
             cache: definition.cache.map(Duration::from_secs),
             timeout: definition.policy.timeout.map(Duration::from_millis),
             ..Self::aside(definition.name(), definition.version(), inputs)
@@ -106,10 +112,21 @@ impl<'a> Entry<'a> {
             prompt_id: None,
             model: None,
             counted: Counted::Aside,
+            // All draws of the engine have one key, and cost nothing: a new branch makes new ones.
+            from_around: false,
             exactly: false,
             kind: ASIDE,
             timeout: None,
+            once: None,
             cache: None,
+        }
+    }
+
+    /// What the engine waits for: a signal is told once.
+    pub(super) fn wait(name: &'static str, inputs: &'a Map<String, Value>) -> Self {
+        Self {
+            from_around: true,
+            ..Self::aside(name, 1, inputs)
         }
     }
 
@@ -117,6 +134,12 @@ impl<'a> Entry<'a> {
     pub(super) fn cache_key(&self, place: &Place) -> Option<(String, Duration)> {
         let (identity, lifetime) = (self.identity?, self.cache?);
         Some((cache::key(place.run.user_id, identity, self.code), lifetime))
+    }
+
+    /// An error of the step in this run, as it is told.
+    pub(super) fn located(&self, run: &Run, error: Error) -> Error {
+        let error = error.in_step(self.name);
+        run.told(error.in_flow(run.definition.name(), run.id))
     }
 
     /// What the journal is asked with.
@@ -129,8 +152,7 @@ impl<'a> Entry<'a> {
             prompt_id: self.prompt_id.as_deref(),
             model: self.model.as_deref(),
             asks_model: self.prompt_id.is_some(),
-            // All draws of the engine have one key, and cost nothing: a new branch makes new ones.
-            from_around: self.counted == Counted::Step,
+            from_around: self.from_around,
             exactly: self.exactly,
             scope: place.scope.path(),
             previous: place.previous.as_deref(),
@@ -151,6 +173,7 @@ impl<'a> Entry<'a> {
             scope: place.scope.stored(),
             previous_key: place.previous.as_deref().map(str::to_owned),
             cache_key: self.cache_key(place).map(|(key, _)| key),
+            once_key: self.once.clone(),
             ..NewStep::new(id, place.run.id, self.name, order)
         }
     }

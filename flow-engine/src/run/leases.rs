@@ -2,20 +2,27 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use flow_engine_db::{Lease, LeaseTerm, Store};
+use flow_engine_db::{Lease, LeaseTerm, NewestLease, Store};
 use futures::executor::block_on;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
+use tokio::time::sleep;
 use uuid::Uuid;
 
+use crate::error::chain;
 use crate::lock::lock;
 
 /// How often a lease is renewed while it lasts.
 const BEATS: u32 = 3;
 const SHORTEST_BEAT: Duration = Duration::from_millis(5);
+/// How often is looked whether a run was taken away on purpose, when it was cancelled, or is to be paused. One cheap query for all runs.
+const LOOK: Duration = Duration::from_millis(50);
+/// Looking takes at most one part in so many of the time, however many runs there are and however slow the database is.
+const RARELY: u32 = 20;
 
 /// The leases that an engine holds.
 ///
@@ -28,6 +35,8 @@ pub(crate) struct Leases {
     shared: Arc<Shared>,
     /// Begun when a lease is held for the first time.
     thread: Mutex<Option<JoinHandle<()>>>,
+    /// Begun when a lease is held for the first time, and ended with this.
+    looking: Mutex<Option<tokio::task::JoinHandle<()>>>,
 }
 
 #[derive(Debug, Default)]
@@ -47,6 +56,7 @@ struct Held {
 struct Holder {
     lease: Lease,
     lost: watch::Sender<bool>,
+    pausing: watch::Sender<bool>,
 }
 
 /// A lease that is renewed until this is dropped.
@@ -55,6 +65,7 @@ pub(crate) struct Holding {
     shared: Arc<Shared>,
     lease: Lease,
     lost: watch::Receiver<bool>,
+    pausing: watch::Receiver<bool>,
 }
 
 impl Leases {
@@ -64,6 +75,7 @@ impl Leases {
             term,
             shared: Arc::default(),
             thread: Mutex::default(),
+            looking: Mutex::default(),
         }
     }
 
@@ -80,9 +92,11 @@ impl Leases {
     /// Renews a lease from now on.
     pub(crate) fn hold(&self, lease: Lease) -> Holding {
         let (sender, lost) = watch::channel(false);
+        let (asks, pausing) = watch::channel(false);
         let holder = Holder {
             lease,
             lost: sender,
+            pausing: asks,
         };
         let mut held = lock(&self.shared.held);
         held.runs.insert(lease.root_run_id, holder);
@@ -91,10 +105,44 @@ impl Leases {
         }
         drop(held);
         self.begin();
+        self.look();
         Holding {
             shared: Arc::clone(&self.shared),
             lease,
             lost,
+            pausing,
+        }
+    }
+
+    /// Begins to look, unless somebody does. Without a runtime it is left to the renewal to find out; so it is for a while when the
+    /// runtime ends in which this looks, and others go on.
+    fn look(&self) {
+        let Ok(runtime) = Handle::try_current() else {
+            return;
+        };
+        let mut looking = lock(&self.looking);
+        if looking
+            .as_ref()
+            .is_none_or(tokio::task::JoinHandle::is_finished)
+        {
+            let task = look(Arc::downgrade(&self.store), Arc::clone(&self.shared));
+            *looking = Some(runtime.spawn(task));
+        }
+    }
+
+    /// Says that a run was taken away, if this engine executes it.
+    pub(crate) fn lose_run(&self, root_run_id: Uuid) {
+        let held = lock(&self.shared.held);
+        if let Some(holder) = held.runs.get(&root_run_id) {
+            holder.lost.send_replace(true);
+        }
+    }
+
+    /// Asks to pause a run, if this engine executes it.
+    pub(crate) fn pause_run(&self, root_run_id: Uuid) {
+        let held = lock(&self.shared.held);
+        if let Some(holder) = held.runs.get(&root_run_id) {
+            holder.pausing.send_replace(true);
         }
     }
 
@@ -126,6 +174,9 @@ impl Leases {
 /// Waited for: the thread has the store, which is closed with its last owner.
 impl Drop for Leases {
     fn drop(&mut self) {
+        if let Some(looking) = lock(&self.looking).take() {
+            looking.abort();
+        }
         lock(&self.shared.held).is_over = true;
         self.shared.changed.notify_one();
         if let Some(Err(_panic)) = lock(&self.thread).take().map(JoinHandle::join) {
@@ -144,8 +195,49 @@ fn renew(store: &dyn Store, term: LeaseTerm, shared: &Shared) {
         match block_on(store.renew(leases, term)) {
             Ok(lost) => shared.lose(&lost),
             // Whether they are lost is known when the database is back: until then nothing can be recorded anyway.
-            Err(error) => tracing::warn!(%error, "the leases of runs could not be renewed"),
+            Err(error) => {
+                tracing::warn!(
+                    error = chain(&error),
+                    "the leases of runs could not be renewed"
+                );
+            }
         }
+    }
+}
+
+/// Looks whether what is held is still this engine's, and is to go on. It does not keep the store open.
+async fn look(store: Weak<dyn Store>, shared: Arc<Shared>) {
+    let mut pause = LOOK;
+    loop {
+        sleep(pause).await;
+        let held: HashMap<Uuid, Lease> = {
+            let held = lock(&shared.held);
+            let leases = held.runs.iter().map(|(run, holder)| (*run, holder.lease));
+            leases.collect()
+        };
+        let Some(store) = store.upgrade() else {
+            return;
+        };
+        // Not ended when nothing is held: the next run may begin at this moment. It costs no query.
+        if held.is_empty() {
+            pause = LOOK;
+            continue;
+        }
+        let begun = Instant::now();
+        match store.newest_leases(held.keys().copied().collect()).await {
+            Ok(newest) => {
+                let is_newer = |newest: &NewestLease| {
+                    let held = held.get(&newest.lease.root_run_id).copied();
+                    held.filter(|held| held.epoch < newest.lease.epoch)
+                };
+                let lost: Vec<Lease> = newest.iter().filter_map(is_newer).collect();
+                shared.lose(&lost);
+                shared.pause(newest.iter().filter(|newest| newest.pause_requested));
+            }
+            // Renewing them says so, too.
+            Err(error) => tracing::debug!(%error, "the leases of runs could not be read"),
+        }
+        pause = LOOK.max(begun.elapsed() * RARELY);
     }
 }
 
@@ -173,6 +265,16 @@ impl Shared {
         }
     }
 
+    fn pause<'a>(&self, asked: impl Iterator<Item = &'a NewestLease>) {
+        let held = lock(&self.held);
+        for NewestLease { lease, .. } in asked {
+            let holder = held.runs.get(&lease.root_run_id);
+            if let Some(holder) = holder.filter(|holder| holder.lease == *lease) {
+                holder.pausing.send_replace(true);
+            }
+        }
+    }
+
     fn lose(&self, lost: &[Lease]) {
         let held = lock(&self.held);
         for lease in lost {
@@ -187,6 +289,11 @@ impl Shared {
 impl Holding {
     pub(crate) fn lease(&self) -> Lease {
         self.lease
+    }
+
+    /// Whether the run is to be paused.
+    pub(crate) fn pausing(&self) -> watch::Receiver<bool> {
+        self.pausing.clone()
     }
 
     /// Waits until the lease is lost.

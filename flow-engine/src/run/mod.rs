@@ -3,6 +3,7 @@
 mod artifact;
 mod ask;
 mod attempt;
+mod background;
 mod budget;
 mod cache;
 mod calm;
@@ -14,7 +15,10 @@ mod flow;
 mod journal;
 mod kept;
 mod leases;
+mod once;
 mod parallel;
+mod park;
+mod pause;
 mod plan;
 mod prepared;
 mod progress;
@@ -26,24 +30,31 @@ mod result;
 mod retry;
 mod returns;
 mod scope;
+mod signals;
 mod step;
 mod stream;
+mod timeout;
 mod tree;
 mod values;
+mod wait;
+mod waits;
+mod watched;
 
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use flow_engine_db::{Commit, FlowRun, Lease, Store, StoreError};
+use chrono::{DateTime, Utc};
+use flow_engine_db::{Commit, FlowRun, Lease, RunStatus, Store, StoreError};
 use serde_json::{Map, Value};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, OwnedSemaphorePermit};
 use uuid::Uuid;
 
 pub use artifact::artifact;
+pub(crate) use background::Background;
 pub(crate) use budget::{Budget, longest_answer};
-pub use choice::{race, timeout};
+pub use choice::race;
 pub use context::{Current, awaited, current, execute};
 pub(crate) use context::{install, streamed};
 pub(crate) use dispatch::{as_run, as_untyped_run, check_inputs, in_run, typed};
@@ -52,20 +63,29 @@ pub(crate) use flow::panicked;
 pub use journal::MissReason;
 pub(crate) use journal::{Origin, Row};
 pub(crate) use kept::model_asked;
+pub use once::Doubt;
+pub(crate) use once::{doubts, in_doubt};
 pub use parallel::{in_current_run, map, spawn};
+pub(crate) use pause::PAUSED;
 pub(crate) use plan::{Met, Missed, Plan};
-pub(crate) use request::RunOptions;
 pub use request::RunRequest;
+pub(crate) use request::{RunOptions, check_same_inputs};
 pub use result::{Done, FlowResult, Metadata, StepResult};
 pub(crate) use scope::names;
+pub(crate) use signals::Signals;
 pub use stream::{Delta, StepStream};
-pub(crate) use tree::{Claim, Shared, Tree, Variation};
+pub use timeout::timeout;
+pub(crate) use tree::{Claim, Shared, Tree, Variation, ended_steps};
 pub use values::{now, random, uuid};
+pub(crate) use wait::{SLEEP_UNTIL, WAIT_FOR};
+pub use wait::{sleep, sleep_until, wait_for};
+pub(crate) use watched::{Watched, Watching};
 
 use crate::artifacts::Artifacts;
 use crate::definition::Definition;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::llm::Models;
+use crate::lock::lock;
 use crate::policy::Policy;
 use crate::prices::Prices;
 use crate::secret::{Secrets, redacted};
@@ -73,9 +93,12 @@ use crate::state::States;
 pub(crate) use cache::Flights;
 pub(crate) use journal::Journal;
 pub(crate) use leases::{Holding, Leases};
-pub(crate) use progress::nano_usd;
 use progress::{Beginning, Tally};
+pub(crate) use progress::{naming, nano_usd};
 use scope::Scope;
+
+/// What the row of a cancelled run says, and who waits for it is told.
+pub(crate) const CANCELLED: &str = "the run was cancelled";
 
 /// What every run of an engine works with.
 pub(crate) struct Services {
@@ -83,6 +106,10 @@ pub(crate) struct Services {
     pub(crate) leases: Arc<Leases>,
     /// Told when this engine has queued a run.
     pub(crate) queued: Arc<Notify>,
+    /// The runs that somebody here waits for.
+    pub(crate) watched: Arc<Watched>,
+    pub(crate) signals: Arc<Signals>,
+    pub(crate) background: Arc<Background>,
     pub(crate) models: Arc<Models>,
     pub(crate) policy: Policy,
     pub(crate) budget: Option<Arc<Budget>>,
@@ -112,6 +139,8 @@ pub(crate) struct Run {
     root_id: Uuid,
     user_id: Option<Uuid>,
     metadata: Option<Value>,
+    /// For when its root run was planned.
+    start_at: Option<DateTime<Utc>>,
     parent: Option<Arc<Run>>,
     tree: Arc<Tree>,
     /// The run's row as an earlier execution left it.
@@ -142,6 +171,7 @@ impl Run {
             root_id: options.id,
             user_id: options.user_id,
             metadata: options.metadata,
+            start_at: options.start_at,
             parent: None,
             // Its row is open: it was opened again before it is executed.
             tally: Tally::new(definition.total_steps(), beginning, false),
@@ -168,6 +198,7 @@ impl Run {
             root_id: parent.root_id,
             user_id: parent.user_id,
             metadata: None,
+            start_at: parent.start_at,
             tally: Tally::new(definition.total_steps(), beginning, earlier.is_some()),
             budget: budget_of(definition, &beginning),
             tree,
@@ -191,6 +222,16 @@ impl Run {
     /// An error as it is recorded and told.
     fn told(&self, error: Error) -> Error {
         error.hiding(&self.tree.secrets())
+    }
+
+    /// Lets it leave memory while it only waits: somebody takes it again when it is to go on.
+    pub(crate) fn leave_memory(&self) {
+        self.tree.leaves_memory.store(true, Ordering::Release);
+    }
+
+    /// It may be why its processes ended: nothing else that may is executed beside it, until a step of it has come to its end.
+    pub(crate) fn on_probation(&self, permit: OwnedSemaphorePermit) {
+        *lock(&self.tree.probation) = Some(permit);
     }
 
     pub(crate) fn states(&self) -> &States {
@@ -218,9 +259,19 @@ impl Run {
         self.services.leases.hold(self.lease())
     }
 
-    /// That another process has the run.
-    fn lost(&self) -> Error {
+    /// Why this process has the run no longer.
+    async fn lost(&self) -> Error {
         let root_run_id = self.root_id;
+        match self.services.store.run(root_run_id).await {
+            Ok(Some(row)) if row.status == RunStatus::Cancelled => {
+                let error = Error::new(ErrorKind::Cancelled, CANCELLED);
+                return error.in_flow(self.definition.name(), self.id);
+            }
+            Ok(_) => {}
+            Err(error) => {
+                tracing::warn!(run = %root_run_id, %error, "why a lease was lost cannot be read");
+            }
+        }
         let error = Error::from(StoreError::LeaseLost { root_run_id });
         error.in_flow(self.definition.name(), self.id)
     }

@@ -121,7 +121,8 @@ where
 
 /// Runs a future in a task of its own, inside of the current run. Outside of a run it is `tokio::spawn`.
 ///
-/// What a flow spawns must be awaited before it returns: nothing starts in a run that has ended.
+/// What a flow spawns must be awaited before it returns: nothing starts in a run that has ended. If the run stops before its end,
+/// because it is cancelled, leaves memory, or is taken by another process, the task is aborted.
 ///
 /// # Panics
 /// Outside of a tokio runtime.
@@ -130,7 +131,12 @@ where
     F: IntoFuture<IntoFuture: Send + 'static, Output: Send + 'static>,
 {
     let future = future.into_future();
-    tokio::spawn(in_current_run(future))
+    let run = PLACE.try_with(|place| Arc::clone(&place.run)).ok();
+    let task = tokio::spawn(in_current_run(future));
+    if let Some(run) = run {
+        run.tree.spawned(task.abort_handle());
+    }
+    task
 }
 
 /// The future, with the current run around it wherever it is polled: for tasks that something else than

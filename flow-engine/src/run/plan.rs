@@ -28,6 +28,15 @@ pub(crate) struct Plan {
 pub(crate) struct Met {
     pub(crate) hits: Vec<Hit>,
     pub(crate) misses: Vec<Missed>,
+    /// The signals that it waits for.
+    pub(crate) waits: Vec<String>,
+}
+
+impl Met {
+    /// Whether what depends on it cannot be known.
+    fn is_held_up(&self) -> bool {
+        !self.misses.is_empty() || !self.waits.is_empty()
+    }
 }
 
 /// A recorded step that is taken again.
@@ -93,18 +102,29 @@ impl Plan {
             inputs: inputs.clone(),
             request: request.cloned(),
         });
+        self.is_over().await
+    }
+
+    /// Notes a signal that nobody has told, and comes back as [`missed`](Self::missed) does.
+    pub(super) async fn waits(&self, signal: &str) -> Error {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        lock(&self.met).waits.push(signal.to_owned());
+        self.is_over().await
+    }
+
+    async fn is_over(&self) -> Error {
         // The sender is in the plan, so it is there.
         let _ = self.over.subscribe().wait_for(|over| *over).await;
         Error::new(ErrorKind::OutsideRun, "the dry run is over")
     }
 
-    /// Resolves when something would have to run and nothing else has gone on for a while.
+    /// Resolves when something would have to run, or to be told, and nothing else has gone on for a while.
     pub(crate) async fn is_stuck(&self) {
         let mut before = None;
         loop {
             tokio::time::sleep(QUIET).await;
             let asked = self.asked.load(Ordering::Relaxed);
-            if before == Some(asked) && !lock(&self.met).misses.is_empty() {
+            if before == Some(asked) && lock(&self.met).is_held_up() {
                 return;
             }
             before = Some(asked);

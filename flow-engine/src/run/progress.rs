@@ -65,6 +65,13 @@ impl Spent {
             .saturating_add(other.unpriced_requests);
     }
 
+    /// Where the other is more, it is that.
+    pub(super) fn raise(&mut self, other: Self) {
+        self.tokens = self.tokens.max(other.tokens);
+        self.cost_nano_usd = self.cost_nano_usd.max(other.cost_nano_usd);
+        self.unpriced_requests = self.unpriced_requests.max(other.unpriced_requests);
+    }
+
     /// The sums of a run's row.
     pub(super) fn progress(self) -> Progress {
         Progress {
@@ -128,7 +135,12 @@ impl Counters {
             _ => 0.0,
         };
         Progress {
-            current_step: self.open.last().map(|(_, name)| (*name).to_owned()),
+            // What a run leaves open when it ends is not executed any more.
+            current_step: self
+                .open
+                .last()
+                .filter(|_| !self.closed)
+                .map(|(_, name)| (*name).to_owned()),
             step_progress: finished,
             progress_percentage: percentage,
             ..self.spent.progress()
@@ -146,6 +158,12 @@ pub(super) enum Counted {
 }
 
 impl Run {
+    /// The step that is executed, of several the one that started last.
+    pub(super) fn current_step(&self) -> Option<String> {
+        let open = &lock(&self.tally.0).open;
+        open.last().map(|(_, name)| (*name).to_owned())
+    }
+
     /// Records that a step or a sub-flow has started, together with its own row.
     ///
     /// `row` is given the count of step rows, to take the next number if it is one.
@@ -235,15 +253,20 @@ impl Run {
         spent: Spent,
         counted: Counted,
         mut row: StepFinish,
+        with: Option<Write>,
     ) -> (Commit, Turn) {
         let _tree = lock(&self.tree.lock);
         let turn = self.tree.returns.ended();
         row.completed_at = turn.ended_at();
         let (met, counted) = match row.status {
-            StepStatus::Cancelled => (Spent::default(), Counted::Aside),
-            _ => (spent, counted),
+            StepStatus::Cancelled | StepStatus::InDoubt => (Spent::default(), Counted::Aside),
+            _ => {
+                drop(lock(&self.tree.probation).take());
+                (spent, counted)
+            }
         };
-        let commit = self.close_below(id, (spent, met), counted, vec![row.into()]);
+        let rows = std::iter::once(row.into()).chain(with).collect();
+        let commit = self.close_below(id, (spent, met), counted, rows);
         (commit, turn)
     }
 
@@ -336,7 +359,7 @@ impl Run {
 }
 
 /// What is written of a root run, or below it. What names an artifact says so, as long as the row is there: it is kept for it.
-pub(super) fn naming(root_run_id: Uuid, mut writes: Vec<Write>) -> Vec<Write> {
+pub(crate) fn naming(root_run_id: Uuid, mut writes: Vec<Write>) -> Vec<Write> {
     let named: BTreeSet<&str> = writes.iter().flat_map(texts).flat_map(names_in).collect();
     let named: Vec<Write> = named
         .into_iter()
@@ -360,6 +383,7 @@ fn texts(write: &Write) -> impl Iterator<Item = &str> {
         Write::ReopenRun(reopen) => [reopen.inputs.as_deref(), None],
         Write::StartStep(step) => [Some(&step.inputs), None],
         Write::FinishStep(end) => [end.outputs.as_deref(), end.step_metadata.as_deref()],
+        Write::ResolveStep(step) => [step.outputs.as_deref(), step.step_metadata.as_deref()],
         Write::SendRequest(request) => [request.request.as_deref(), None],
         Write::FinishRequest(end) => [end.response.as_deref(), None],
         _ => [None, None],

@@ -197,7 +197,7 @@ pub(super) enum Taken {
 }
 
 impl Taken {
-    fn of(row: &Row) -> Self {
+    pub(super) fn of(row: &Row) -> Self {
         match row.origin {
             Origin::Own => Self::Own,
             Origin::Shared | Origin::LeftOut | Origin::Unfinished => Self::Shared,
@@ -352,7 +352,7 @@ fn noted(id: Uuid, note: &str) -> Write {
     HitNote { id, note }.into()
 }
 
-fn recorded_error(place: &Place, step: &JournalStep, counted: Counted) -> Error {
+pub(super) fn recorded_error(place: &Place, step: &JournalStep, counted: Counted) -> Error {
     place.run.recalled(spent(step), counted);
     match kept(step).error {
         Some(record) => Error::from_record(record),

@@ -1,11 +1,11 @@
 //! The row of a step while it runs, from its start to its end.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use flow_engine_db::{Commit, NewStep, StepFinish, StepStatus};
+use flow_engine_db::{Commit, NewStep, StepFinish, StepStatus, Write};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -13,6 +13,7 @@ use super::context::Place;
 use super::entry::Entry;
 use super::journal::Miss;
 use super::kept::{policy, repaired, who_answered};
+use super::once::InEffect;
 use super::progress::{Counted, Spent};
 use super::returns::Turn;
 use super::stream::Deltas;
@@ -48,6 +49,8 @@ pub(super) struct StepRecord {
     counted: Counted,
     asked: Mutex<Asked>,
     finished: AtomicBool,
+    /// Set when an effect begins that must not repeat.
+    pub(super) effect: OnceLock<Arc<InEffect>>,
 }
 
 /// What the requests of a step came to.
@@ -72,15 +75,26 @@ impl StepRecord {
         place: &Place,
         entry: &Entry<'_>,
         miss: &Miss,
-        Called { id, at }: Called,
+        called: Called,
     ) -> Result<Self, Error> {
+        // Not awaited: its end, which is, comes after it in the same queue.
+        let (record, _commit) = Self::announced(place, entry, miss, called)?;
+        Ok(record)
+    }
+
+    /// The same, with the commit of its start, for what must not begin before that.
+    pub(super) fn announced(
+        place: &Place,
+        entry: &Entry<'_>,
+        miss: &Miss,
+        Called { id, at }: Called,
+    ) -> Result<(Self, Commit), Error> {
         let run = Arc::clone(&place.run);
         let inputs = inputs::text(entry.inputs)?;
         for run in run.and_ancestors() {
             run.executes.store(true, Ordering::Release);
         }
-        // Not awaited: its end, which is, comes after it in the same queue.
-        let _commit = run.opened(id, entry.name, |order| {
+        let commit = run.opened(id, entry.name, |order| {
             *order += 1;
             NewStep {
                 created_at: at,
@@ -90,7 +104,7 @@ impl StepRecord {
             }
             .into()
         })?;
-        Ok(Self {
+        let record = Self {
             run,
             id,
             deltas: place.deltas.clone(),
@@ -98,7 +112,9 @@ impl StepRecord {
             counted: entry.counted,
             asked: Mutex::default(),
             finished: AtomicBool::new(false),
-        })
+            effect: OnceLock::new(),
+        };
+        Ok((record, commit))
     }
 
     /// What its requests came to so far.
@@ -128,6 +144,17 @@ impl StepRecord {
         outputs: Option<String>,
         error: Option<&Error>,
     ) -> (Commit, Metadata, Turn) {
+        self.finish_with(status, outputs, error, None)
+    }
+
+    /// Ends it, together with what else is written then.
+    pub(super) fn finish_with(
+        &self,
+        status: StepStatus,
+        outputs: Option<String>,
+        error: Option<&Error>,
+        with: Option<Write>,
+    ) -> (Commit, Metadata, Turn) {
         self.finished.store(true, Ordering::Release);
         let metadata = self.metadata();
         let asked = self.asked(|asked| asked.clone());
@@ -152,7 +179,9 @@ impl StepRecord {
             error_message: error.map(Error::cause_line),
             ..StepFinish::new(self.id, status)
         };
-        let (commit, turn) = self.run.closed(self.id, asked.spent, self.counted, row);
+        let (commit, turn) = self
+            .run
+            .closed(self.id, asked.spent, self.counted, row, with);
         (commit, metadata, turn)
     }
 }
@@ -161,7 +190,12 @@ impl Drop for StepRecord {
     fn drop(&mut self) {
         // A run that has ended has closed the rows of what it left behind.
         if !self.finished.load(Ordering::Acquire) && !self.run.is_over() {
-            let _ = self.finish(StepStatus::Cancelled, None, None);
+            if self.effect.get().is_some() {
+                let _ = self.finish(StepStatus::InDoubt, None, None);
+                self.run.stop_in_doubt();
+            } else {
+                let _ = self.finish(StepStatus::Cancelled, None, None);
+            }
         }
     }
 }

@@ -1,9 +1,10 @@
-//! How a run is asked for: `engine.run(call)`.
+//! How a run is asked for: `engine.run(call)`. What becomes of a key that was brought before is the engine's: [`Again`].
 
 use std::future::ready;
 use std::sync::Arc;
 
-use flow_engine_db::{ExecutionMode, Lease, NewRun, RunStatus};
+use chrono::{DateTime, Utc};
+use flow_engine_db::{ExecutionMode, FlowRun, Lease, LeaseTerm, NewRun, RunStatus, StoreError};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde::Serialize;
@@ -13,8 +14,11 @@ use uuid::Uuid;
 use super::progress::naming;
 use super::step::streamed_step_as_run;
 use super::stream::{Deltas, StepStream};
+use super::tree::Key;
 use super::{Claim, Done, Run, Services, Tree, as_run, check_inputs, typed};
 use crate::call::{AnyCall, Call, Step};
+use crate::definition::{Definition, find};
+use crate::difference::changes;
 use crate::error::{Error, ErrorKind};
 use crate::inputs;
 
@@ -24,6 +28,8 @@ pub(crate) struct RunOptions {
     pub(crate) id: Uuid,
     pub(crate) user_id: Option<Uuid>,
     pub(crate) metadata: Option<Value>,
+    /// For when it was planned.
+    pub(crate) start_at: Option<DateTime<Utc>>,
     pub(crate) tree: Tree,
 }
 
@@ -33,6 +39,7 @@ impl Default for RunOptions {
             id: Uuid::now_v7(),
             user_id: None,
             metadata: None,
+            start_at: None,
             tree: Tree::default(),
         }
     }
@@ -52,12 +59,13 @@ impl RunOptions {
 pub struct RunRequest<C> {
     call: C,
     asked: Asked,
+    again: Again,
 }
 
 impl<C: Call> RunRequest<C> {
-    pub(crate) fn new(services: Arc<Services>, call: C) -> Self {
+    pub(crate) fn new(services: Arc<Services>, call: C, again: Again) -> Self {
         let asked = Asked::of(services);
-        Self { call, asked }
+        Self { call, asked, again }
     }
 
     /// The id that the run will have, known before it starts: to watch it, or to name it elsewhere.
@@ -83,12 +91,62 @@ impl<C: Call> RunRequest<C> {
         self
     }
 
+    /// Of queued runs the one with the highest priority starts first, and of several with the same the oldest; 0 if this is not
+    /// called.
+    pub fn priority(mut self, priority: i32) -> Self {
+        self.asked.priority = Some(priority);
+        self
+    }
+
+    /// A queued run does not start before this.
+    pub fn start_at(mut self, time: DateTime<Utc>) -> Self {
+        self.asked.start_at = Some(time);
+        self
+    }
+
+    /// A name for what the run is to do, such as the id of an event that may be delivered twice: 1 to 255 characters. Of one
+    /// flow there is one run with it, whichever process asks; who brings it again gets that run. [`execute`](Self::execute) gives
+    /// what the run gave, and executes nothing if it has completed; it waits for one that is executed, by whatever process, and
+    /// goes on with one that is queued, was interrupted or has failed, as [`Engine::resume`](crate::Engine::resume) does.
+    /// [`enqueue`](Self::enqueue) gives its id.
+    ///
+    /// The inputs must be those of that run, else both fail with [`ErrorKind::InvalidInput`]. A key is free again when its run is
+    /// deleted.
+    pub fn idempotency_key(mut self, key: impl Into<String>) -> Self {
+        let key = key.into();
+        match wrong_key(&key) {
+            None => self.asked.options.tree.key = Some(Key::new(key)),
+            Some(wrong) => {
+                let message = format!(
+                    "this idempotency key {wrong}: a key has 1 to {LONGEST_KEY} characters, not only blanks, and no control \
+                     characters"
+                );
+                self.asked.mistake = Some(Error::new(ErrorKind::InvalidInput, message));
+            }
+        }
+        self
+    }
+
+    pub(crate) fn services(&self) -> Arc<Services> {
+        Arc::clone(&self.asked.services)
+    }
+
+    /// Records it as a background run that this engine has, and gives its id with the right to execute it; or, without that, the
+    /// id of the run that has its key.
+    pub(crate) async fn begin(self) -> Result<(Uuid, Option<Claim>), Error> {
+        at_once(self.asked.priority, self.asked.start_at)?;
+        let claim = Claim::of(self.asked.options.id)?;
+        let (own, term) = (self.asked.options.id, self.asked.services.leases.term());
+        let run_id = self.asked.record(Box::new(self.call), Some(term)).await?;
+        Ok((run_id, (run_id == own).then_some(claim)))
+    }
+
     /// Runs it to its end. Dropping the future interrupts the run; what it has recorded stays.
     ///
     /// # Errors
     /// What a step or the flow failed with, or why the run could not be recorded.
     pub fn execute(self) -> BoxFuture<'static, Result<C::Executed, Error>> {
-        typed(self.asked.execute(Box::new(self.call)))
+        typed(self.asked.execute(Box::new(self.call), self.again))
     }
 }
 
@@ -108,8 +166,32 @@ impl<S: Step> RunRequest<S> {
     /// Runs a step to its end, and gives its answer as it comes.
     pub fn stream(self) -> StepStream<S::Output> {
         let (deltas, received) = Deltas::new();
-        let done = self.asked.stream(Box::new(self.call), deltas);
+        let mut asked = self.asked;
+        if asked.options.tree.key.is_some() {
+            let message = "an answer does not come in pieces a second time: a run with an idempotency key is executed by \
+                           `.execute()`";
+            asked.mistake = Some(Error::new(ErrorKind::InvalidInput, message));
+        }
+        let done = asked.stream(Box::new(self.call), deltas);
         StepStream::new(S::definition(), received, done)
+    }
+}
+
+/// What the engine does with the run that has the key of a call: gives its end.
+pub(crate) type Again =
+    fn(Arc<Services>, Uuid, Box<dyn AnyCall>) -> BoxFuture<'static, Result<Done, Error>>;
+
+/// In characters. With the longest name of a flow, it fits into the index of any database.
+const LONGEST_KEY: usize = 255;
+
+fn wrong_key(key: &str) -> Option<String> {
+    let count = key.chars().count();
+    match key.chars().find(|character| character.is_control()) {
+        _ if key.is_empty() => Some("is empty".to_owned()),
+        Some(control) => Some(format!("holds the control character {control:?}")),
+        None if key.trim().is_empty() => Some("is blank".to_owned()),
+        None if count > LONGEST_KEY => Some(format!("has {count} characters")),
+        None => None,
     }
 }
 
@@ -118,6 +200,8 @@ impl<S: Step> RunRequest<S> {
 pub(super) struct Asked {
     services: Arc<Services>,
     options: RunOptions,
+    priority: Option<i32>,
+    start_at: Option<DateTime<Utc>>,
     mistake: Option<Error>,
 }
 
@@ -126,15 +210,57 @@ impl Asked {
         Self {
             services,
             options: RunOptions::default(),
+            priority: None,
+            start_at: None,
             mistake: None,
         }
     }
 
-    pub(super) fn execute(self, call: Box<dyn AnyCall>) -> BoxFuture<'static, Result<Done, Error>> {
+    /// Of a run that is new: see [`execute`](Self::execute).
+    pub(super) fn execute_new(
+        self,
+        call: Box<dyn AnyCall>,
+    ) -> BoxFuture<'static, Result<Done, Error>> {
         self.start(call, None)
     }
 
+    /// A run with a key is asked for again if another one turns out to have it.
+    fn execute(
+        self,
+        call: Box<dyn AnyCall>,
+        again: Again,
+    ) -> BoxFuture<'static, Result<Done, Error>> {
+        if self.options.tree.key.is_none() {
+            return self.start(call, None);
+        }
+        let services = Arc::clone(&self.services);
+        let run = match self.root(call.definition()) {
+            Ok(run) => Arc::new(run),
+            Err(error) => return ready(Err(error)).boxed(),
+        };
+        let same = call.cloned();
+        let end = as_run(Arc::clone(&run), call);
+        async move {
+            let end = end.await;
+            match run.tree.key_holder() {
+                Some(holder) => again(services, holder, same).await,
+                None => end,
+            }
+        }
+        .boxed()
+    }
+
     async fn enqueue(self, call: Box<dyn AnyCall>) -> Result<Uuid, Error> {
+        let (services, own) = (Arc::clone(&self.services), self.options.id);
+        let run_id = self.record(call, None).await?;
+        if run_id == own {
+            services.queued.notify_one();
+        }
+        Ok(run_id)
+    }
+
+    /// Records a background run, with a lease if it is taken at once, and gives its id; or that of the run that has its key.
+    async fn record(self, call: Box<dyn AnyCall>, lease: Option<LeaseTerm>) -> Result<Uuid, Error> {
         let (definition, options) = (call.definition(), self.options);
         if let Some(mistake) = self.mistake {
             return Err(mistake);
@@ -142,8 +268,8 @@ impl Asked {
         check_inputs(&*call, options.id)?;
         if let Some(secret) = definition.secrets.first() {
             let message = format!(
-                "`{}` cannot be queued: its input `{secret}` is secret, and so is not kept for who executes it; take it from \
-                 `#[state]`",
+                "`{}` cannot be executed in the background: its input `{secret}` is secret, and so is not kept for who executes \
+                 it; take it from `#[state]`",
                 definition.name()
             );
             return Err(Error::new(ErrorKind::InvalidInput, message));
@@ -156,6 +282,10 @@ impl Asked {
             flow_metadata: options.metadata.as_ref().map(ToString::to_string),
             flow_version: definition.version(),
             started_at: None,
+            idempotency_key: options.tree.key.map(|key| key.name),
+            priority: self.priority.unwrap_or(0),
+            start_at: self.start_at,
+            lease,
             ..NewRun::new(
                 options.id,
                 definition.name(),
@@ -163,10 +293,19 @@ impl Asked {
             )
         };
         let unit = naming(options.id, vec![row.into()]);
-        let Services { store, queued, .. } = &*self.services;
-        store.submit(Lease::first(options.id), unit).await?;
-        queued.notify_one();
-        Ok(options.id)
+        let store = &self.services.store;
+        loop {
+            let run_id = match store.submit(Lease::first(options.id), unit.clone()).await {
+                Ok(()) => return Ok(options.id),
+                Err(StoreError::KeyTaken { run_id }) => run_id,
+                Err(error) => return Err(error.into()),
+            };
+            // Deleted meanwhile, it has left the key to this one.
+            if let Some(run) = store.run(run_id).await? {
+                check_same_inputs(&*call, &run)?;
+                return Ok(run_id);
+            }
+        }
     }
 
     pub(super) fn stream(
@@ -182,19 +321,75 @@ impl Asked {
         call: Box<dyn AnyCall>,
         deltas: Option<Deltas>,
     ) -> BoxFuture<'static, Result<Done, Error>> {
-        let options = match self.mistake {
-            Some(mistake) => Err(mistake),
-            None => self.options.claimed(),
-        };
-        match options {
-            Ok(options) => {
-                let run = Run::root(self.services, call.definition(), options);
-                match deltas {
-                    Some(deltas) => streamed_step_as_run(Arc::new(run), call, deltas).boxed(),
-                    None => as_run(Arc::new(run), call),
-                }
-            }
-            Err(error) => ready(Err(error)).boxed(),
+        match (self.root(call.definition()), deltas) {
+            (Ok(run), Some(deltas)) => streamed_step_as_run(Arc::new(run), call, deltas).boxed(),
+            (Ok(run), None) => as_run(Arc::new(run), call),
+            (Err(error), _) => ready(Err(error)).boxed(),
         }
     }
+
+    /// A run that is executed at once.
+    fn root(self, definition: &'static Definition) -> Result<Run, Error> {
+        if let Some(mistake) = self.mistake {
+            return Err(mistake);
+        }
+        at_once(self.priority, self.start_at)?;
+        Ok(Run::root(
+            self.services,
+            definition,
+            self.options.claimed()?,
+        ))
+    }
+}
+
+/// Refuses what is for queued runs only.
+fn at_once(priority: Option<i32>, start_at: Option<DateTime<Utc>>) -> Result<(), Error> {
+    let waits = [
+        ("priority", priority.is_some()),
+        ("start_at", start_at.is_some()),
+    ];
+    let Some((name, _)) = waits.iter().find(|(_, is_set)| *is_set) else {
+        return Ok(());
+    };
+    let message = format!(
+        "only a queued run waits for its turn, and this one is executed at once: end with `.enqueue()`, or leave `{name}` out"
+    );
+    Err(Error::new(ErrorKind::InvalidInput, message))
+}
+
+/// Whether a call is the one that a run with its key is of.
+pub(crate) fn check_same_inputs(call: &dyn AnyCall, run: &FlowRun) -> Result<(), Error> {
+    let shown = |call: &dyn AnyCall| -> Result<Value, Error> {
+        let inputs = call.to_inputs()?;
+        let text = inputs::text(&call.definition().redacted(&inputs))?;
+        serde_json::from_str(&text).map_err(|error| {
+            let message = format!("the inputs cannot be read as JSON: {error}");
+            Error::new(ErrorKind::InvalidInput, message)
+        })
+    };
+    let given = shown(call)?;
+    if given == run.inputs {
+        return Ok(());
+    }
+    // Since then the fn may have lost an input, or have got one with a default.
+    let recorded = run.inputs.as_object().cloned().unwrap_or_default();
+    let as_of_today = find(&run.flow_name)
+        .and_then(|registered| registered.recorded_call(recorded).ok())
+        .and_then(|recorded| shown(&*recorded).ok());
+    let recorded = as_of_today.as_ref().unwrap_or(&run.inputs);
+    let differences: Vec<String> = changes(recorded, &given)
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    if differences.is_empty() {
+        return Ok(());
+    }
+    let message = format!(
+        "the run {} of `{}` has this idempotency key and other inputs ({}): a key stands for one run with one set of inputs; take \
+         another key",
+        run.id,
+        run.flow_name,
+        differences.join(", ")
+    );
+    Err(Error::new(ErrorKind::InvalidInput, message))
 }

@@ -1,10 +1,13 @@
 //! What `.execute()` gives: the output, and what it took.
 
+use flow_engine_db::{FlowRun, JournalStep};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::kept::metadata;
 use crate::call::Executed;
+use crate::definition::Definition;
 use crate::error::{Error, ErrorKind};
 use crate::inputs::at_path;
 use crate::output::Erased;
@@ -69,8 +72,53 @@ pub struct Done {
 }
 
 impl Done {
+    /// The end of a run that has completed, as its rows have it; for a step used alone with the row of that.
+    ///
+    /// # Errors
+    /// When the output is of another type by now.
+    pub(crate) fn of_recorded(
+        definition: &'static Definition,
+        run: &FlowRun,
+        step: Option<&JournalStep>,
+    ) -> Result<Self, Error> {
+        let json = match step {
+            Some(step) => step.outputs.clone(),
+            None => run.outputs.as_ref().map(ToString::to_string),
+        };
+        let output = definition.output().read_back(json.unwrap_or_default());
+        let output = output.map_err(|error| {
+            let message = format!(
+                "the run {} has completed, with an output that `{}` does not give any more: {error}",
+                run.id,
+                definition.name()
+            );
+            Error::new(ErrorKind::InvalidOutput, message)
+        })?;
+        let metadata = step.map_or_else(|| of_run(run), metadata);
+        Ok(Self {
+            run_id: run.id,
+            id: step.map_or(run.id, |step| step.id),
+            name: definition.name(),
+            output: output.output,
+            metadata,
+        })
+    }
+
     pub(super) fn into_output<T: 'static>(self) -> T {
         self.output.into_inner()
+    }
+}
+
+fn of_run(run: &FlowRun) -> Metadata {
+    Metadata {
+        tokens_used: u64::try_from(run.total_tokens).unwrap_or(0),
+        cost_estimate: (run.unpriced_requests == 0).then_some(run.total_cost),
+        execution_time_ms: run
+            .execution_time_ms
+            .and_then(|time| u64::try_from(time).ok())
+            .unwrap_or(0),
+        provider: None,
+        model: None,
     }
 }
 

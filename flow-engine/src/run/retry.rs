@@ -7,7 +7,7 @@ use futures::FutureExt;
 
 use super::Run;
 use crate::call::{AnyCall, Code};
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, chain};
 use crate::policy::Policy;
 
 /// Waits before the repetition that follows `failures`.
@@ -48,7 +48,12 @@ pub(super) fn retried(first: Code, call: Box<dyn AnyCall>, run: Arc<Run>) -> Cod
                 return Err(error);
             }
             failures += 1;
-            tracing::warn!(step = definition.name(), failures, %error, "a task failed and is tried again");
+            tracing::warn!(
+                step = definition.name(),
+                failures,
+                error = chain(error.as_ref()),
+                "a task failed and is tried again"
+            );
             wait(&run.services.policy, failures, None).await;
             match call.cloned().code(run.states())? {
                 Some(again) => code = again,

@@ -151,6 +151,11 @@ impl Returns {
         self.expect(&mut state, End { at, id })
     }
 
+    /// Waits until all who can go on have asked for what is recorded.
+    pub(super) async fn calm(&self) {
+        self.activity.calm().await;
+    }
+
     /// A call that ended in an earlier execution.
     pub(super) fn recorded(self: &Arc<Self>, at: DateTime<Utc>, id: Uuid) -> Turn {
         self.expect(&mut lock(&self.state), End { at, id })

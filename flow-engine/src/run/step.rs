@@ -14,6 +14,7 @@ use super::context::{PLACE, Place};
 use super::entry::{Entry, Task};
 use super::flow::{live, panicked};
 use super::journal::Miss;
+use super::once::once;
 use super::prepared::Prepared;
 use super::progress::Counted;
 use super::recall::{Recalled, find, recall};
@@ -21,9 +22,11 @@ use super::record::{Called, StepRecord};
 use super::retry::{retried, within};
 use super::returns::Turn;
 use super::stream::Deltas;
+use super::waits::Guard;
 use super::{Done, Run};
 use crate::call::{AnyCall, Code, checked_inputs};
 use crate::definition::Definition;
+use crate::effect;
 use crate::error::Error;
 use crate::output::{Erased, Output, Recorded};
 
@@ -64,19 +67,24 @@ struct ToDo {
     /// None for what asks a model.
     code: Result<Option<Code>, Error>,
     again: Option<Box<dyn AnyCall>>,
+    /// What its effect is known by, if it must not repeat.
+    once: Option<String>,
 }
 
 /// The inputs of a step, and what it does.
 fn begun(call: Box<dyn AnyCall>, run: &Run) -> Result<(Map<String, Value>, ToDo), Error> {
     let definition = call.definition();
-    let inputs = checked_inputs(&*call).map_err(|error| {
+    let located = |error: Error| {
         error
             .in_step(definition.name())
             .in_flow(run.definition.name(), run.id)
-    })?;
+    };
+    let inputs = checked_inputs(&*call).map_err(located)?;
+    let once = call.effect_key().map(effect::checked).transpose();
+    let once = once.map_err(located)?;
     let again = definition.policy.retries.is_some().then(|| call.cloned());
     let code = call.code(run.states());
-    Ok((inputs, ToDo { code, again }))
+    Ok((inputs, ToDo { code, again, once }))
 }
 
 /// Runs a step, or recalls it; the output comes with the form in which it is recorded.
@@ -84,9 +92,10 @@ async fn recorded(
     place: Place,
     definition: &'static Definition,
     inputs: Map<String, Value>,
-    ToDo { code, again }: ToDo,
+    ToDo { code, again, once }: ToDo,
 ) -> Result<Recorded<Done>, Error> {
     let run = &place.run;
+    let work = run.tree.waits.work();
     let shown = run.shown(definition, &inputs);
     let model = run.tree.variation.model.as_deref();
     let prepare = |asked| Prepared::new(&place, definition, &inputs, asked).map(Task::Ask);
@@ -104,8 +113,9 @@ async fn recorded(
     {
         return end;
     }
-    let entry = Entry::new(definition, &inputs, &shown, &task);
-    journaled(&place, entry, definition.output(), task).await
+    let mut entry = Entry::new(definition, &inputs, &shown, &task);
+    entry.once = once;
+    journaled(&place, entry, definition.output(), task, work).await
 }
 
 /// Recalls a step of a fork that asks another model: what it shares was asked of the models of then.
@@ -150,10 +160,11 @@ pub(super) async fn journaled(
     entry: Entry<'_>,
     output: &Output,
     task: Result<Task<'_>, Error>,
+    work: Guard,
 ) -> Result<Recorded<Done>, Error> {
     let key = entry.identity.map(|identity| identity.key.to_string());
-    let mut turn = None;
-    let end = recalled_or_run(place, entry, output, task, &mut turn).await;
+    let (mut turn, mut work) = (None, Some(work));
+    let end = recalled_or_run(place, entry, output, task, &mut turn, &mut work).await;
     if let Some(turn) = &turn {
         turn.comes().await;
     }
@@ -170,12 +181,17 @@ async fn recalled_or_run(
     output: &Output,
     task: Result<Task<'_>, Error>,
     turn: &mut Option<Turn>,
+    work: &mut Option<Guard>,
 ) -> Result<Recorded<Done>, Error> {
-    let run = &place.run;
-    let located = |error: Error| {
-        let error = error.in_step(entry.name);
-        run.told(error.in_flow(run.definition.name(), run.id))
+    let task = match (task, &entry.once) {
+        (Ok(Task::Run(code)), Some(key)) => {
+            return once(place, &entry, key, output, code, work).boxed().await;
+        }
+        // It cannot run, and so has no effect.
+        (task, _) => task,
     };
+    let run = &place.run;
+    let located = |error: Error| entry.located(run, error);
     let prepared = match &task {
         Ok(Task::Ask(prepared)) => Some(prepared),
         _ => None,
@@ -197,6 +213,11 @@ async fn recalled_or_run(
             .missed(order, entry.name, miss, entry.inputs, request)
             .await;
         return Err(located(over));
+    }
+    if entry.counted == Counted::Step && place.pauses() {
+        // Who waits for the same result stops here, too.
+        drop(flight);
+        return Err(located(run.stopped_by_pause(work).await));
     }
     let record = StepRecord::start(place, &entry, &miss, called).map_err(located)?;
     let outcome = executed(place, &entry, output, task, &record).await;
@@ -220,7 +241,7 @@ async fn recalled_or_run(
             let (commit, _, ended) = record.finish(StepStatus::Failed, None, Some(&error));
             *turn = Some(ended);
             if let Err(unrecorded) = run.committed(commit).await {
-                tracing::error!(step = %record.id, error = %unrecorded, "the failure of a step could not be recorded");
+                tracing::error!(step = %record.id, error = format!("{unrecorded:#}"), "the failure of a step could not be recorded");
             }
             Err(error)
         }
@@ -256,7 +277,7 @@ async fn taken(
 }
 
 /// Does the work of a step.
-async fn executed(
+pub(super) async fn executed(
     place: &Place,
     entry: &Entry<'_>,
     output: &Output,
@@ -275,6 +296,8 @@ async fn executed(
     let here = Place {
         scope: place.scope.apart(),
         step: Some((record.id, entry.name)),
+        is_in_step: true,
+        effect: record.effect.get().or(place.effect.as_ref()).cloned(),
         deltas: None,
         ..place.clone()
     };

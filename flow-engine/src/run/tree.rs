@@ -1,20 +1,31 @@
 //! What all runs of one root share: the lock on their counters, and what earlier executions recorded.
 
+mod recorded;
+
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock};
 
 use flow_engine_db::{
-    FlowRun, JournalStep, Lease, LlmRequest, NewFork, Progress, RequestStatus, RunProgress,
-    RunReopen, StepFinish, StepStatus, Write,
+    FlowRun, JournalStep, Lease, NewFork, Progress, RequestStatus, RunReopen, StoreError, Write,
 };
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::AbortHandle;
 use uuid::Uuid;
+
+pub(crate) use recorded::ended_steps;
+use recorded::{beginnings, unwritten};
 
 use super::journal::{Journal, Origin, Row};
 use super::kept::model_asked;
 use super::leases::Holding;
+use super::once::{Doubt, Effects, doubts};
+use super::park::Parking;
+use super::pause::Pause;
 use super::plan::Plan;
-use super::progress::{Beginning, Spent, nano_usd};
+use super::progress::Beginning;
 use super::returns::Returns;
+use super::waits::Waits;
 use crate::error::{Error, ErrorKind};
 use crate::lock::lock;
 use crate::secret::Secrets;
@@ -30,11 +41,41 @@ pub(crate) struct Tree {
     pub(crate) variation: Variation,
     /// Under which it is executed, if it was taken for that: a run that starts has its first one.
     pub(crate) lease: Option<Lease>,
+    /// What the caller calls a new root run by.
+    pub(super) key: Option<Key>,
+    /// Whether the root run is to stop before its end.
+    pub(super) pause: Pause,
+    pub(super) waits: Arc<Waits>,
+    /// Whether the root run leaves memory while it only waits: somebody takes it again when it is to go on.
+    pub(super) leaves_memory: AtomicBool,
+    /// What must not repeat in it.
+    pub(super) effects: Effects,
+    /// Tasks of the root run.
+    tasks: Mutex<Vec<AbortHandle>>,
+    /// Of a run that may be why its processes ended.
+    pub(super) probation: Mutex<Option<OwnedSemaphorePermit>>,
     claim: Mutex<Option<Claim>>,
     /// Of a run that is executed again.
     holding: Mutex<Option<Holding>>,
     /// What the inputs of its flows and steps say must be left nowhere.
     secrets: Mutex<Arc<Secrets>>,
+}
+
+/// The name under which a caller finds a root run again.
+#[derive(Debug)]
+pub(super) struct Key {
+    pub(super) name: String,
+    /// The other run that has it, once that is known: this one never started.
+    pub(super) holder: OnceLock<Uuid>,
+}
+
+impl Key {
+    pub(super) fn new(name: String) -> Self {
+        Self {
+            name,
+            holder: OnceLock::new(),
+        }
+    }
 }
 
 /// What earlier executions of a root run left.
@@ -47,6 +88,9 @@ struct Earlier {
     unwritten: Vec<Write>,
     /// The models that were asked for what this run shares.
     models: BTreeSet<String>,
+    /// What must be decided before it goes on.
+    doubts: Vec<Doubt>,
+    ended_steps: i32,
 }
 
 /// What a fork shares with the run that it was forked from.
@@ -66,6 +110,8 @@ pub(crate) struct Variation {
     pub(crate) row: Option<NewFork>,
     /// What artifacts it shares: they are kept for it from its beginning, whatever becomes of the other run.
     pub(crate) artifacts: BTreeSet<String>,
+    /// What writes the effects that it takes over.
+    pub(crate) effects: Vec<Write>,
 }
 
 /// The root runs that this process executes.
@@ -117,6 +163,8 @@ impl Tree {
     ) -> Self {
         let beginnings = beginnings(&recorded);
         let unwritten = unwritten(&recorded, &beginnings);
+        let doubts = doubts(&recorded.steps);
+        let ended_steps = ended_steps(&recorded);
         let mut answers: HashMap<Uuid, Uuid> = recorded
             .open_requests
             .iter()
@@ -175,10 +223,19 @@ impl Tree {
                 beginnings,
                 unwritten,
                 models,
+                doubts,
+                ended_steps,
             }),
             variation,
             ..Self::default()
         }
+    }
+
+    /// How many steps have come to their end in earlier executions.
+    pub(crate) fn ended_steps(&self) -> i32 {
+        self.earlier
+            .as_ref()
+            .map_or(0, |earlier| earlier.ended_steps)
     }
 
     /// The models that were asked for what this run shares.
@@ -186,6 +243,21 @@ impl Tree {
         self.earlier
             .iter()
             .flat_map(|earlier| earlier.models.iter().map(String::as_str))
+    }
+
+    /// What must be decided before the root run goes on.
+    pub(crate) fn doubts(&self) -> &[Doubt] {
+        self.earlier.as_ref().map_or(&[], |earlier| &earlier.doubts)
+    }
+
+    /// What its rows come to, with what a killed process could not write any more.
+    pub(crate) fn progress(&self, root: &FlowRun) -> Progress {
+        Progress {
+            current_step: root.current_step.clone(),
+            step_progress: root.step_progress,
+            progress_percentage: root.progress_percentage,
+            ..self.beginning(root.id).spent.progress()
+        }
     }
 
     /// Lets the root run's row be opened again when it starts.
@@ -196,11 +268,48 @@ impl Tree {
     }
 
     /// What is written when the root run starts.
-    pub(super) fn opening(&self) -> Vec<Write> {
+    pub(crate) fn opening(&self) -> Vec<Write> {
         self.earlier
             .as_ref()
             .map(|earlier| earlier.unwritten.clone())
             .unwrap_or_default()
+    }
+
+    /// Waits until the root run is to stop before its end.
+    pub(super) async fn stops(&self) -> Parking {
+        let leaves_memory = self.leaves_memory.load(Ordering::Acquire);
+        let woken = self.earlier_root().and_then(|root| root.wake_at);
+        tokio::select! {
+            biased;
+            paused = self.pause.is_due(&self.waits) => paused,
+            idle = self.waits.idle(woken), if leaves_memory => idle,
+        }
+    }
+
+    /// Notes why the root run cannot start: another one has its key.
+    pub(super) fn not_opened(&self, error: &StoreError) {
+        if let (StoreError::KeyTaken { run_id }, Some(key)) = (error, &self.key) {
+            key.holder.get_or_init(|| *run_id);
+        }
+    }
+
+    /// The run that had this one's key before.
+    pub(super) fn key_holder(&self) -> Option<Uuid> {
+        self.key.as_ref()?.holder.get().copied()
+    }
+
+    /// A task belongs to the root run.
+    pub(super) fn spawned(&self, task: AbortHandle) {
+        let mut tasks = lock(&self.tasks);
+        tasks.retain(|task| !task.is_finished());
+        tasks.push(task);
+    }
+
+    /// The root run is not executed any more, before its end.
+    pub(super) fn abort_tasks(&self) {
+        for task in lock(&self.tasks).drain(..) {
+            task.abort();
+        }
     }
 
     /// Keeps the right to execute the root run until it has ended.
@@ -237,103 +346,5 @@ impl Tree {
             .as_ref()
             .and_then(|earlier| earlier.beginnings.get(&run).copied())
             .unwrap_or_default()
-    }
-}
-
-/// For each run what its row says, and what was spent by steps that did not come to their end: a row counts a step's
-/// requests when the step ends.
-fn beginnings(recorded: &flow_engine_db::Journal) -> HashMap<Uuid, Beginning> {
-    let parents: HashMap<Uuid, Option<Uuid>> = recorded
-        .runs
-        .iter()
-        .map(|run| (run.id, run.parent_run_id))
-        .collect();
-    let mut all: HashMap<Uuid, Beginning> = recorded
-        .runs
-        .iter()
-        .map(|run| {
-            let spent = Spent {
-                tokens: u64::try_from(run.total_tokens).unwrap_or(0),
-                cost_nano_usd: nano_usd(run.total_cost),
-                unpriced_requests: u32::try_from(run.unpriced_requests).unwrap_or(u32::MAX),
-            };
-            let beginning = Beginning {
-                step_rows: 0,
-                finished: run.step_progress,
-                spent,
-            };
-            (run.id, beginning)
-        })
-        .collect();
-    for step in &recorded.steps {
-        if let Some(run) = all.get_mut(&step.flow_run_id) {
-            run.step_rows = run.step_rows.max(step.step_order);
-        }
-    }
-    for request in &recorded.open_requests {
-        let spent = spent_on(request);
-        let mut next = Some(request.flow_run_id);
-        while let Some(run) = next {
-            if let Some(beginning) = all.get_mut(&run) {
-                beginning.spent.add(spent);
-            }
-            next = parents.get(&run).copied().flatten();
-        }
-    }
-    all
-}
-
-/// The ends of steps that were cut off after they had sent a request, and the sums of the runs that paid for them.
-fn unwritten(
-    recorded: &flow_engine_db::Journal,
-    beginnings: &HashMap<Uuid, Beginning>,
-) -> Vec<Write> {
-    let mut steps: HashMap<Uuid, (Spent, Uuid)> = HashMap::new();
-    for request in &recorded.open_requests {
-        let Some(step) = request.step_run_id else {
-            continue;
-        };
-        let (spent, last) = steps.entry(step).or_default();
-        spent.add(spent_on(request));
-        *last = request.id;
-    }
-    if steps.is_empty() {
-        return Vec::new();
-    }
-    let ends = steps.into_iter().map(|(step, (spent, last))| {
-        StepFinish {
-            tokens_used: i64::try_from(spent.tokens).unwrap_or(i64::MAX),
-            cost_estimate: spent.cost_usd(),
-            llm_request_id: Some(last),
-            ..StepFinish::new(step, StepStatus::Cancelled)
-        }
-        .into()
-    });
-    let open = recorded.runs.iter().filter(|run| run.status.is_open());
-    let sums = open.filter_map(|run| {
-        let sum = beginnings.get(&run.id)?.spent;
-        let progress = RunProgress {
-            id: run.id,
-            progress: Progress {
-                current_step: run.current_step.clone(),
-                step_progress: run.step_progress,
-                progress_percentage: run.progress_percentage,
-                ..sum.progress()
-            },
-            last_heartbeat: run.last_heartbeat.unwrap_or(run.created_at),
-        };
-        Some(progress.into())
-    });
-    ends.chain(sums).collect()
-}
-
-fn spent_on(request: &LlmRequest) -> Spent {
-    let count = |tokens: Option<i64>| u64::try_from(tokens.unwrap_or(0)).unwrap_or(0);
-    // What a server refused was not billed; what was sent, or cut off, may have been.
-    let refused = request.status == RequestStatus::Failed && request.http_status.is_some();
-    Spent {
-        tokens: count(request.input_tokens).saturating_add(count(request.output_tokens)),
-        cost_nano_usd: request.cost_nano_usd.unwrap_or(0),
-        unpriced_requests: u32::from(request.cost_nano_usd.is_none() && !refused),
     }
 }

@@ -189,3 +189,28 @@ fn the_docs_are_those_of_the_fn() {
         "A flow that calls itself is a run in a run."
     );
 }
+
+/// All that an effect takes.
+#[step(once, key = "charge-{order_id}-{{{attempt}}}", timeout = "5s")]
+async fn charge(order_id: flow_engine::Uuid, attempt: u8, cents: u64) -> Result<u64> {
+    Ok(cents)
+}
+
+/// Known by its step alone.
+#[step(once, key = "welcome")]
+async fn welcome() {}
+
+/// An input that only the key uses.
+#[step(once, key = "{type}", kind = "task")]
+async fn announce(r#type: String) {}
+
+#[test]
+fn an_effect_is_known_by_what_its_key_says() {
+    let call = charge(flow_engine::Uuid::nil(), 3, 500);
+    let key = "charge-00000000-0000-0000-0000-000000000000-{3}";
+    assert_eq!(call.effect_key().as_deref(), Some(key));
+    assert_eq!(welcome().effect_key().as_deref(), Some("welcome"));
+    assert_eq!(announce("x").effect_key().as_deref(), Some("x"));
+    assert_eq!(Announce::definition().once(), Some("{type}"));
+    assert_eq!(all_arguments("x").effect_key(), None);
+}

@@ -4,3 +4,4 @@ mod constraints;
 mod inputs;
 mod items;
 mod outputs;
+mod schedules;

@@ -16,6 +16,7 @@ bulk! {
     Starts(request: &'a NewRequest, end: Option<&'a RequestFinish>) {
         id: Id as sql::Id = Id(request.id),
         flow_run_id: Id as sql::Id = Id(request.flow_run_id),
+        root_run_id: Id as sql::Id = Id(request.root_run_id),
         step_run_id: Id as sql::Id = Id(request.step_run_id),
         attempt: i32 as Integer = request.attempt,
         status: &'static str as Text = end.map_or(RequestStatus::Sent, |end| end.status).as_str(),
@@ -44,11 +45,13 @@ bulk! {
         error_message: Option<&'a str> as Nullable<Text> = end.and_then(|end| end.error_message.as_deref()),
     }
     [
-        Piece::Sql("INSERT INTO llm_requests ("),
-        Piece::Columns,
-        // The step is not there if the unit that started it was refused.
+        // The run and the step are not there if the unit that started them was refused.
         Piece::Sql(
-            ") SELECT u.id, u.flow_run_id, step.id, u.attempt, u.status, u.provider, u.model, u.operation, u.prompt_id,
+            "INSERT INTO llm_requests (id, flow_run_id, step_run_id, attempt, status, provider, model, operation, prompt_id,
+                schema_hash, request, created_at, completed_at, model_served, response, finish_reason, input_tokens,
+                cached_tokens, output_tokens, reasoning_tokens, cost_nano_usd, price_version, latency_ms, http_status,
+                provider_request_id, error_kind, error_message)
+            SELECT u.id, coalesce(run.id, u.root_run_id), step.id, u.attempt, u.status, u.provider, u.model, u.operation, u.prompt_id,
                 u.schema_hash, u.request, u.created_at, u.completed_at, u.model_served, u.response, u.finish_reason,
                 u.input_tokens, u.cached_tokens, u.output_tokens, u.reasoning_tokens, u.cost_nano_usd, u.price_version,
                 u.latency_ms, u.http_status, u.provider_request_id, u.error_kind, u.error_message
@@ -56,7 +59,8 @@ bulk! {
         ),
         Piece::Rows,
         Piece::Sql(
-            " LEFT JOIN flow_step_runs AS step ON step.id = u.step_run_id ON CONFLICT (id) DO NOTHING",
+            " LEFT JOIN flow_runs AS run ON run.id = u.flow_run_id
+            LEFT JOIN flow_step_runs AS step ON step.id = u.step_run_id ON CONFLICT (id) DO NOTHING",
         ),
     ]
 }

@@ -43,6 +43,7 @@ bulk! {
         origin_run_id: Option<Id> as Nullable<sql::Id> = step.origin_run_id.map(Id),
         cache_key: Option<&'a str> as Nullable<Text> = step.cache_key.as_deref(),
         previous_key: Option<&'a str> as Nullable<Text> = step.previous_key.as_deref(),
+        once_key: Option<&'a str> as Nullable<Text> = step.once_key.as_deref(),
     }
     [
         Piece::Sql("INSERT INTO flow_step_runs ("),

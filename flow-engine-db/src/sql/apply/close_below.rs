@@ -10,22 +10,38 @@ use uuid::Uuid;
 
 use super::{Connection, run::run_is_open, tree::in_tree};
 use crate::{
-    RequestStatus, RunStatus, StepStatus,
-    schema::{flow_runs::dsl, flow_step_runs, llm_requests},
+    RunStatus,
+    schema::flow_runs::dsl,
     sql_types::{Id, Ts},
 };
 
-/// Cancels the open steps and requests of `$runs`, a query of ids. A macro, since diesel's types of
-/// such queries cannot be written down.
+/// Cancels the open steps of `$runs`, a query of ids, as far as `$which` holds for them, and their requests. A step with an
+/// effect that must not repeat is in doubt: it may have had it. A macro, since diesel's types of such queries cannot be
+/// written down.
 macro_rules! close_inside {
-    ($connection:expr, $runs:expr, $completed_at:expr) => {{
+    ($connection:expr, $runs:expr, $completed_at:expr) => {
+        close_inside!(
+            $connection,
+            $runs,
+            $completed_at,
+            diesel::dsl::sql::<diesel::sql_types::Bool>("TRUE")
+        )
+    };
+    ($connection:expr, $runs:expr, $completed_at:expr, $which:expr) => {{
+        use diesel::{IntoSql as _, dsl::case_when, sql_types::Text};
+        use $crate::schema::{flow_step_runs, llm_requests};
+        use $crate::{RequestStatus, StepStatus};
         let open_step = flow_step_runs::status
             .eq(StepStatus::Running.as_str())
             .or(flow_step_runs::status.eq(StepStatus::Pending.as_str()));
         let steps = flow_step_runs::table.filter(flow_step_runs::flow_run_id.eq_any($runs));
-        diesel::update(steps.filter(open_step))
+        diesel::update(steps.filter(open_step).filter($which))
             .set((
-                flow_step_runs::status.eq(StepStatus::Cancelled.as_str()),
+                flow_step_runs::status.eq(case_when(
+                    flow_step_runs::once_key.is_null(),
+                    StepStatus::Cancelled.as_str().into_sql::<Text>(),
+                )
+                .otherwise(StepStatus::InDoubt.as_str().into_sql::<Text>())),
                 flow_step_runs::completed_at.eq($completed_at),
             ))
             .execute($connection)?;
@@ -41,8 +57,10 @@ macro_rules! close_inside {
     }};
 }
 
+pub(super) use close_inside;
+
 /// Closes what is open inside and below a run, as a run that ended with `status` leaves it.
-pub(super) fn close_below(
+pub(in super::super) fn close_below(
     connection: &mut Connection,
     id: Uuid,
     status: RunStatus,
@@ -66,7 +84,20 @@ pub(super) fn close_below(
     diesel::update(dsl::flow_runs.filter(below).filter(run_is_open!()))
         .set((
             dsl::status.eq(status.as_str()),
+            dsl::current_step.eq(None::<&str>),
             dsl::completed_at.eq(completed_at),
+        ))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// The runs below one that is paused are, too, as far as they are open. What is open in them is closed when they go on.
+pub(in super::super) fn pause_below(connection: &mut Connection, id: Uuid) -> QueryResult<()> {
+    let below = in_tree!(id).and(dsl::id.ne(Id(id)));
+    diesel::update(dsl::flow_runs.filter(below).filter(run_is_open!()))
+        .set((
+            dsl::status.eq(RunStatus::Paused.as_str()),
+            dsl::current_step.eq(None::<&str>),
         ))
         .execute(connection)?;
     Ok(())

@@ -2,18 +2,23 @@
 
 use diesel::{
     BoolExpressionMethods as _, ExpressionMethods as _, OptionalExtension as _, QueryDsl as _,
-    QueryResult, RunQueryDsl as _,
+    QueryResult, RunQueryDsl as _, sql_types::Nullable,
 };
 
 use super::{Connection, Outcome};
 use crate::{
     NewRequest, RequestFinish, RequestStatus,
-    schema::{flow_step_runs, llm_requests::dsl},
-    sql_types::{Id, JsonText, Ts},
+    schema::{flow_runs, flow_step_runs, llm_requests::dsl},
+    sql_types::{Id, JsonText, Ts, sql},
 };
 
 pub(super) fn insert(connection: &mut Connection, request: &NewRequest) -> QueryResult<Outcome> {
     insert_row(connection, request, None)
+}
+
+diesel::define_sql_function! {
+    /// The first if it is there, else the second.
+    fn coalesce(first: Nullable<sql::Id>, second: sql::Id) -> sql::Id;
 }
 
 /// An attempt that has ended before it was written.
@@ -33,14 +38,17 @@ fn insert_row(
     request: &NewRequest,
     end: Option<&RequestFinish>,
 ) -> QueryResult<Outcome> {
-    // Not there if the unit that started it was refused.
+    // Neither is there if the unit that started it was refused: what was paid is recorded of the root then.
+    let run = flow_runs::table
+        .find(Id(request.flow_run_id))
+        .select(flow_runs::id);
     let step = flow_step_runs::table
         .find(Id(request.step_run_id))
         .select(flow_step_runs::id);
     let inserted = diesel::insert_into(dsl::llm_requests)
         .values((
             dsl::id.eq(Id(request.id)),
-            dsl::flow_run_id.eq(Id(request.flow_run_id)),
+            dsl::flow_run_id.eq(coalesce(run.single_value(), Id(request.root_run_id))),
             dsl::step_run_id.eq(step.single_value()),
             dsl::attempt.eq(request.attempt),
             dsl::status.eq(end.map_or(RequestStatus::Sent, |end| end.status).as_str()),
@@ -72,11 +80,7 @@ fn insert_row(
         .on_conflict(dsl::id)
         .do_nothing()
         .execute(connection)?;
-    Ok(if inserted == 0 {
-        Outcome::Already
-    } else {
-        Outcome::Written
-    })
+    Ok(Outcome::inserted(inserted))
 }
 
 /// An attempt that the end of its run closed as cancelled still takes its answer: what was paid is
@@ -115,12 +119,13 @@ pub(super) fn finish(connection: &mut Connection, end: &RequestFinish) -> QueryR
         return Ok(Outcome::Written);
     }
     let status: Option<String> = row().select(dsl::status).first(connection).optional()?;
-    Ok(if status.as_deref() == Some(end.status.as_str()) {
-        Outcome::Already
-    } else {
-        Outcome::NotOpen {
-            what: "llm request",
-            id: end.id,
-        }
-    })
+    let not_open = Outcome::NotOpen {
+        what: "llm request",
+        id: end.id,
+    };
+    Ok(Outcome::ended(
+        status.as_deref(),
+        end.status.as_str(),
+        not_open,
+    ))
 }

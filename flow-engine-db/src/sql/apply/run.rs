@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{Connection, Outcome, close_below::close_below, lease_end};
 use crate::{
-    NewRun, Progress, RunFinish, RunProgress, RunStatus,
+    NewRun, RunFinish, RunProgress, RunStatus,
     schema::flow_runs::dsl,
     sql_types::{Id, JsonText, Ts},
 };
@@ -26,12 +26,10 @@ macro_rules! run_is_open {
     };
 }
 
-pub(super) use run_is_open;
-
-/// The columns of a [`Progress`].
+/// The columns of a [`Progress`](crate::Progress).
 macro_rules! progress_columns {
     ($progress:expr) => {{
-        let progress: &Progress = $progress;
+        let progress: &$crate::Progress = $progress;
         (
             dsl::current_step.eq(progress.current_step.as_deref()),
             dsl::step_progress.eq(progress.step_progress),
@@ -43,7 +41,9 @@ macro_rules! progress_columns {
     }};
 }
 
-pub(super) fn insert(connection: &mut Connection, run: &NewRun) -> QueryResult<Outcome> {
+pub(super) use {progress_columns, run_is_open};
+
+pub(in super::super) fn insert(connection: &mut Connection, run: &NewRun) -> QueryResult<Outcome> {
     // A sub-run is written under the lease of its root.
     let lease = run.lease.filter(|_| run.id == run.root_run_id);
     let inserted = diesel::insert_into(dsl::flow_runs)
@@ -70,14 +70,29 @@ pub(super) fn insert(connection: &mut Connection, run: &NewRun) -> QueryResult<O
             dsl::lease_epoch.eq(i64::from(lease.is_some())),
             dsl::lease_until.eq(lease_end!(lease)),
         ))
-        .on_conflict(dsl::id)
-        .do_nothing()
+        .on_conflict_do_nothing()
         .execute(connection)?;
-    Ok(if inserted == 0 {
-        Outcome::Already
-    } else {
-        Outcome::Written
+    if inserted == 1 {
+        return Ok(Outcome::Written);
+    }
+    let has_key = match run.idempotency_key.as_deref() {
+        Some(key) => with_key(connection, &run.flow_name, key)?,
+        None => None,
+    };
+    Ok(match has_key {
+        Some(other) if other != run.id => Outcome::KeyTaken { run_id: other },
+        _ => Outcome::Already,
     })
+}
+
+fn with_key(connection: &mut Connection, flow: &str, key: &str) -> QueryResult<Option<Uuid>> {
+    let found: Option<Id> = dsl::flow_runs
+        .filter(dsl::flow_name.eq(flow))
+        .filter(dsl::idempotency_key.eq(key))
+        .select(dsl::id)
+        .first(connection)
+        .optional()?;
+    Ok(found.map(|id| id.0))
 }
 
 pub(super) fn update(connection: &mut Connection, update: &RunProgress) -> QueryResult<Outcome> {
@@ -113,11 +128,11 @@ pub(super) fn finish(connection: &mut Connection, end: &RunFinish) -> QueryResul
         return Ok(Outcome::Written);
     }
     let status: Option<String> = row().select(dsl::status).first(connection).optional()?;
-    Ok(if status.as_deref() == Some(end.status.as_str()) {
-        Outcome::Already
-    } else {
-        not_open(end.id)
-    })
+    Ok(Outcome::ended(
+        status.as_deref(),
+        end.status.as_str(),
+        not_open(end.id),
+    ))
 }
 
 /// Deletes a run; the foreign keys delete what is below it. Says whether there was one.

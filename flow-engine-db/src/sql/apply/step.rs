@@ -67,16 +67,13 @@ fn insert_row(
                 dsl::origin_run_id.eq(step.origin_run_id.map(Id)),
                 dsl::cache_key.eq(step.cache_key.as_deref()),
                 dsl::previous_key.eq(step.previous_key.as_deref()),
+                dsl::once_key.eq(step.once_key.as_deref()),
             ),
         ))
         .on_conflict(dsl::id)
         .do_nothing()
         .execute(connection)?;
-    Ok(if inserted == 0 {
-        Outcome::Already
-    } else {
-        Outcome::Written
-    })
+    Ok(Outcome::inserted(inserted))
 }
 
 pub(super) fn finish(connection: &mut Connection, end: &StepFinish) -> QueryResult<Outcome> {
@@ -101,11 +98,11 @@ pub(super) fn finish(connection: &mut Connection, end: &StepFinish) -> QueryResu
         return Ok(Outcome::Written);
     }
     let status: Option<String> = row().select(dsl::status).first(connection).optional()?;
-    Ok(if status.as_deref() == Some(end.status.as_str()) {
-        Outcome::Already
-    } else {
-        not_open(end.id)
-    })
+    Ok(Outcome::ended(
+        status.as_deref(),
+        end.status.as_str(),
+        not_open(end.id),
+    ))
 }
 
 pub(super) fn note_hit(connection: &mut Connection, hit: &HitNote) -> QueryResult<Outcome> {

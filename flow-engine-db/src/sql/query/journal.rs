@@ -4,21 +4,22 @@ use chrono::{DateTime, Utc};
 use diesel::{
     BoolExpressionMethods as _, Connection as _, ExpressionMethods as _, JoinOnDsl as _,
     NullableExpressionMethods as _, OptionalExtension as _, QueryDsl as _, QueryResult,
-    RunQueryDsl as _, SelectableHelper as _,
+    RunQueryDsl as _, SelectableHelper as _, dsl::sql, sql_types::BigInt,
 };
 use uuid::Uuid;
 
 use super::super::ReadConnection;
 use crate::{
-    RunFork, StepStatus,
+    Paid, RunFork, StepStatus,
     record::{JournalRow, RequestRow, RunRow},
     schema::{flow_forks, flow_runs, flow_step_runs, llm_requests},
     sql_types::{Id, Ts},
 };
 
-pub(in super::super::super) type JournalRows = (Vec<RunRow>, Vec<JournalRow>, Vec<RequestRow>);
+pub(in super::super::super) type JournalRows =
+    (Vec<RunRow>, Vec<JournalRow>, Vec<RequestRow>, Vec<Paid>);
 
-/// In one transaction: all three are read from the same snapshot.
+/// In one transaction: all are read from the same snapshot.
 pub(in super::super::super) fn journal(
     connection: &mut ReadConnection,
     root: Uuid,
@@ -54,8 +55,34 @@ pub(in super::super::super) fn journal(
             .order((llm_requests::created_at, llm_requests::id))
             .select(RequestRow::as_select())
             .load(connection)?;
-        Ok((runs, steps, requests))
+        Ok((runs, steps, requests, paid(connection, root)?))
     })
+}
+
+/// By the indexes, and without the attempts' long texts. PostgreSQL adds up integers to what is none.
+fn paid(connection: &mut ReadConnection, root: Uuid) -> QueryResult<Vec<Paid>> {
+    let rows: Vec<(Id, i64, i64, i64)> = llm_requests::table
+        .inner_join(flow_runs::table.on(llm_requests::flow_run_id.eq(flow_runs::id)))
+        .filter(flow_runs::root_run_id.eq(Id(root)))
+        .group_by(llm_requests::flow_run_id)
+        .select((
+            llm_requests::flow_run_id,
+            sql::<BigInt>(
+                "CAST(sum(coalesce(input_tokens, 0) + coalesce(output_tokens, 0)) AS BIGINT)",
+            ),
+            sql::<BigInt>("CAST(sum(coalesce(cost_nano_usd, 0)) AS BIGINT)"),
+            sql::<BigInt>(
+                "sum(CASE WHEN llm_requests.status = 'succeeded' AND cost_nano_usd IS NULL THEN 1 ELSE 0 END)",
+            ),
+        ))
+        .load(connection)?;
+    let paid = |(run, tokens, cost_nano_usd, unpriced_requests): (Id, _, _, _)| Paid {
+        flow_run_id: run.0,
+        tokens,
+        cost_nano_usd,
+        unpriced_requests,
+    };
+    Ok(rows.into_iter().map(paid).collect())
 }
 
 pub(in super::super::super) fn cached_step(

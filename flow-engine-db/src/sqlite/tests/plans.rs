@@ -1,5 +1,6 @@
 //! How SQLite finds the rows of each query: no table is searched from end to end, and no list of runs is sorted.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use chrono::Utc;
@@ -11,10 +12,12 @@ use diesel::{
 use uuid::Uuid;
 
 use crate::{
-    BackgroundFilter, Lease, LeaseTerm, PruneFilter, RunFilter, RunStatus,
+    BackgroundFilter, Lease, LeaseTerm, NewRun, PruneFilter, RunFilter, RunStatus, ScheduleAdvance,
+    StepResolve, StepStatus,
+    plan::Action,
     sqlite::{
         connection, lease, migration, prune,
-        sql::{artifacts, query},
+        sql::{apply::apply, artifacts, control, query, schedules, standing},
     },
 };
 
@@ -136,83 +139,61 @@ fn every_list_of_runs_is_read_from_an_index_in_its_order() {
 /// What an index has to find for the usual lists, so that nothing is looked for row by row.
 #[test]
 fn the_usual_lists_have_an_index_of_their_own() {
-    let user = Some(Uuid::nil());
-    let status = Some(RunStatus::Failed);
-    let flow = Some("flow1".to_owned());
-    let none = RunFilter::default;
-    let roots = || RunFilter {
-        roots_only: true,
-        ..none()
+    let list = |roots_only, [user, status, flow]: [bool; 3]| RunFilter {
+        user_id: user.then(Uuid::nil),
+        status: status.then_some(RunStatus::Failed),
+        flow_name: flow.then(|| "flow1".to_owned()),
+        roots_only,
+        ..RunFilter::default()
     };
+    let below = RunFilter {
+        parent_run_id: Some(Uuid::nil()),
+        ..RunFilter::default()
+    };
+    let (user, status, flow) = (
+        [true, false, false],
+        [false, true, false],
+        [false, false, true],
+    );
+    let (user_status, user_flow, flow_status) = (
+        [true, true, false],
+        [true, false, true],
+        [false, true, true],
+    );
+    let (all, roots, none) = (false, true, [false; 3]);
     let expected = [
-        ("sqlite_autoindex_flow_runs_1", none()),
-        (
-            "flow_runs_user_id (user_id=?)",
-            RunFilter {
-                user_id: user,
-                ..none()
-            },
-        ),
-        (
-            "flow_runs_status (status=?)",
-            RunFilter { status, ..none() },
-        ),
-        (
-            "flow_runs_flow_name (flow_name=?)",
-            RunFilter {
-                flow_name: flow.clone(),
-                ..none()
-            },
-        ),
+        ("sqlite_autoindex_flow_runs_1", list(all, none)),
+        ("flow_runs_user_id (user_id=?)", list(all, user)),
+        ("flow_runs_status (status=?)", list(all, status)),
+        ("flow_runs_flow_name (flow_name=?)", list(all, flow)),
         (
             "flow_runs_user_status (user_id=? AND status=?)",
-            RunFilter {
-                user_id: user,
-                status,
-                ..none()
-            },
+            list(all, user_status),
         ),
         (
             "flow_runs_user_flow (user_id=? AND flow_name=?)",
-            RunFilter {
-                user_id: user,
-                flow_name: flow.clone(),
-                ..none()
-            },
+            list(all, user_flow),
         ),
         (
             "flow_runs_flow_status (flow_name=? AND status=?)",
-            RunFilter {
-                flow_name: flow.clone(),
-                status,
-                ..none()
-            },
+            list(all, flow_status),
+        ),
+        ("flow_runs_parent_run_id (parent_run_id=?)", below),
+        ("flow_runs_roots", list(roots, none)),
+        ("flow_runs_roots_user (user_id=?)", list(roots, user)),
+        ("flow_runs_roots_status (status=?)", list(roots, status)),
+        ("flow_runs_roots_flow (flow_name=?)", list(roots, flow)),
+        (
+            "flow_runs_roots_user_status (user_id=? AND status=?)",
+            list(roots, user_status),
         ),
         (
-            "flow_runs_parent_run_id (parent_run_id=?)",
-            RunFilter {
-                parent_run_id: user,
-                ..none()
-            },
-        ),
-        ("flow_runs_roots", roots()),
-        (
-            "flow_runs_roots_user (user_id=?)",
-            RunFilter {
-                user_id: user,
-                ..roots()
-            },
+            "flow_runs_roots_user_flow (user_id=? AND flow_name=?)",
+            list(roots, user_flow),
         ),
         (
-            "flow_runs_roots_status (status=?)",
-            RunFilter { status, ..roots() },
-        ),
-        (
-            "flow_runs_roots_flow (flow_name=?)",
-            RunFilter {
-                flow_name: flow,
-                ..roots()
-            },
+            "flow_runs_roots_flow_status (flow_name=? AND status=?)",
+            list(roots, flow_status),
         ),
     ];
     let plans = plans(|connection| {
@@ -244,11 +225,45 @@ fn no_table_is_searched_from_end_to_end_for_a_journal() {
     let plans = plans(|connection| {
         query::journal(connection, Uuid::now_v7()).unwrap();
     });
-    assert_eq!(plans.len(), 6);
+    assert_eq!(plans.len(), 8);
     for (_, plan) in plans {
         assert!(plan[0].contains("flow_runs_root_run_id"), "{plan:#?}");
         assert!(
             !plan.iter().any(|line| line.starts_with("SCAN")),
+            "{plan:#?}"
+        );
+    }
+}
+
+#[test]
+fn a_doubt_is_resolved_without_reading_a_whole_table() {
+    let plans = plans(|connection| {
+        let id = Uuid::now_v7();
+        let hex = id.simple();
+        let doubtful = format!(
+            "INSERT INTO flow_runs (id, root_run_id, flow_name, status, inputs)
+                 VALUES (x'{hex}', x'{hex}', 'f', 'in_doubt', '{{}}');
+             INSERT INTO flow_step_runs (id, flow_run_id, step_name, step_order, status, inputs, once_key)
+                 VALUES (x'{hex}', x'{hex}', 's', 0, 'in_doubt', '{{}}', 'k');"
+        );
+        connection.batch_execute(&doubtful).unwrap();
+        let resolve = StepResolve {
+            id,
+            root_run_id: id,
+            status: StepStatus::Cancelled,
+            completed_at: Utc::now(),
+            outputs: None,
+            step_metadata: None,
+            error_message: None,
+        };
+        apply(connection, &Action::Single(&resolve.into())).unwrap();
+        let gone = format!("DELETE FROM flow_runs WHERE id = x'{hex}'");
+        connection.batch_execute(&gone).unwrap();
+    });
+    assert_eq!(plans.len(), 14);
+    for (_, plan) in plans {
+        assert!(
+            !plan.iter().any(|line| line.starts_with("SCAN flow_")),
             "{plan:#?}"
         );
     }
@@ -262,32 +277,68 @@ fn leases_are_taken_and_renewed_without_reading_a_whole_table() {
     };
     let wanted = BackgroundFilter {
         flow_names: vec!["flow1".to_owned()],
+        concurrency: BTreeMap::from([("flow1".to_owned(), 2)]),
         except: vec![Uuid::nil()],
         limit: 5,
     };
+    // Else nothing would be taken.
+    let queued = "INSERT OR IGNORE INTO flow_runs
+        (id, root_run_id, flow_name, status, execution_mode, inputs)
+        VALUES (unhex(printf('%032x', -1)), unhex(printf('%032x', -1)), 'flow1', 'pending', 'background', '{}');";
     let plans = plans(|connection| {
+        connection.batch_execute(queued).unwrap();
         lease::acquire(connection, Uuid::nil(), term).unwrap();
         lease::acquire_background(connection, &wanted, term).unwrap();
         lease::renew(connection, &[Lease::first(Uuid::nil())], term).unwrap();
         lease::check(connection, Lease::first(Uuid::nil())).unwrap_err();
     });
-    assert_eq!(plans.len(), 8);
+    assert_eq!(plans.len(), 12);
     for (query, plan) in plans {
-        let by_key = |line: &String| line.contains(" (id=?)");
-        assert!(plan.iter().any(by_key), "{plan:#?}");
         if query.contains("UNION ALL") {
             for index in ["flow_runs_pending", "flow_runs_running"] {
                 let whole = format!("SCAN flow_runs USING INDEX {index}");
                 assert!(plan.contains(&whole), "{plan:#?}");
             }
+            let due = "USING INDEX flow_runs_waiting (wake_at>? AND wake_at<?)";
+            assert!(plan.iter().any(|line| line.contains(due)), "{plan:#?}");
             let sorted = plan.iter().filter(|line| line.contains("ORDER BY")).count();
-            assert_eq!(sorted, 1, "only what was found is sorted: {plan:#?}");
-        } else {
-            assert!(
-                !plan.iter().any(|line| reads_a_whole_table(line)),
-                "{plan:#?}"
+            assert_eq!(
+                sorted, 4,
+                "only what is due is sorted, and three times what was found: {plan:#?}"
             );
+            continue;
         }
+        let index = if query.contains("GROUP BY") {
+            "INDEX flow_runs_taken (flow_name=?)"
+        } else {
+            " (id=?)"
+        };
+        assert!(plan.iter().any(|line| line.contains(index)), "{plan:#?}");
+        assert!(
+            !plan.iter().any(|line| reads_a_whole_table(line)),
+            "{plan:#?}"
+        );
+    }
+}
+
+#[test]
+fn a_key_is_found_by_its_index() {
+    let plans = plans(|connection| {
+        for id in [1, 2] {
+            let run = NewRun {
+                idempotency_key: Some("key".to_owned()),
+                ..NewRun::new(Uuid::from_u128(1 << 100 | id), "flow1", "{}")
+            };
+            let inserted = apply(connection, &Action::Single(&run.into()));
+            assert_eq!(inserted.is_err(), id == 2);
+        }
+    });
+    assert!(!plans.is_empty());
+    for (_, plan) in plans {
+        let index = "SEARCH flow_runs USING INDEX flow_runs_idempotency_key \
+                     (flow_name=? AND idempotency_key=?)";
+        let covering = index.replace("USING INDEX", "USING COVERING INDEX");
+        assert!(plan[0] == index || plan[0] == covering, "{plan:#?}");
     }
 }
 
@@ -320,5 +371,79 @@ fn runs_are_pruned_and_artifacts_found_without_reading_a_whole_table() {
             !plan.iter().any(|line| line.contains("ORDER BY")),
             "{plan:#?}"
         );
+    }
+}
+
+#[test]
+fn the_newest_leases_are_found_by_the_ids_of_their_runs() {
+    let plans = plans(|connection| {
+        control::newest_leases(connection, &[Uuid::nil(), Uuid::max()]).unwrap();
+    });
+    for (query, plan) in plans {
+        assert!(
+            plan[0].starts_with("SEARCH flow_runs USING"),
+            "{query}: {plan:?}"
+        );
+    }
+}
+
+#[test]
+fn what_is_tried_again_or_paused_is_found_by_its_root() {
+    let root = Uuid::from_u128(1);
+    let plans = plans(|connection| {
+        connection
+            .batch_execute(
+                "INSERT OR REPLACE INTO flow_runs (id, root_run_id, flow_name, status, inputs)
+                VALUES (unhex(printf('%032x', 1)), unhex(printf('%032x', 1)), 'flow', 'failed', '{}')",
+            )
+            .unwrap();
+        let found = control::retry(connection, root).unwrap();
+        assert_eq!(found, Some(("failed".to_owned(), false)));
+        let found = control::pause(connection, root, "").unwrap();
+        assert_eq!(found, Some(("pending".to_owned(), false)));
+    });
+    assert!(plans.len() >= 18, "{plans:#?}");
+    let reads_a_table = |line: &&String| {
+        ["flow_", "sub"]
+            .iter()
+            .any(|table| line.starts_with(&format!("SCAN {table}")))
+    };
+    for (query, plan) in plans {
+        assert_eq!(plan.iter().find(reads_a_table), None, "{query}: {plan:#?}");
+    }
+}
+
+#[test]
+fn where_runs_stand_is_found_by_their_ids() {
+    let plans = plans(|connection| {
+        standing::of_runs(connection, &[Uuid::nil(), Uuid::max()]).unwrap();
+    });
+    assert!(!plans.is_empty());
+    for (query, plan) in plans {
+        assert!(
+            plan[0].starts_with("SEARCH flow_runs USING"),
+            "{query}: {plan:?}"
+        );
+    }
+}
+
+#[test]
+fn schedules_are_found_by_the_name_of_their_flow() {
+    let advance = |expected| ScheduleAdvance {
+        flow_name: "flow1".to_owned(),
+        expected,
+        last_tick: Utc::now(),
+        runs: Vec::new(),
+    };
+    let plans = plans(|connection| {
+        schedules::of_flows(connection, &["flow1".to_owned(), "flow2".to_owned()]).unwrap();
+        schedules::advance(connection, &advance(None)).unwrap();
+        schedules::advance(connection, &advance(Some(Utc::now()))).unwrap();
+    });
+    assert_eq!(plans.len(), 6);
+    for (_, plan) in plans {
+        let by_key =
+            "SEARCH flow_schedules USING INDEX sqlite_autoindex_flow_schedules_1 (flow_name=?)";
+        assert_eq!(plan, [by_key]);
     }
 }

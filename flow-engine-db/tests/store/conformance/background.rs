@@ -1,6 +1,6 @@
 //! Background runs, and who executes them.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use chrono::{TimeDelta, Utc};
 use flow_engine_db::{
@@ -16,7 +16,7 @@ use super::{
 };
 
 /// A run that waits for somebody to execute it.
-fn queued() -> NewRun {
+pub(crate) fn queued() -> NewRun {
     NewRun {
         status: RunStatus::Pending,
         execution_mode: ExecutionMode::Background,
@@ -27,7 +27,7 @@ fn queued() -> NewRun {
 }
 
 /// A run whose process was silent for too long.
-fn abandoned(status: RunStatus) -> NewRun {
+pub(super) fn abandoned(status: RunStatus) -> NewRun {
     NewRun {
         status,
         lease: Some(over(rows::term())),
@@ -35,15 +35,16 @@ fn abandoned(status: RunStatus) -> NewRun {
     }
 }
 
-fn wanted(limit: u32) -> BackgroundFilter {
+pub(crate) fn wanted(limit: u32) -> BackgroundFilter {
     BackgroundFilter {
         flow_names: vec!["report".to_owned(), "article".to_owned()],
+        concurrency: BTreeMap::new(),
         except: Vec::new(),
         limit,
     }
 }
 
-async fn taken(store: &dyn Store, wanted: BackgroundFilter) -> Vec<Uuid> {
+pub(crate) async fn taken(store: &dyn Store, wanted: BackgroundFilter) -> Vec<Uuid> {
     let leases = store.acquire_background(wanted, other()).await.unwrap();
     for lease in &leases {
         let run = store.run(lease.root_run_id).await.unwrap().unwrap();
@@ -106,7 +107,6 @@ pub(crate) async fn only_background_runs_that_can_be_executed_are_taken(db: Fres
         start(store, come).await,
         start(store, own()).await,
         start(store, abandoned(RunStatus::Running)).await,
-        start(store, abandoned(RunStatus::Waiting)).await,
         start(store, abandoned(RunStatus::Interrupted)).await,
         start(store, interrupted()).await,
     ];
@@ -164,6 +164,7 @@ pub(crate) async fn only_background_runs_that_can_be_executed_are_taken(db: Fres
 
     let nothing = BackgroundFilter {
         flow_names: Vec::new(),
+        concurrency: BTreeMap::new(),
         except: Vec::new(),
         limit: 9,
     };

@@ -127,6 +127,7 @@ pub(crate) async fn what_was_sent_and_answered_is_recorded_whoever_has_the_run(d
 
     // All of this is queued together: a step that is refused, and what it asks all the same.
     let refused = rows::step(run, 1);
+    let refused_id = refused.id;
     let (late, at_once) = (rows::request(run, step), rows::request(run, refused.id));
     let paid = |request| flow_engine_db::RequestFinish {
         cost_nano_usd: Some(7),
@@ -160,6 +161,29 @@ pub(crate) async fn what_was_sent_and_answered_is_recorded_whoever_has_the_run(d
         );
     }
     assert_eq!(store.requests(run).await.unwrap().len(), 3);
+
+    // And where the sub-run of it was refused, one alone and two at once.
+    let child = rows::sub_run(run, run);
+    let below = |attempt| flow_engine_db::NewRequest {
+        root_run_id: run,
+        attempt,
+        ..rows::request(child.id, refused_id)
+    };
+    let (alone, two) = (below(1), [below(2), below(3)]);
+    let ids = [alone.id, two[0].id, two[1].id];
+    let started = store.submit(lease, vec![child.clone().into()]);
+    store.submit(lease, vec![alone.into()]).await.unwrap();
+    lost(started.await, run);
+    let two = store.submit(lease, two.map(Into::into).to_vec());
+    two.await.unwrap();
+    let ends = ids.map(|id| paid(id).into()).to_vec();
+    store.submit(lease, ends).await.unwrap();
+    for id in ids {
+        let request = read(id).await;
+        assert_eq!((request.flow_run_id, request.step_run_id), (run, None));
+        assert_eq!(request.cost_nano_usd, Some(7));
+    }
+    assert_eq!(store.requests(run).await.unwrap().len(), 6);
 
     // Of a run that is gone nothing is left that could have it.
     store.delete_run(run).await.unwrap();

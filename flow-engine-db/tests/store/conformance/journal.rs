@@ -108,6 +108,7 @@ pub(crate) async fn every_column_of_a_journal_step_is_read_back(db: Fresh) {
         code_hash: Some("dd".to_owned()),
         scope: Some("map[3]".to_owned()),
         origin_run_id: Some(Uuid::from_u128(8)),
+        once_key: Some("charge-7".to_owned()),
         ..rows::step(run, 5)
     };
     let finish = StepFinish {
@@ -150,8 +151,18 @@ pub(crate) async fn every_column_of_a_journal_step_is_read_back(db: Fresh) {
         step.code_hash,
         step.scope,
         step.hit_note,
+        step.once_key,
     ];
-    let expected = ["aa", "v1", "bb", "cc", "dd", "map[3]", "code changed"];
+    let expected = [
+        "aa",
+        "v1",
+        "bb",
+        "cc",
+        "dd",
+        "map[3]",
+        "code changed",
+        "charge-7",
+    ];
     assert_eq!(texts.map(Option::unwrap), expected);
     assert_eq!(step.origin_run_id, Some(Uuid::from_u128(8)));
     assert_eq!(step.llm_request_id, None);

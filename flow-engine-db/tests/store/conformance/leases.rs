@@ -178,6 +178,31 @@ pub(crate) async fn only_a_root_run_that_is_there_has_a_lease(db: Fresh) {
     assert_eq!(store.steps(root).await.unwrap(), []);
 }
 
+/// Who waited for its lease is too late.
+pub(crate) async fn a_run_that_has_ended_for_good_is_given_to_nobody(db: Fresh) {
+    let store = &*db.store;
+    for (status, is_over) in [
+        (RunStatus::Completed, true),
+        (RunStatus::Cancelled, true),
+        (RunStatus::Failed, false),
+        (RunStatus::Interrupted, false),
+    ] {
+        let run = rows::started_run(store).await;
+        let end = rows::ended(run, status);
+        store.tell(vec![end.into()]).await.unwrap();
+        let before = store.run(run).await.unwrap();
+
+        let taken = store.acquire(run, other()).await.unwrap();
+
+        if is_over {
+            assert_eq!(taken, None, "{status}");
+            assert_eq!(store.run(run).await.unwrap(), before);
+        } else {
+            assert_eq!(taken, Some(second(run)), "{status}");
+        }
+    }
+}
+
 pub(crate) async fn a_lease_takes_its_turn_behind_queued_writes(db: Fresh) {
     let store = &*db.store;
     let run = abandoned(store).await;

@@ -3,7 +3,7 @@
 use chrono::Utc;
 use flow_engine_db::{
     FlowStepRun, Lease, NewStep, Progress, RunFinish, RunProgress, RunReopen, RunStatus,
-    StepFinish, StepRetire, StepStatus, Store, StoreError, Write,
+    StepFinish, StepRetire, StepStatus, Store, StoreError, Takeovers, Write,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -21,6 +21,7 @@ async fn reopen(store: &dyn Store, run: Uuid) {
 
 fn used() -> Progress {
     Progress {
+        current_step: Some("summarize".to_owned()),
         step_progress: 4,
         total_tokens: 70,
         ..Progress::default()
@@ -65,6 +66,7 @@ pub(crate) async fn a_run_that_ended_runs_again_whatever_its_status(db: Fresh) {
         );
         assert_eq!(read.inputs, json!({"topic": "rust"}));
         assert_eq!((read.step_progress, read.total_tokens), (4, 70));
+        assert_eq!(read.current_step, None, "none is executed yet");
         assert_eq!(store.steps(run).await.unwrap(), steps);
         let progress = progress(run, 5);
         store.tell(vec![progress.into()]).await.unwrap();
@@ -132,6 +134,28 @@ pub(crate) async fn a_run_is_reopened_with_other_inputs(db: Fresh) {
     store.tell(vec![reopen.into()]).await.unwrap();
     let read = store.run(run).await.unwrap().unwrap();
     assert_eq!(read.inputs, json!({"topic": "diesel"}));
+}
+
+pub(crate) async fn how_often_a_run_was_taken_over_stays_until_it_is_said_again(db: Fresh) {
+    let store = &*db.store;
+    let run = rows::started_run(store).await;
+    let other = rows::started_run(store).await;
+    for (said, expected) in [
+        (None, (0, 0)),
+        (Some((2, 7)), (2, 7)),
+        (None, (2, 7)),
+        (Some((0, 9)), (0, 9)),
+    ] {
+        let reopen = RunReopen {
+            takeovers: said.map(|(count, steps)| Takeovers { count, steps }),
+            ..RunReopen::new(run)
+        };
+        store.tell(vec![reopen.into()]).await.unwrap();
+        let read = store.run(run).await.unwrap().unwrap();
+        assert_eq!((read.takeovers, read.takeover_steps), expected);
+    }
+    let read = store.run(other).await.unwrap().unwrap();
+    assert_eq!((read.takeovers, read.takeover_steps), (0, 0));
 }
 
 pub(crate) async fn a_run_that_is_no_more_as_it_was_read_is_not_reopened(db: Fresh) {

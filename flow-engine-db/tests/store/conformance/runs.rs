@@ -94,6 +94,9 @@ pub(crate) async fn every_column_of_a_run_is_read_back(db: Fresh) {
             "lease_until": null,
             "unpriced_requests": 3,
             "scope": "chapters[2]",
+            "wake_at": null,
+            "takeovers": 0,
+            "takeover_steps": 0,
         })
     );
 }

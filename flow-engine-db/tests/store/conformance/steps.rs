@@ -26,6 +26,7 @@ fn full(run: Uuid, request: Option<Uuid>) -> (NewStep, StepFinish, Value) {
         origin_run_id: Some(Uuid::from_u128(8)),
         cache_key: Some("ee".to_owned()),
         previous_key: Some("ff".to_owned()),
+        once_key: Some("charge-7".to_owned()),
         ..rows::step(run, 5)
     };
     let finish = StepFinish {
@@ -68,6 +69,7 @@ fn full(run: Uuid, request: Option<Uuid>) -> (NewStep, StepFinish, Value) {
         "origin_run_id": Uuid::from_u128(8),
         "cache_key": "ee",
         "previous_key": "ff",
+        "once_key": "charge-7",
     });
     (new, finish, read)
 }

@@ -33,6 +33,7 @@ fn step(run: Uuid) -> NewStep {
         origin_run_id: Some(Uuid::from_u128(2)),
         cache_key: text("cache_key"),
         previous_key: text("previous_key"),
+        once_key: text("once_key"),
         ..NewStep::new(Uuid::now_v7(), run, "name", 7)
     }
 }

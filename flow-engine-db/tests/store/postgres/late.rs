@@ -62,6 +62,7 @@ async fn who_takes_a_run_waits_for_a_write_that_began_before_and_finds_it() {
     database.run(&WAITING.replace("$n", "2"));
     let wanted = || BackgroundFilter {
         flow_names: vec!["article".to_owned()],
+        concurrency: std::collections::BTreeMap::new(),
         except: Vec::new(),
         limit: 9,
     };

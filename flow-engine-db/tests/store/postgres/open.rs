@@ -1,6 +1,7 @@
 //! A server that is not there, refuses, or has something else.
 
 use std::error::Error as _;
+use std::io::{Read as _, Write as _};
 
 use flow_engine_db::{StoreError, connect};
 use uuid::Uuid;
@@ -128,21 +129,79 @@ async fn a_user_without_rights_is_told_which_to_ask_for_and_can_use_what_was_mad
         "CREATE ROLE {reader} LOGIN PASSWORD 'pw'; GRANT USAGE ON SCHEMA flow_engine TO {reader};
          GRANT SELECT ON ALL TABLES IN SCHEMA flow_engine TO {reader};"
     ));
-    let error = refused(&as_user(&database.url(), &reader, "pw")).await;
-    assert!(error.to_string().contains("may not"), "{error}");
+    let url = as_user(&database.url(), &reader, "pw");
+    let error = refused(&url).await;
+    let advice = format!(
+        "GRANT USAGE ON SCHEMA flow_engine TO \"{reader}\"; \
+         GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA flow_engine TO \"{reader}\""
+    );
+    assert!(error.to_string().contains(&advice), "{error}");
+    // So is who may not even look into the schema.
+    database.run(&format!("REVOKE USAGE ON SCHEMA flow_engine FROM {reader}"));
+    let error = refused(&url).await;
+    assert!(error.to_string().contains(&advice), "{error}");
     // Who may write need not own the tables.
-    database.run(&format!(
-        "GRANT INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA flow_engine TO {reader}"
-    ));
-    connect(&as_user(&database.url(), &reader, "pw"))
-        .await
-        .unwrap()
-        .close()
-        .await;
+    database.run(&advice);
+    connect(&url).await.unwrap().close().await;
+    // What a newer version adds to them, their owner adds.
+    database.run(
+        "DELETE FROM flow_engine.flow_engine_migrations
+         WHERE version = (SELECT max(version) FROM flow_engine.flow_engine_migrations)",
+    );
+    let error = refused(&url).await;
+    let told = error.to_string();
+    assert!(told.contains("as the user that owns them"), "{told}");
 
     for role in [user, reader] {
         database.run(&format!("DROP OWNED BY {role} CASCADE; DROP ROLE {role}"));
     }
+}
+
+#[tokio::test]
+async fn a_user_without_rights_in_an_empty_schema_is_told_which_to_ask_for() {
+    let database = Database::new();
+    let user = format!("user_{}", Uuid::now_v7().simple());
+    database.run(&format!(
+        "CREATE ROLE {user} LOGIN PASSWORD 'pw'; CREATE SCHEMA flow_engine"
+    ));
+    let url = as_user(&database.url(), &user, "pw");
+    let error = refused(&url).await;
+    let advice = format!("GRANT USAGE, CREATE ON SCHEMA flow_engine TO \"{user}\"");
+    assert!(error.to_string().contains(&advice), "{error}");
+    database.run(&advice);
+    connect(&url).await.unwrap().close().await;
+    database.run(&format!("DROP OWNED BY {user} CASCADE; DROP ROLE {user}"));
+}
+
+/// Lets a client in, and is gone before it answers anything.
+fn dies_after_the_greeting(listener: std::net::TcpListener) {
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let mut client = client.unwrap();
+            let mut message = [0; 1024];
+            // It is asked for TLS, which it does not have; then it is told the user.
+            let _ = client.read(&mut message).unwrap();
+            client.write_all(b"N").unwrap();
+            let _ = client.read(&mut message).unwrap();
+            let is_in = b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I";
+            client.write_all(is_in).unwrap();
+        }
+    });
+}
+
+#[tokio::test]
+async fn a_server_that_goes_away_meanwhile_is_not_called_too_old() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    dies_after_the_greeting(listener);
+    let error = refused(&format!("postgres://ada@{address}/app")).await;
+    let told = error.to_string();
+    assert!(
+        told.contains("the server went away while"),
+        "{}",
+        whole(&error)
+    );
+    assert!(!told.contains("13 or newer"), "{told}");
 }
 
 #[tokio::test]

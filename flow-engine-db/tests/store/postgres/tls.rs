@@ -64,3 +64,27 @@ async fn the_server_is_believed_or_verified_as_the_url_says() {
     .await;
     assert!(told.contains("check `sslrootcert`"), "{told}");
 }
+
+#[tokio::test]
+async fn a_certificate_that_signs_others_is_told_from_one_of_a_server() {
+    let mut parameters = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
+    parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let certificate = parameters.self_signed(&key).unwrap().pem();
+    let server = OwnServer::new(&[
+        ("server.crt", &certificate),
+        ("server.key", &key.serialize_pem()),
+    ]);
+    let by_name = server.start().replace("127.0.0.1", "localhost");
+    let roots = server.folder.path().join("roots.pem");
+    std::fs::write(&roots, &certificate).unwrap();
+    let url = format!(
+        "{by_name}?sslmode=verify-full&sslrootcert={}",
+        roots.display()
+    );
+    let told = refusal(&url).await;
+    assert!(
+        told.contains("a certificate that is made to sign others (CA:TRUE)"),
+        "{told}"
+    );
+}

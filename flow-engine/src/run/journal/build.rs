@@ -30,6 +30,7 @@ impl Journal {
         let mut by_content: HashMap<String, Vec<usize>> = HashMap::new();
         let mut answered: HashMap<String, Vec<usize>> = HashMap::new();
         let mut left_out = HashSet::new();
+        let mut effects = HashMap::new();
         let read: HashSet<Uuid> = rows
             .iter()
             .filter(|row| row.step.status == StepStatus::Completed)
@@ -43,10 +44,16 @@ impl Journal {
                     answered.entry(content).or_default().push(place);
                 }
             }
+            if let (Some(key), Some(_)) = (&row.step.once_key, &row.step.call_key)
+                && row.step.status != StepStatus::Cancelled
+            {
+                effects.insert((row.step.step_name.clone(), key.clone()), place);
+            }
             let is_completion = match row.step.status {
                 _ if matches!(row.origin, Origin::LeftOut | Origin::Unfinished) => false,
                 StepStatus::Completed => true,
-                StepStatus::Failed => replay_failures,
+                // A person has decided that it failed.
+                StepStatus::Failed => replay_failures || row.step.once_key.is_some(),
                 _ => false,
             };
             if is_completion && row.step.call_key.is_some() && is_known(&row.step) {
@@ -68,6 +75,7 @@ impl Journal {
             completions,
             by_content,
             answered,
+            effects,
             left_out,
             state: Mutex::new(state),
             activity: Activity::default(),

@@ -80,6 +80,8 @@ pub(crate) struct Journal {
     by_content: HashMap<String, Vec<usize>>,
     /// Steps without an output whose model has answered, by what they read.
     answered: HashMap<String, Vec<usize>>,
+    /// Those whose effects must not repeat, by step and key.
+    effects: HashMap<(String, String), usize>,
     /// What a fork runs again: name and content.
     left_out: HashSet<(String, String)>,
     state: Mutex<State>,
@@ -175,6 +177,27 @@ impl Journal {
             let row = self.take_answer(&mut state, wanted, key, content)?;
             Some(Found::Answer(row))
         })
+    }
+
+    /// What is recorded of the effect with this key, whoever has taken it: it is given to every call that asks for it.
+    pub(crate) fn effect(&self, name: &str, key: &str) -> Option<Arc<Row>> {
+        let place = *self.effects.get(&(name.to_owned(), key.to_owned()))?;
+        let row = Arc::clone(&self.rows[place]);
+        let mut state = lock(&self.state);
+        if let Some(key) = &row.step.call_key {
+            state.completions.mark_taken(key, place);
+        }
+        self.taken(&mut state, place);
+        Some(row)
+    }
+
+    /// The last try of an effect that counts no more, since it is to run again.
+    pub(crate) fn before(&self, name: &str, key: &str) -> Option<Arc<Row>> {
+        let is_it = |row: &&Arc<Row>| {
+            let step = &row.step;
+            step.step_name == name && step.once_key.as_deref() == Some(key)
+        };
+        self.rows.iter().rev().find(is_it).cloned()
     }
 
     /// Whether a completion of this very call is left.

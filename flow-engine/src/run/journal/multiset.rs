@@ -146,6 +146,14 @@ impl Multiset {
         Some(completion.place)
     }
 
+    /// Takes a completion by its place.
+    pub(super) fn mark_taken(&mut self, key: &str, place: usize) {
+        let all = self.by_key.get_mut(key).into_iter().flatten();
+        for completion in all.filter(|completion| completion.place == place) {
+            completion.taken = true;
+        }
+    }
+
     /// Gives back what a call took and could not use.
     pub(super) fn give_back(&mut self, key: &str, place: usize) {
         let completions = self.by_key.get_mut(key).into_iter().flatten();

@@ -42,6 +42,8 @@ pub enum MissReason {
     OtherAlgorithm,
     /// The step's `version` is another one.
     VersionChanged,
+    /// Nobody knows what became of its effect, which must not repeat by itself: the run does not go on before somebody says so.
+    InDoubt,
 }
 
 impl MissReason {
@@ -59,6 +61,7 @@ impl MissReason {
             Self::KindChanged => "kind changed",
             Self::OtherAlgorithm => "recorded by another version of flow-engine",
             Self::VersionChanged => "version changed",
+            Self::InDoubt => "in doubt",
         }
     }
 }
@@ -105,7 +108,8 @@ impl Unanswered {
             return;
         }
         for (place, Row { step, origin }) in rows.iter().map(|row| &**row).enumerate() {
-            if *origin == Origin::Unfinished {
+            // Another effect explains nothing.
+            if *origin == Origin::Unfinished || step.once_key.is_some() {
                 continue;
             }
             let name = step.step_name.clone();

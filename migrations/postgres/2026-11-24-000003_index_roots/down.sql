@@ -1,0 +1,11 @@
+DROP INDEX flow_runs_roots_flow_status;
+DROP INDEX flow_runs_roots_user_flow;
+DROP INDEX flow_runs_roots_user_status;
+DROP INDEX flow_runs_roots_status;
+DROP INDEX flow_runs_roots_flow;
+DROP INDEX flow_runs_roots_user;
+DROP INDEX flow_runs_roots;
+CREATE INDEX flow_runs_roots ON flow_runs (id) WHERE root_run_id = id;
+CREATE INDEX flow_runs_roots_user ON flow_runs (user_id, id) WHERE root_run_id = id;
+CREATE INDEX flow_runs_roots_flow ON flow_runs (flow_name, id) WHERE root_run_id = id;
+CREATE INDEX flow_runs_roots_status ON flow_runs (status, id) WHERE root_run_id = id;

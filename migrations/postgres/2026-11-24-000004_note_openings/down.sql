@@ -1,0 +1,1 @@
+ALTER TABLE flow_runs DROP COLUMN opened_epoch;
