@@ -60,6 +60,11 @@ macro_rules! forward_store {
             self.$inner.standings(run_ids)
         }
     };
+    (@outline $inner:tt) => {
+        fn outline(&self, root_run_id: $crate::__forward::Uuid) -> $crate::__forward::BoxFuture<'_, Result<$crate::__forward::Outline, $crate::__forward::StoreError>> {
+            self.$inner.outline(root_run_id)
+        }
+    };
     (@signal $inner:tt) => {
         fn signal(&self, signal: $crate::__forward::NewSignal) -> $crate::__forward::BoxFuture<'_, Result<Option<$crate::__forward::RunStatus>, $crate::__forward::StoreError>> {
             self.$inner.signal(signal)

@@ -121,8 +121,8 @@ pub use error::StoreError;
 pub use filter::{PruneFilter, RunFilter};
 pub use lease::{BackgroundFilter, FoundRun, Lease, LeaseTerm, NewestLease};
 pub use record::{
-    FlowRun, FlowSchedule, FlowStepRun, Journal, JournalStep, LlmRequest, Paid, RunFork, Schedules,
-    Signal, Standing, Standings,
+    FlowRun, FlowSchedule, FlowStepRun, Journal, JournalStep, LlmRequest, Outline, OutlineRun,
+    OutlineStep, Paid, RunFork, Schedules, Signal, Standing, Standings,
 };
 pub use status::{ExecutionMode, RequestStatus, RunStatus, StepStatus};
 pub use store::{BoxFuture, Store};

@@ -2,6 +2,7 @@
 
 mod fork;
 mod journal;
+mod outline;
 mod request;
 mod run;
 mod schedule;
@@ -11,6 +12,7 @@ mod step;
 
 pub use fork::RunFork;
 pub use journal::{Journal, JournalStep, Paid};
+pub use outline::{Outline, OutlineRun, OutlineStep};
 pub use request::LlmRequest;
 pub use run::FlowRun;
 pub use schedule::{FlowSchedule, Schedules};
@@ -20,7 +22,12 @@ pub use step::FlowStepRun;
 
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(crate) use {
-    journal::JournalRow, request::RequestRow, run::RunRow, signal::SignalRow, step::StepRow,
+    journal::JournalRow,
+    outline::{OutlineRunRow, OutlineStepRow},
+    request::RequestRow,
+    run::RunRow,
+    signal::SignalRow,
+    step::StepRow,
 };
 
 /// Declares a record and the row it is read from. The row holds what the columns hold (text for a

@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use crate::{
     BackgroundFilter, Commit, FlowRun, FlowStepRun, FoundRun, Journal, JournalStep, Lease,
-    LeaseTerm, LlmRequest, NewSignal, NewestLease, PruneFilter, RunFilter, RunFork, RunStatus,
-    ScheduleAdvance, Schedules, Signal, Standings, StoreError, Write,
+    LeaseTerm, LlmRequest, NewSignal, NewestLease, Outline, PruneFilter, RunFilter, RunFork,
+    RunStatus, ScheduleAdvance, Schedules, Signal, Standings, StoreError, Write,
 };
 
 /// A future on the heap, as the object-safe [`Store`] returns it.
@@ -168,6 +168,15 @@ pub trait Store: Send + Sync + Debug + 'static {
     ///
     /// [`Query`](StoreError::Query) or [`Unreadable`](StoreError::Unreadable).
     fn standings(&self, run_ids: Vec<Uuid>) -> BoxFuture<'_, Result<Standings, StoreError>>;
+
+    /// How far a root run is, with its sub-runs and the step runs of all of them, as of one moment and in the order in which they
+    /// began: what there is to show of it, without inputs and outputs. What the [engine](crate::NewStep::ENGINE) records for itself is
+    /// left out. It is empty if no root run has this id.
+    ///
+    /// # Errors
+    ///
+    /// [`Query`](StoreError::Query) or [`Unreadable`](StoreError::Unreadable).
+    fn outline(&self, root_run_id: Uuid) -> BoxFuture<'_, Result<Outline, StoreError>>;
 
     /// Keeps a signal for a root run, and gives the status in which it found the run; `None` if there is no such root
     /// run. One that has completed or was cancelled can no longer be told anything: then the signal is not kept. A waiting run

@@ -15,6 +15,7 @@ mod effect;
 mod engine;
 mod environment;
 mod error;
+mod event;
 #[cfg(feature = "feeds")]
 pub mod feeds;
 mod identity;
@@ -43,11 +44,12 @@ pub use chrono::{DateTime, Utc};
 pub use definition::Definition;
 pub use difference::Change;
 pub use engine::{
-    Comparison, EffectId, Engine, EngineBuilder, Explanation, ForkRequest, PlannedHit, PlannedMiss,
-    Pruned, Resolution, ResumePlan, ResumedRun, RunHandle, RunSummary, ScheduledFlow, StepPair,
-    StepSummary, UnaskedStep, Wait, Worker, WorkerSummary, check_contracts,
+    Comparison, EffectId, Engine, EngineBuilder, Events, Explanation, ForkRequest, PlannedHit,
+    PlannedMiss, Pruned, Resolution, ResumePlan, ResumedRun, RunHandle, RunSummary, ScheduledFlow,
+    StepPair, StepSummary, UnaskedStep, Wait, Worker, WorkerSummary, check_contracts,
 };
 pub use error::{BoxError, Error, ErrorKind, Result};
+pub use event::Event;
 pub use flow_engine_db::{
     ExecutionMode, FlowRun, FlowStepRun, LlmRequest, RequestStatus, RunFilter, RunStatus, Signal,
     StepStatus,

@@ -6,6 +6,7 @@
 )]
 
 mod ends;
+mod events;
 mod flows;
 #[path = "../databases/postgres.rs"]
 mod postgres;

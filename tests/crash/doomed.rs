@@ -3,15 +3,9 @@
 use std::str::FromStr;
 use std::sync::{Arc, Mutex};
 
-use chrono::{DateTime, Utc};
-use flow_engine_db::{
-    BackgroundFilter, BoxFuture, Commit, FlowRun, FlowStepRun, FoundRun, Journal, JournalStep,
-    Lease, LeaseTerm, LlmRequest, NewSignal, NewestLease, PruneFilter, RunFilter, RunFork,
-    RunStatus, ScheduleAdvance, Schedules, Store, StoreError, Write, forward_store,
-};
+use flow_engine_db::{Commit, Lease, Store, Write, forward_store};
 use futures::executor::block_on;
 use rustix::process::{Signal, getpid, kill_process};
-use uuid::Uuid;
 
 /// When the process is killed.
 #[derive(Debug, Clone, Copy)]
@@ -79,7 +73,7 @@ fn die() -> ! {
 }
 
 impl Store for Doomed {
-    forward_store!(self.real: barrier, acquire, acquire_background, renew, cancel, retry, pause, newest_leases, standings, signal, signals, signalled, now, run, runs, steps, requests, request, journal, cached_step, fork, schedules, begin_schedule, advance_schedule, delete_run, prune, free_artifacts, forget_artifacts, close, location);
+    forward_store!(self.real: barrier, acquire, acquire_background, renew, cancel, retry, pause, newest_leases, standings, outline, signal, signals, signalled, now, run, runs, steps, requests, request, journal, cached_step, fork, schedules, begin_schedule, advance_schedule, delete_run, prune, free_artifacts, forget_artifacts, close, location);
 
     fn submit(&self, lease: Lease, writes: Vec<Write>) -> Commit {
         let mut count = self.writes.lock().unwrap();

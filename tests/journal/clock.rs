@@ -4,12 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use flow_engine_db::{
-    BackgroundFilter, BoxFuture, Commit, FlowRun, FlowStepRun, FoundRun, Journal, JournalStep,
-    Lease, LeaseTerm, LlmRequest, NewSignal, NewestLease, PruneFilter, RunFilter, RunFork,
-    RunStatus, ScheduleAdvance, Schedules, Store, StoreError, Write, forward_store,
-};
-use uuid::Uuid;
+use flow_engine_db::{BoxFuture, Store, StoreError, forward_store};
 
 use crate::lab::Lab;
 use crate::leases::{half_done, other};
@@ -19,7 +14,7 @@ use crate::leases::{half_done, other};
 struct Apart(Arc<dyn Store>, TimeDelta);
 
 impl Store for Apart {
-    forward_store!(self.0: submit, barrier, acquire, acquire_background, renew, cancel, retry, pause, newest_leases, standings, signal, signals, signalled, run, runs, steps, requests, request, journal, cached_step, fork, schedules, begin_schedule, advance_schedule, delete_run, prune, free_artifacts, forget_artifacts, close, location);
+    forward_store!(self.0: submit, barrier, acquire, acquire_background, renew, cancel, retry, pause, newest_leases, standings, outline, signal, signals, signalled, run, runs, steps, requests, request, journal, cached_step, fork, schedules, begin_schedule, advance_schedule, delete_run, prune, free_artifacts, forget_artifacts, close, location);
 
     fn now(&self) -> BoxFuture<'_, Result<DateTime<Utc>, StoreError>> {
         Box::pin(async { Ok(self.0.now().await? + self.1) })

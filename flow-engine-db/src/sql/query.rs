@@ -1,8 +1,10 @@
 //! Reads, as one statement each.
 
 mod journal;
+mod outline;
 
 pub(in super::super) use journal::{cached_step, fork, journal};
+pub(in super::super) use outline::outline;
 
 use diesel::{
     ExpressionMethods as _, OptionalExtension as _, QueryDsl as _, QueryResult, RunQueryDsl as _,

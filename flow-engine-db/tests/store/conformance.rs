@@ -17,6 +17,7 @@ pub(crate) mod leases;
 pub(crate) mod lifetime;
 pub(crate) mod listing;
 pub(crate) mod load;
+pub(crate) mod outlines;
 pub(crate) mod parking;
 pub(crate) mod pausing;
 pub(crate) mod pruning;
@@ -123,6 +124,8 @@ macro_rules! store_conformance {
             listing::each_filter_keeps_only_what_matches,
             listing::pages_by_offset_and_by_id_are_the_same,
             load::no_step_of_many_concurrent_tasks_is_lost,
+            outlines::an_outline_shows_the_whole_tree_and_nothing_else,
+            outlines::an_outline_is_read_by_its_root_only,
             parking::a_parked_run_is_given_back_with_all_below_it,
             parking::what_a_parked_run_waits_for_stays_and_what_it_did_is_cancelled,
             parking::a_waiting_run_is_taken_when_its_time_has_come,

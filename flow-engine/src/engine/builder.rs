@@ -186,6 +186,7 @@ impl EngineBuilder {
         let services = Services {
             leases: Arc::new(Leases::new(Arc::clone(&store), term)),
             queued: Arc::default(),
+            events: Arc::default(),
             watched: Arc::default(),
             signals: Arc::new(Signals::new(Arc::clone(&store))),
             background: Arc::default(),

@@ -39,6 +39,7 @@ impl Engine {
             Some(_) => {
                 self.services.leases.lose_run(root);
                 self.services.watched.ring(root);
+                self.services.announce_row(root).await;
                 Ok(())
             }
         }
@@ -97,6 +98,7 @@ impl Engine {
             }
             Some((RunStatus::Pending, _) | (_, false)) => {
                 self.services.queued.notify_one();
+                self.services.announce_row(root).await;
                 Ok(())
             }
             Some((_, true)) => refused("it is being executed"),
@@ -139,7 +141,10 @@ impl Engine {
                 self.services.leases.pause_run(root);
                 Ok(())
             }
-            Some(_) => Ok(()),
+            Some(_) => {
+                self.services.announce_row(root).await;
+                Ok(())
+            }
         }
     }
 

@@ -131,6 +131,7 @@ impl Engine {
             ..RunFinish::new(run_id, RunStatus::Failed, progress)
         };
         self.services.store.submit(lease, vec![end.into()]).await?;
+        self.services.announce_row(run_id).await;
         Ok(())
     }
 }

@@ -9,8 +9,8 @@ use futures::future::BoxFuture;
 use tokio::runtime::Handle;
 use uuid::Uuid;
 
-use super::Engine;
 use super::recovery::refused;
+use super::{Engine, Events};
 use crate::call::{Call, Executed as _};
 use crate::error::{Error, ErrorKind};
 use crate::run::{CANCELLED, Claim, RunRequest};
@@ -100,6 +100,14 @@ impl<C: Call> RunHandle<C> {
                 _ => watching.changed().await,
             }
         }
+    }
+
+    /// Follows the run to its end: see [`Engine::watch`].
+    ///
+    /// # Errors
+    /// As for [`Engine::watch`].
+    pub async fn watch(&self) -> Result<Events, Error> {
+        self.engine.watch(self.run_id).await
     }
 
     /// Ends the run: see [`Engine::cancel`].

@@ -111,6 +111,7 @@ impl Engine {
             store: Arc::new(ReadOnly(Arc::clone(&self.services.store))),
             leases: Arc::clone(&self.services.leases),
             queued: Arc::default(),
+            events: Arc::default(),
             signals: Arc::clone(&self.services.signals),
             background: Arc::default(),
             models: Arc::clone(&self.services.models),

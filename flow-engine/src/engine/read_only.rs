@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use flow_engine_db::{
-    BackgroundFilter, BoxFuture, Commit, FlowRun, FlowStepRun, FoundRun, JournalStep, Lease,
-    LeaseTerm, LlmRequest, NewSignal, NewestLease, PruneFilter, RunFilter, RunFork, RunStatus,
-    ScheduleAdvance, Schedules, Signal, Standings, Store, StoreError, Write, forward_store,
+    BackgroundFilter, BoxFuture, Commit, FoundRun, Lease, LeaseTerm, NewSignal, PruneFilter,
+    RunStatus, ScheduleAdvance, Store, StoreError, Write, forward_store,
 };
 use uuid::Uuid;
 
@@ -15,7 +14,7 @@ use uuid::Uuid;
 pub(super) struct ReadOnly(pub(super) Arc<dyn Store>);
 
 impl Store for ReadOnly {
-    forward_store!(self.0: newest_leases, standings, signals, signalled, now, run, runs, steps, requests, request, journal, cached_step, fork, schedules, location);
+    forward_store!(self.0: newest_leases, standings, outline, signals, signalled, now, run, runs, steps, requests, request, journal, cached_step, fork, schedules, location);
 
     fn submit(&self, _lease: Lease, _writes: Vec<Write>) -> Commit {
         Commit::ready(Ok(()))

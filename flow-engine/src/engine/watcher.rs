@@ -21,17 +21,17 @@ impl Engine {
     /// Waits for changes of a run.
     pub(super) fn watching(&self, run_id: Uuid) -> Watching {
         let watching = self.services.watched.wait_for(run_id);
-        self.watch();
+        self.begin_watching();
         watching
     }
 
     /// Goes on with a run whenever it is due, so that no worker is needed.
     pub(super) fn keep(&self, run_id: Uuid) {
         self.services.watched.keep(run_id);
-        self.watch();
+        self.begin_watching();
     }
 
-    fn watch(&self) {
+    fn begin_watching(&self) {
         if let Ok(runtime) = Handle::try_current() {
             let task = || runtime.spawn(watch(Arc::downgrade(&self.services)));
             self.services.watched.begin(task);

@@ -12,7 +12,7 @@ use super::prepared::Prepared;
 use super::question::Question;
 use super::record::StepRecord;
 use super::retry::{pause, wait};
-use super::stream::Deltas;
+use super::stream::{Delta, Deltas};
 use crate::error::{Error, chain};
 use crate::llm::{LlmError, LlmErrorKind, LlmResponse, Model, OutputFormat};
 use crate::policy::{OnRefusal, OnTruncate, Policy};
@@ -169,7 +169,11 @@ impl Prepared<'_> {
             let Some(deltas) = &step.deltas else {
                 return model.backend.send(request, body).await;
             };
-            let give = |text: &str| deltas.give(text);
+            let give = |text: &str| {
+                deltas.give(text);
+                let delta = || Delta::Text(text.to_owned());
+                step.run.announce_delta(step.id, delta);
+            };
             model.backend.stream(request, body, &give).await
         };
         let Some(limit) = self.policy().attempt_timeout else {
@@ -199,6 +203,7 @@ fn is_out(step: &StepRecord, error: &LlmError) -> bool {
 fn void(step: &StepRecord) {
     if let Some(deltas) = &step.deltas {
         deltas.again();
+        step.run.announce_delta(step.id, || Delta::Again);
     }
 }
 

@@ -100,6 +100,9 @@ pub(super) async fn live<T: 'static>(
         run.abandon();
         return Err(Error::from(error).in_flow(run.definition.name(), run.id));
     }
+    if run.parent.is_none() {
+        run.announce_start();
+    }
     let _inside = Inside::new(run.journal().cloned(), Arc::clone(&place.scope));
     let content = PLACE.scope(place, AssertUnwindSafe(content).catch_unwind());
     let mut content = Guarded {

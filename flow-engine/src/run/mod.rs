@@ -1,5 +1,6 @@
 //! A run while it lives: where steps find it, how it and they are recorded, and how they end.
 
+mod announce;
 mod artifact;
 mod ask;
 mod attempt;
@@ -84,6 +85,7 @@ pub(crate) use watched::{Watched, Watching};
 use crate::artifacts::Artifacts;
 use crate::definition::Definition;
 use crate::error::{Error, ErrorKind};
+use crate::event::Announcer;
 use crate::llm::Models;
 use crate::lock::lock;
 use crate::policy::Policy;
@@ -106,6 +108,8 @@ pub(crate) struct Services {
     pub(crate) leases: Arc<Leases>,
     /// Told when this engine has queued a run.
     pub(crate) queued: Arc<Notify>,
+    /// Who listens to what happens here.
+    pub(crate) events: Arc<Announcer>,
     /// The runs that somebody here waits for.
     pub(crate) watched: Arc<Watched>,
     pub(crate) signals: Arc<Signals>,
@@ -262,6 +266,7 @@ impl Run {
     /// Why this process has the run no longer.
     async fn lost(&self) -> Error {
         let root_run_id = self.root_id;
+        self.services.announce_row(root_run_id).await;
         match self.services.store.run(root_run_id).await {
             Ok(Some(row)) if row.status == RunStatus::Cancelled => {
                 let error = Error::new(ErrorKind::Cancelled, CANCELLED);

@@ -10,6 +10,7 @@ use flow_engine_db::{
 use uuid::Uuid;
 
 use super::Run;
+use super::announce::Ended;
 use super::returns::Turn;
 use crate::artifacts::names_in;
 use crate::error::{Error, ErrorKind};
@@ -258,6 +259,7 @@ impl Run {
         let _tree = lock(&self.tree.lock);
         let turn = self.tree.returns.ended();
         row.completed_at = turn.ended_at();
+        let is_told = counted == Counted::Step;
         let (met, counted) = match row.status {
             StepStatus::Cancelled | StepStatus::InDoubt => (Spent::default(), Counted::Aside),
             _ => {
@@ -265,9 +267,10 @@ impl Run {
                 (spent, counted)
             }
         };
-        let rows = std::iter::once(row.into()).chain(with).collect();
-        let commit = self.close_below(id, (spent, met), counted, rows);
-        (commit, turn)
+        let mut rows = std::iter::once(row.into()).chain(with).collect();
+        let name = self.close_below(id, (spent, met), counted, &mut rows);
+        let ended = name.filter(|_| is_told).map(|name| (id, name));
+        (self.submit_ending(rows, ended), turn)
     }
 
     /// The last word on this run: nothing is written of it after the row made here. No row if it ends as it had
@@ -298,7 +301,11 @@ impl Run {
             // What this run spent is already in the sums above it.
             Some(parent) => {
                 let nothing = (Spent::default(), Spent::default());
-                parent.close_below(self.id, nothing, Counted::Step, writes)
+                parent.close_below(self.id, nothing, Counted::Step, &mut writes);
+                if writes.is_empty() {
+                    return (Commit::ready(Ok(())), spent);
+                }
+                parent.submit_ending(writes, Some((self.id, self.definition.name())))
             }
             None => self.submit(writes),
         };
@@ -315,20 +322,22 @@ impl Run {
         lock(&self.tally.0).closed
     }
 
-    /// The caller holds the tree's lock.
+    /// Counts the end of a step or sub-flow of this run, and gives its name, if it was open. The caller holds the tree's lock.
     fn close_below(
         &self,
         id: Uuid,
         (spent, met): (Spent, Spent),
         counted: Counted,
-        mut writes: Vec<Write>,
-    ) -> Commit {
+        writes: &mut Vec<Write>,
+    ) -> Option<&'static str> {
+        let mut name = None;
         for run in self.and_ancestors() {
             let mut counters = lock(&run.tally.0);
             counters.spent.add(spent);
             counters.met.add(met);
             if run.id == self.id {
-                counters.open.retain(|(open, _)| *open != id);
+                let ended = counters.open.iter().position(|(open, _)| *open == id);
+                name = ended.map(|ended| counters.open.remove(ended).1);
                 counters.finished += i32::from(counted == Counted::Step);
             }
             // Without a row of its own, what ends was recorded earlier: nothing is new.
@@ -336,16 +345,20 @@ impl Run {
                 writes.push(run.update(&counters));
             }
         }
-        if writes.is_empty() {
-            return Commit::ready(Ok(()));
-        }
-        self.submit(writes)
+        name
     }
 
     /// Queues what belongs to this run, under the lease of its root.
     pub(super) fn submit(&self, writes: Vec<Write>) -> Commit {
+        self.submit_ending(writes, None)
+    }
+
+    fn submit_ending(&self, writes: Vec<Write>, ended: Ended) -> Commit {
+        let events = self.events_of(&writes, ended);
         let writes = naming(self.root_id, writes);
-        self.services.store.submit(self.lease(), writes)
+        let commit = self.services.store.submit(self.lease(), writes);
+        self.services.events.tell(events);
+        commit
     }
 
     fn update(&self, counters: &Counters) -> Write {

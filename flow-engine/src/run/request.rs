@@ -296,7 +296,10 @@ impl Asked {
         let store = &self.services.store;
         loop {
             let run_id = match store.submit(Lease::first(options.id), unit.clone()).await {
-                Ok(()) => return Ok(options.id),
+                Ok(()) => {
+                    self.services.announce_row(options.id).await;
+                    return Ok(options.id);
+                }
                 Err(StoreError::KeyTaken { run_id }) => run_id,
                 Err(error) => return Err(error.into()),
             };

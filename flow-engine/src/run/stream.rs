@@ -21,7 +21,8 @@ use crate::schema;
 use crate::step::StepKind;
 
 /// A piece of an answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Delta {
     /// What comes next.

@@ -221,9 +221,11 @@ async fn a_run_goes_on_when_nothing_of_it_is_in_doubt_any_more() {
     let run = request.id();
     let error = request.execute().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InDoubt);
-    // The first one failed at once; whether the second had begun by then is for the database to say.
+    // The first one failed at once; whether the second had begun by then is for the database to say. What has begun may not have
+    // come to the service yet; what came there has begun.
     let doubts = engine.in_doubt(run).await.unwrap();
-    assert_eq!(doubts.len(), amounts(&one).len() + amounts(&two).len());
+    let arrived = amounts(&one).len() + amounts(&two).len();
+    assert!((arrived.max(1)..=2).contains(&doubts.len()), "{doubts:?}");
     for (left, doubt) in (0..doubts.len()).rev().zip(&doubts) {
         assert_eq!(status(&engine, run).await, RunStatus::InDoubt);
         let done = Resolution::Done(json!(receipt(9)));

@@ -13,9 +13,9 @@ use super::super::{
 use super::SqlStore;
 use crate::{
     BackgroundFilter, BoxFuture, Commit, FlowRun, FlowStepRun, FoundRun, Journal, JournalStep,
-    Lease, LeaseTerm, LlmRequest, NewSignal, NewestLease, PruneFilter, RunFilter, RunFork,
+    Lease, LeaseTerm, LlmRequest, NewSignal, NewestLease, Outline, PruneFilter, RunFilter, RunFork,
     RunStatus, ScheduleAdvance, Schedules, Signal, Standing, Standings, Store, StoreError, Write,
-    record::{JournalRow, RequestRow, RunRow, SignalRow, StepRow},
+    record::{JournalRow, OutlineRunRow, OutlineStepRow, RequestRow, RunRow, SignalRow, StepRow},
     unit::Unit,
 };
 
@@ -161,6 +161,16 @@ impl Store for SqlStore {
             };
             let runs = rows.into_iter().map(standing).collect::<Result<_, _>>()?;
             Ok(Standings { now, runs })
+        })
+    }
+
+    fn outline(&self, root_run_id: Uuid) -> BoxFuture<'_, Result<Outline, StoreError>> {
+        let read = move |connection: &mut ReadConnection| query::outline(connection, root_run_id);
+        self.read("read the outline of a flow run", read, |(runs, steps)| {
+            Ok(Outline {
+                runs: all(OutlineRunRow::into_record)(runs)?,
+                steps: all(OutlineStepRow::into_record)(steps)?,
+            })
         })
     }
 

@@ -221,11 +221,12 @@ fn a_cached_step_is_found_by_its_index() {
 }
 
 #[test]
-fn no_table_is_searched_from_end_to_end_for_a_journal() {
+fn no_table_is_searched_from_end_to_end_for_a_journal_or_an_outline() {
     let plans = plans(|connection| {
         query::journal(connection, Uuid::now_v7()).unwrap();
+        query::outline(connection, Uuid::now_v7()).unwrap();
     });
-    assert_eq!(plans.len(), 8);
+    assert_eq!(plans.len(), 12);
     for (_, plan) in plans {
         assert!(plan[0].contains("flow_runs_root_run_id"), "{plan:#?}");
         assert!(

@@ -106,6 +106,7 @@ async fn no_table_is_read_from_end_to_end_and_no_list_is_sorted_or_filtered() {
     store.steps(run).await.unwrap();
     store.requests(run).await.unwrap();
     store.journal(run).await.unwrap();
+    store.outline(run).await.unwrap();
     store.cached_step("key", chrono::Utc::now()).await.unwrap();
     let term = LeaseTerm {
         owner: Uuid::now_v7(),

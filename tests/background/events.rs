@@ -1,0 +1,355 @@
+//! What is told of runs while they go on, to who listens to an engine and to who follows one run.
+
+use flow_engine::llm::MockBackend;
+use flow_engine::prelude::*;
+use flow_engine::{Delta, ErrorKind, Event, Events, RunStatus, Uuid};
+
+use crate::flows::{failing, held, open, told};
+use crate::spawned::name;
+use crate::{Lab, PATIENCE, on_both, until};
+
+on_both!(
+    a_run_is_told_from_its_beginning_to_its_end,
+    what_is_told_is_recorded,
+    a_run_of_another_process_is_followed,
+    who_comes_late_is_told_what_has_come_before,
+    a_run_that_waits_is_followed_to_its_end,
+    what_is_done_from_outside_is_told,
+    a_failure_is_told,
+    a_streamed_answer_is_told_in_its_pieces,
+    who_is_slow_is_told_what_was_left_out,
+    what_cannot_be_followed_is_said,
+    nothing_comes_after_the_engine,
+);
+
+#[step]
+async fn squared(number: u64) -> u64 {
+    number * number
+}
+
+#[flow(total_steps = 1)]
+async fn squaring(number: u64) -> Result<u64> {
+    Ok(squared(number).await?)
+}
+
+#[flow(total_steps = 2)]
+async fn counted(number: u64) -> Result<u64> {
+    let squared = squaring(number).await?;
+    // What the engine records for itself is not told.
+    let _now = flow_engine::now();
+    Ok(self::squared(squared).await?)
+}
+
+#[flow]
+async fn many_squared(numbers: u64) -> Result<u64> {
+    let mut sum = 0;
+    for number in 0..numbers {
+        sum += squared(number).await?;
+    }
+    Ok(sum)
+}
+
+#[step(prompt = "./prompts/tell_of.md")]
+async fn tell_of(topic: String) -> String;
+
+#[flow]
+async fn aloud(topic: String) -> Result<String> {
+    let mut answer = tell_of(topic).stream();
+    while answer.next().await.is_some() {}
+    Ok(answer.finish().await?.output_content)
+}
+
+#[flow]
+async fn two_held(one: String, two: String) -> Result<Vec<String>> {
+    let (one, two) = tokio::join!(held(one), held(two));
+    Ok(vec![one?, two?])
+}
+
+async fn next(events: &mut Events) -> Option<Event> {
+    let event = tokio::time::timeout(PATIENCE, events.next()).await;
+    event.expect("no event comes")
+}
+
+/// In a word: `name: status`, with how far a run is.
+fn in_short(event: &Event) -> String {
+    match event {
+        Event::Run {
+            flow_name,
+            status,
+            progress_percentage,
+            ..
+        } => format!("{flow_name}: {status} {progress_percentage:.0}"),
+        Event::Step {
+            step_name, status, ..
+        } => format!("{step_name}: {status}"),
+        Event::Delta { delta, .. } => format!("{delta:?}"),
+        other => format!("{other:?}"),
+    }
+}
+
+fn is_end_of(event: &Event, run: Uuid) -> bool {
+    matches!(event, Event::Run { run_id, status, .. } if *run_id == run && !status.is_open())
+}
+
+/// All events up to the end of a run.
+async fn up_to_end(events: &mut Events, run: Uuid) -> Vec<String> {
+    let mut told = Vec::new();
+    loop {
+        let event = next(events).await.expect("the run has not ended");
+        told.push(in_short(&event));
+        if is_end_of(&event, run) {
+            return told;
+        }
+    }
+}
+
+async fn a_run_is_told_from_its_beginning_to_its_end(lab: &Lab) {
+    let engine = lab.engine().await;
+    let mut events = engine.events();
+    let request = engine.run(counted(3));
+    let run = request.id();
+    request.execute().await.unwrap();
+    assert_eq!(
+        up_to_end(&mut events, run).await,
+        [
+            "counted: running 0",
+            "squaring: running 0",
+            "squared: running",
+            "squared: completed",
+            "squaring: running 100",
+            "squaring: completed 100",
+            "counted: running 50",
+            "squared: running",
+            "squared: completed",
+            "counted: running 100",
+            "counted: completed 100",
+        ]
+    );
+}
+
+/// Who hears of a step's or a run's end finds it in the rows.
+async fn what_is_told_is_recorded(lab: &Lab) {
+    let (engine, other) = (lab.engine().await, lab.engine().await);
+    let mut events = engine.events();
+    let mut handles = Vec::new();
+    for number in 0..20 {
+        handles.push(engine.run(counted(number)).spawn().await.unwrap());
+    }
+    let mut ended = 0;
+    while ended < handles.len() {
+        match next(&mut events).await.unwrap() {
+            Event::Step {
+                run_id,
+                step_run_id,
+                status,
+                ..
+            } => {
+                let rows = other.steps_of(run_id).await.unwrap();
+                let row = rows.iter().find(|row| row.id == step_run_id).unwrap();
+                assert!(row.status == status || !row.status.is_open(), "{row:?}");
+            }
+            Event::Run {
+                root_run_id,
+                run_id,
+                status,
+                ..
+            } if !status.is_open() => {
+                let row = other.find_run(run_id).await.unwrap().unwrap();
+                assert_eq!(row.status, status);
+                ended += usize::from(root_run_id == run_id);
+            }
+            _ => {}
+        }
+    }
+}
+
+async fn a_run_of_another_process_is_followed(lab: &Lab) {
+    let (engine, other) = (lab.engine().await, lab.engine().await);
+    let (one, two) = (name("one"), name("two"));
+    let call = two_held(one.clone(), two.clone());
+    let handle = engine.run(call).spawn().await.unwrap();
+    let mut events = other.watch(handle.id()).await.unwrap();
+    let mut told = Vec::new();
+    while told.iter().filter(|told| *told == "hold: running").count() < 2 {
+        told.push(in_short(&next(&mut events).await.unwrap()));
+    }
+    assert!(told.contains(&"two_held: running 0".to_owned()), "{told:?}");
+    open(&one);
+    open(&two);
+    while let Some(event) = next(&mut events).await {
+        told.push(in_short(&event));
+    }
+    assert_eq!(told.last().unwrap(), "two_held: completed 100", "{told:?}");
+    for (what, count) in [
+        ("hold: completed", 2),
+        ("note: completed", 4),
+        ("held: completed 100", 2),
+        ("two_held: completed 100", 1),
+    ] {
+        let found = told.iter().filter(|told| *told == what).count();
+        assert_eq!(found, count, "{what}: {told:?}");
+    }
+}
+
+async fn who_comes_late_is_told_what_has_come_before(lab: &Lab) {
+    let engine = lab.engine().await;
+    let run = engine.run(counted(2)).spawn().await.unwrap();
+    until(&engine, run.id(), |row| row.status == RunStatus::Completed).await;
+    let sub = engine
+        .runs(flow_engine::RunFilter {
+            parent_run_id: Some(run.id()),
+            ..flow_engine::RunFilter::default()
+        })
+        .await
+        .unwrap();
+    for id in [run.id(), sub[0].id] {
+        let mut events = engine.watch(id).await.unwrap();
+        let mut told = Vec::new();
+        while let Some(event) = next(&mut events).await {
+            assert_eq!(event.root_run_id(), Some(run.id()));
+            told.push(in_short(&event));
+        }
+        assert_eq!(
+            told,
+            [
+                "squared: completed",
+                "squared: completed",
+                "squaring: completed 100",
+                "counted: completed 100"
+            ]
+        );
+    }
+}
+
+async fn a_run_that_waits_is_followed_to_its_end(lab: &Lab) {
+    let (engine, other) = (lab.engine().await, lab.engine().await);
+    let handle = engine.run(told(name("told"))).spawn().await.unwrap();
+    for (watching, telling) in [(&engine, false), (&other, true)] {
+        let mut events = watching.watch(handle.id()).await.unwrap();
+        let mut told = Vec::new();
+        while told.last().is_none_or(|last| last != "told: waiting 0") {
+            told.push(in_short(&next(&mut events).await.unwrap()));
+        }
+        assert!(told.contains(&"note: completed".to_owned()), "{told:?}");
+        if telling {
+            other.signal(handle.id(), "answer", "yes").await.unwrap();
+            let told = up_to_end(&mut events, handle.id()).await;
+            assert_eq!(told.last().unwrap(), "told: completed 100");
+            assert_eq!(next(&mut events).await, None);
+        }
+    }
+}
+
+async fn what_is_done_from_outside_is_told(lab: &Lab) {
+    let (engine, other) = (lab.engine().await, lab.engine().await);
+    let mut events = engine.events();
+    let queued = engine.run(held(name("queued"))).enqueue().await.unwrap();
+    engine.pause(queued).await.unwrap();
+    engine.retry(queued).await.unwrap();
+    engine.cancel(queued).await.unwrap();
+    assert_eq!(
+        up_to_end(&mut events, queued).await,
+        [
+            "held: pending 0",
+            "held: paused 0",
+            "held: pending 0",
+            "held: cancelled 0"
+        ]
+    );
+
+    // Another process cancels what this one executes.
+    let handle = engine.run(held(name("executed"))).spawn().await.unwrap();
+    let mut followed = handle.watch().await.unwrap();
+    while in_short(&next(&mut events).await.unwrap()) != "hold: running" {}
+    other.cancel(handle.id()).await.unwrap();
+    for events in [&mut events, &mut followed] {
+        let told = up_to_end(events, handle.id()).await;
+        assert_eq!(told.last().unwrap(), "held: cancelled 0", "{told:?}");
+    }
+    assert_eq!(next(&mut followed).await, None);
+}
+
+async fn a_failure_is_told(lab: &Lab) {
+    let engine = lab.engine().await;
+    let mut events = engine.events();
+    let request = engine.run(failing("it"));
+    let run = request.id();
+    request.execute().await.unwrap_err();
+    let told = up_to_end(&mut events, run).await;
+    assert_eq!(told, ["failing: running 0", "failing: failed 0"]);
+}
+
+async fn a_streamed_answer_is_told_in_its_pieces(lab: &Lab) {
+    let engine = Engine::builder()
+        .database_url(&lab.url)
+        .backend(MockBackend::new().answer("tell_of", "one two three"))
+        .model("test-model");
+    let engine = engine.build().await.unwrap();
+    let mut all = engine.events();
+    let handle = engine.run(aloud("numbers")).spawn().await.unwrap();
+    let mut followed = handle.watch().await.unwrap();
+    let (mut texts, mut step) = (String::new(), None);
+    loop {
+        let event = next(&mut all).await.unwrap();
+        match &event {
+            Event::Step { step_run_id, .. } => step = Some(*step_run_id),
+            Event::Delta {
+                step_run_id,
+                delta: Delta::Text(text),
+                ..
+            } => {
+                assert_eq!(step, Some(*step_run_id), "a step begins before its answer");
+                texts.push_str(text);
+            }
+            _ => {}
+        }
+        if is_end_of(&event, handle.id()) {
+            break;
+        }
+    }
+    assert_eq!(texts, "one two three");
+    let told = up_to_end(&mut followed, handle.id()).await;
+    assert_eq!(told.last().unwrap(), "aloud: completed 100");
+}
+
+async fn who_is_slow_is_told_what_was_left_out(lab: &Lab) {
+    let engine = lab.engine().await;
+    let mut events = engine.events();
+    let request = engine.run(many_squared(2_500));
+    let run = request.id();
+    request.execute().await.unwrap();
+    let Some(Event::Missed { count, .. }) = next(&mut events).await else {
+        panic!("events were left out");
+    };
+    let told = up_to_end(&mut events, run).await;
+    // The run begins, 2,500 steps begin and end, and the run ends.
+    assert_eq!(count + told.len() as u64, 5_002);
+    assert_eq!(told.last().unwrap(), "many_squared: completed 100");
+}
+
+async fn what_cannot_be_followed_is_said(lab: &Lab) {
+    let engine = lab.engine().await;
+    let error = engine.watch(Uuid::now_v7()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotResumable);
+    assert!(
+        error.to_string().contains("there is no such run"),
+        "{error}"
+    );
+
+    let queued = engine.run(held(name("deleted"))).enqueue().await.unwrap();
+    let mut events = engine.watch(queued).await.unwrap();
+    let first = next(&mut events).await.unwrap();
+    assert_eq!(in_short(&first), "held: pending 0");
+    engine.delete_run(queued).await.unwrap();
+    assert_eq!(next(&mut events).await, None);
+}
+
+async fn nothing_comes_after_the_engine(lab: &Lab) {
+    let engine = lab.engine().await;
+    let queued = engine.run(held(name("left"))).enqueue().await.unwrap();
+    let (mut all, mut followed) = (engine.events(), engine.watch(queued).await.unwrap());
+    next(&mut followed).await.unwrap();
+    drop(engine);
+    assert_eq!(next(&mut all).await, None);
+    assert_eq!(next(&mut followed).await, None);
+}
