@@ -1,12 +1,10 @@
 //! What becomes of a call whose idempotency key was brought before: it gets the run that has it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use flow_engine_db::{FlowRun, Lease, RunStatus, StepStatus};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::Engine;
@@ -15,10 +13,6 @@ use crate::call::AnyCall;
 use crate::definition::{Definition, find};
 use crate::error::{Error, ErrorKind};
 use crate::run::{Claim, Done, Services, as_run, check_same_inputs};
-
-/// How often is looked whether a run that is executed elsewhere has ended: longer each time.
-const PAUSE: Duration = Duration::from_millis(20);
-const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 /// See [`Again`](crate::run::Again).
 pub(super) fn again(
@@ -33,7 +27,8 @@ pub(super) fn again(
 impl Engine {
     /// What a run gives: it has given it, is waited for as long as somebody executes it, or is executed here.
     async fn end_of(&self, run_id: Uuid, call: Box<dyn AnyCall>) -> Result<Done, Error> {
-        let (mut has_waited, mut pause) = (false, PAUSE);
+        let mut has_waited = false;
+        let mut watching = self.watching(run_id);
         loop {
             let Some(run) = self.find_run(run_id).await? else {
                 let reason = "it had this idempotency key and was deleted meanwhile; ask again";
@@ -65,8 +60,7 @@ impl Engine {
                 }
             }
             has_waited = true;
-            sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            watching.changed().await;
         }
     }
 

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::Engine;
 use crate::definition::{Definition, Registration, find, registered};
-use crate::error::Error;
+use crate::error::{Error, chain};
 use crate::inputs;
 use crate::schedule::{Schedule, Ticks};
 
@@ -69,7 +69,10 @@ pub(super) async fn keep_schedules(engine: &Engine) -> Infallible {
         match look(engine, &flows).await {
             Ok(until) => sleep_until(until).await,
             Err(error) => {
-                tracing::warn!(%error, "a worker could not look after the schedules");
+                tracing::warn!(
+                    error = chain(&error),
+                    "a worker could not look after the schedules"
+                );
                 sleep(PAUSE).await;
             }
         }

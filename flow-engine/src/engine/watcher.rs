@@ -9,7 +9,7 @@ use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::Engine;
-use crate::error::Error;
+use crate::error::{Error, chain};
 use crate::run::{Claim, Services, Watching};
 
 /// How often it asks. What ends in this process is told at once.
@@ -46,7 +46,7 @@ impl Engine {
             // A worker was faster, or it has ended.
             Ok(None) => {}
             Err(error) => {
-                tracing::warn!(run = %run_id, %error, "a background run that is due could not be taken");
+                tracing::warn!(run = %run_id, error = chain(&error), "a background run that is due could not be taken");
             }
         }
     }
@@ -88,7 +88,9 @@ async fn watch(services: Weak<Services>) {
                     tokio::spawn(Engine { services }.go_on_with(run_id));
                 }
             }
-            Err(error) => tracing::warn!(%error, "where runs stand could not be read"),
+            Err(error) => {
+                tracing::warn!(error = chain(&error), "where runs stand could not be read");
+            }
         }
         pause = INTERVAL.max(begun.elapsed() * RARELY);
     }

@@ -109,8 +109,7 @@ impl Services {
             }]),
             Ok(None) => {}
             Err(error) => {
-                let error = chain(&error);
-                tracing::warn!(run = %run_id, error, "what a run is by now cannot be read, and is not told");
+                tracing::warn!(run = %run_id, error = chain(&error), "what a run is by now cannot be read, and is not told");
             }
         }
     }

@@ -235,7 +235,10 @@ async fn look(store: Weak<dyn Store>, shared: Arc<Shared>) {
                 shared.pause(newest.iter().filter(|newest| newest.pause_requested));
             }
             // Renewing them says so, too.
-            Err(error) => tracing::debug!(%error, "the leases of runs could not be read"),
+            Err(error) => tracing::debug!(
+                error = chain(&error),
+                "the leases of runs could not be read"
+            ),
         }
         pause = LOOK.max(begun.elapsed() * RARELY);
     }

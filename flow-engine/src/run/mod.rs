@@ -84,7 +84,7 @@ pub(crate) use watched::{Watched, Watching};
 
 use crate::artifacts::Artifacts;
 use crate::definition::Definition;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, chain};
 use crate::event::Announcer;
 use crate::llm::Models;
 use crate::lock::lock;
@@ -274,7 +274,7 @@ impl Run {
             }
             Ok(_) => {}
             Err(error) => {
-                tracing::warn!(run = %root_run_id, %error, "why a lease was lost cannot be read");
+                tracing::warn!(run = %root_run_id, error = chain(&error), "why a lease was lost cannot be read");
             }
         }
         let error = Error::from(StoreError::LeaseLost { root_run_id });

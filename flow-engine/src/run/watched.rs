@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use flow_engine_db::{Standing, Standings};
+use chrono::{DateTime, Utc};
+use flow_engine_db::{RunStatus, Standing, Standings};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -27,11 +28,19 @@ struct Entry {
     waiters: usize,
     /// Whether this engine goes on with it when it is due.
     is_kept: bool,
-    /// As it stood the last time; `None` before it was asked for, and inside if it was not there.
-    #[expect(clippy::option_option, reason = "two questions")]
-    seen: Option<Option<Standing>>,
+    seen: Seen,
     /// Counts the changes.
     changed: watch::Sender<u64>,
+}
+
+/// How a run stood when the database was asked the last time, as far as who waits for it is concerned: a lease that is renewed
+/// changes nothing.
+#[derive(Debug, Default, PartialEq)]
+enum Seen {
+    #[default]
+    NotYet,
+    Gone,
+    At(RunStatus, Option<DateTime<Utc>>),
 }
 
 impl Watched {
@@ -91,14 +100,15 @@ impl Watched {
             let Some(entry) = state.runs.get_mut(run_id) else {
                 continue;
             };
-            // A lease that is renewed changes nothing for who waits.
-            let shown = |standing: Option<Standing>| standing.map(|run| (run.status, run.wake_at));
-            if entry.seen.map(shown) != Some(shown(standing)) {
+            let seen = standing.map_or(Seen::Gone, |run| Seen::At(run.status, run.wake_at));
+            let is_due = standing.is_some_and(|run| run.is_due(standings.now));
+            // Who waits for a run that is due may be who is to take it.
+            if entry.seen != seen || is_due {
                 entry.ring();
             }
-            entry.seen = Some(standing);
+            entry.seen = seen;
             entry.is_kept &= standing.is_some_and(|run| !has_ended(&run));
-            if entry.is_kept && standing.is_some_and(|run| run.is_due(standings.now)) {
+            if entry.is_kept && is_due {
                 due.push(*run_id);
             }
             if entry.waiters == 0 && !entry.is_kept {
@@ -111,7 +121,7 @@ impl Watched {
 
 /// An interrupted run has not ended for good.
 fn has_ended(run: &Standing) -> bool {
-    !run.status.is_open() && run.status != flow_engine_db::RunStatus::Interrupted
+    !run.status.is_open() && run.status != RunStatus::Interrupted
 }
 
 impl Entry {

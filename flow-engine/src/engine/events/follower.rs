@@ -121,8 +121,7 @@ impl Follower {
             Ok(outline) => self.saw(outline),
             Err(StoreError::Closed) => return None,
             Err(error) => {
-                let error = chain(&error);
-                tracing::warn!(run = %self.root, error, "a run that is watched could not be read");
+                tracing::warn!(run = %self.root, error = chain(&error), "a run that is watched could not be read");
             }
         }
         self.has_looked = true;
