@@ -2,6 +2,7 @@
 
 mod decisions;
 mod forks;
+mod moments;
 mod rules;
 mod ways;
 mod world;
