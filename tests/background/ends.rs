@@ -5,8 +5,7 @@ use std::time::Duration;
 use flow_engine::{ErrorKind, RunStatus, Uuid};
 
 use crate::flows::{Around, Failing, Held, around, failing, held, noted, open};
-use crate::spawned::name;
-use crate::{Lab, Program, end, on_both, until};
+use crate::{Lab, Program, end, eventually, name, on_both, until};
 
 on_both!(
     a_handle_gives_what_another_program_has_executed,
@@ -95,6 +94,7 @@ async fn an_interrupted_run_that_nobody_goes_on_with_is_not_waited_for(lab: &Lab
     let request = engine.run(held(name.clone()));
     let id = request.id();
     let executed = tokio::spawn(request.execute());
+    eventually(|| async { engine.find_run(id).await.unwrap().is_some() }).await;
     until(&engine, id, |row| row.step_progress == 1).await;
     let handle = engine.handle::<Held>(id).await.unwrap();
     executed.abort();

@@ -6,8 +6,7 @@ use flow_engine::{RunStatus, Uuid};
 use futures::future::join_all;
 
 use crate::flows::{noted, sleeper, told};
-use crate::spawned::name;
-use crate::{Lab, end, on_both, output, parked};
+use crate::{Lab, end, name, on_both, output, parked};
 
 on_both!(
     a_spawned_run_sleeps_out_of_memory_and_goes_on_without_a_worker,

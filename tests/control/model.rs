@@ -23,8 +23,10 @@ pub(crate) struct Model {
 }
 
 impl Model {
-    pub(crate) async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    pub(crate) fn start() -> Self {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let listener = TcpListener::from_std(listener).unwrap();
         let url = format!("http://{}/v1", listener.local_addr().unwrap());
         let (tell, seen) = unbounded_channel();
         tokio::spawn(async move {

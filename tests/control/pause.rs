@@ -7,7 +7,7 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use crate::doors::{executed, executes, is_open, open, stand_at, until_executed};
-use crate::{Lab, on_both, until};
+use crate::{Lab, eventually, on_both, until};
 
 on_both!(
     what_is_under_way_ends_before_a_run_is_paused,
@@ -209,6 +209,7 @@ async fn a_run_that_waits_is_paused(lab: &Lab) {
     let run = request.id();
     let running = tokio::spawn(request.execute());
     until_executed(&id, "wait", 1).await;
+    eventually(|| async { engine.find_run(run).await.unwrap().is_some() }).await;
     until(&engine, run, |row| row.status == RunStatus::Running).await;
     engine.pause(run).await.unwrap();
     let error = running.await.unwrap().unwrap_err();

@@ -6,55 +6,37 @@
 )]
 
 mod flows;
+#[path = "../databases/kinds.rs"]
+mod kinds;
 mod missed;
-#[path = "../databases/postgres.rs"]
-mod postgres;
 mod processes;
 mod runs;
 
-use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
 use flow_engine::{DateTime, Engine, FlowRun, RunFilter, RunStatus, Utc};
 use flow_engine_db::{Store, connect};
+use kinds::{Database, Kind, on_both};
 use tokio::time::{sleep, timeout};
 
 /// Until when what is waited for must have come.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-#[derive(Debug, Clone, Copy)]
-enum Kind {
-    Sqlite,
-    Postgres,
-}
-
 struct Lab {
     engine: Engine,
     /// To say how far a schedule has come.
     store: Arc<dyn Store>,
-    database: String,
-    _keep: Box<dyn Any>,
+    database: Database,
 }
 
 impl Lab {
     async fn new(kind: Kind) -> Self {
-        let (database, keep): (_, Box<dyn Any>) = match kind {
-            Kind::Sqlite => {
-                let folder = tempfile::tempdir().unwrap();
-                let url = format!("sqlite://{}", folder.path().join("test.db").display());
-                (url, Box::new(folder))
-            }
-            Kind::Postgres => {
-                let database = postgres::Database::new("template1");
-                (database.url(), Box::new(database))
-            }
-        };
+        let database = Database::new(kind);
         Self {
-            engine: flows::engine(&database).build().await.unwrap(),
-            store: connect(&database).await.unwrap(),
+            engine: flows::engine(&database.url).build().await.unwrap(),
+            store: connect(&database.url).await.unwrap(),
             database,
-            _keep: keep,
         }
     }
 
@@ -116,25 +98,6 @@ fn assert_one_run_for_each_second(runs: &[FlowRun]) {
             serde_json::from_value(run.outputs.clone().unwrap()).unwrap();
         assert_eq!(told, run.start_at);
     }
-}
-
-/// Each test on both databases.
-macro_rules! on_both {
-    ($($module:ident::$test:ident,)+) => {
-        mod on_sqlite {
-            $(#[tokio::test]
-            async fn $test() {
-                super::$module::$test(super::Kind::Sqlite).await;
-            })+
-        }
-
-        mod on_postgres {
-            $(#[tokio::test]
-            async fn $test() {
-                super::$module::$test(super::Kind::Postgres).await;
-            })+
-        }
-    };
 }
 
 on_both! {

@@ -36,7 +36,8 @@ impl Drop for Worker {
 pub(crate) async fn each_tick_has_one_run_though_a_worker_is_stopped(kind: Kind) {
     let seconds = std::env::var(VARIABLE).map_or(SECONDS, |seconds| seconds.parse().unwrap());
     let lab = Lab::new(kind).await;
-    let mut workers = [Worker::start(&lab.database), Worker::start(&lab.database)];
+    let url = &lab.database.url;
+    let mut workers = [Worker::start(url), Worker::start(url)];
     lab.completed("each_second", 1).await;
     let third = Duration::from_millis(1000 * seconds / 3);
     let begin = Instant::now();

@@ -28,7 +28,7 @@ pub(crate) async fn two_workers_of_one_engine_start_each_tick_once(kind: Kind) {
 
 pub(crate) async fn workers_of_two_engines_start_each_tick_once(kind: Kind) {
     let lab = Lab::new(kind).await;
-    let engine = flows::engine(&lab.database).build().await.unwrap();
+    let engine = flows::engine(&lab.database.url).build().await.unwrap();
     tokio::select! {
         () = flows::work(&engine) => unreachable!("a worker works for ever"),
         _ = lab.while_working(lab.completed("each_second", 4)) => {}

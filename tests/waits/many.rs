@@ -38,10 +38,7 @@ async fn until_all(engine: &Engine, status: RunStatus, runs: usize) {
 async fn program(lab: &Lab) -> Program {
     let engine = lab.engine().await;
     let worker = engine.worker().concurrency(256);
-    Program {
-        worker: tokio::spawn(worker.run()),
-        engine,
-    }
+    Program::start(engine, worker)
 }
 
 /// Half of them wait for a signal, half for a time that lies so far ahead.

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use flow_engine::{RunStatus, StepStatus, Uuid};
+use flow_engine::{RunStatus, StepStatus};
 
 use crate::flows::{approval, busy, first_of, in_time, noted, rounds, sleeper, spawning};
-use crate::{Lab, Program, on_both, output, parked, until};
+use crate::{Lab, Program, name, on_both, output, parked, until};
 
 on_both!(
     what_was_recorded_before_a_wait_is_not_executed_again,
@@ -16,10 +16,6 @@ on_both!(
     a_run_that_works_stays_in_memory,
     a_run_that_is_told_something_as_it_leaves_memory_is_not_forgotten,
 );
-
-fn name(of: &str) -> String {
-    format!("{of} {}", Uuid::now_v7())
-}
 
 async fn what_was_recorded_before_a_wait_is_not_executed_again(lab: &Lab) {
     let Program { engine, .. } = &lab.program().await;

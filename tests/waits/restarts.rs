@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use flow_engine::{ErrorKind, RunStatus, Uuid};
+use flow_engine::{ErrorKind, RunStatus};
 
 use crate::flows::{approval, holding, in_time, noted, reminded, sleeper, strict};
-use crate::{Lab, on_both, output, parked, until};
+use crate::{Lab, eventually, name, on_both, output, parked, until};
 
 on_both!(
     a_waiting_run_waits_on_without_its_program,
@@ -18,10 +18,6 @@ on_both!(
     a_timeout_of_a_failed_run_has_all_its_time_again,
     a_wait_that_is_not_polled_holds_nothing_up,
 );
-
-fn name(of: &str) -> String {
-    format!("{of} {}", Uuid::now_v7())
-}
 
 async fn a_waiting_run_waits_on_without_its_program(lab: &Lab) {
     let name = name("restarted");
@@ -57,9 +53,7 @@ async fn a_run_that_was_interrupted_while_it_waits_goes_on_waiting(lab: &Lab) {
     let request = engine.run(approval(name("interrupted")));
     let run = request.id();
     let waiting = tokio::spawn(request.execute());
-    while engine.waits_of(run).await.unwrap().is_empty() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    eventually(|| async { !engine.waits_of(run).await.unwrap().is_empty() }).await;
     waiting.abort();
     until(&engine, run, |row| row.status == RunStatus::Interrupted).await;
     let verdict = serde_json::json!({ "approved": true, "comment": "meanwhile" });
@@ -74,9 +68,7 @@ async fn a_sleep_is_not_begun_anew(lab: &Lab) {
     let request = engine.run(sleeper(name("cut off"), 1_500));
     let run = request.id();
     let sleeping = tokio::spawn(request.execute());
-    while engine.waits_of(run).await.unwrap().is_empty() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    eventually(|| async { !engine.waits_of(run).await.unwrap().is_empty() }).await;
     let until_before = engine.waits_of(run).await.unwrap()[0].until;
     sleeping.abort();
     until(&engine, run, |row| row.status == RunStatus::Interrupted).await;

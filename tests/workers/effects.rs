@@ -9,27 +9,13 @@ use tempfile::TempDir;
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use super::flows::{requests, sells};
-use super::{Kind, Lab, Worker};
-
-/// How long something may take that is bound to come.
-const STUCK: Duration = Duration::from_mins(1);
-
-async fn until<F: Future<Output = bool>>(mut is_so: impl FnMut() -> F) {
-    let soon = async {
-        while !is_so().await {
-            sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(STUCK, soon)
-        .await
-        .expect("it never came");
-}
+use crate::flows::{requests, sells};
+use crate::runs::{eventually, until};
+use crate::{Kind, Lab, Worker};
 
 impl Lab {
     async fn stands(&self, run: Uuid, status: RunStatus) {
-        until(|| async { self.engine.find_run(run).await.unwrap().unwrap().status == status })
-            .await;
+        until(&self.engine, run, |row| row.status == status).await;
     }
 }
 
@@ -38,7 +24,7 @@ async fn killed_in_between(lab: &Lab, folder: &Path) -> Uuid {
     let call = sells(folder.to_owned(), 7_u32);
     let run = lab.engine.run(call).enqueue().await.unwrap();
     let first = Worker::start(&lab.database);
-    until(|| async { requests(folder).len() == 1 }).await;
+    eventually(|| async { requests(folder).len() == 1 }).await;
     // SIGKILL
     drop(first);
     let intent = lab.effect(run).await;
@@ -70,7 +56,7 @@ impl Lab {
     }
 }
 
-pub(super) async fn a_worker_leaves_an_effect_alone_whose_process_was_killed(kind: Kind) {
+pub(crate) async fn a_worker_leaves_an_effect_alone_whose_process_was_killed(kind: Kind) {
     let folder = TempDir::new().unwrap();
     let lab = Lab::new(kind).await;
     let run = killed_in_between(&lab, folder.path()).await;
@@ -102,12 +88,12 @@ pub(super) async fn a_worker_leaves_an_effect_alone_whose_process_was_killed(kin
     assert_eq!(row.outputs, Some(json!("sold by request 2")));
 }
 
-pub(super) async fn an_effect_is_decided_of_a_process_that_was_killed(kind: Kind) {
+pub(crate) async fn an_effect_is_decided_of_a_process_that_was_killed(kind: Kind) {
     let folder = TempDir::new().unwrap();
     let lab = Lab::new(kind).await;
     let run = killed_in_between(&lab, folder.path()).await;
     // As long as its lease lasts, it may be alive.
-    until(|| async { !lab.engine.in_doubt(run).await.unwrap().is_empty() }).await;
+    eventually(|| async { !lab.engine.in_doubt(run).await.unwrap().is_empty() }).await;
     let done = Resolution::Done(json!(1));
     lab.engine.resolve(run, "charge-7", done).await.unwrap();
     let _second = Worker::start(&lab.database);
@@ -117,7 +103,7 @@ pub(super) async fn an_effect_is_decided_of_a_process_that_was_killed(kind: Kind
     assert_eq!(requests(folder.path()).len(), 1);
 }
 
-pub(super) async fn who_resumes_a_run_hears_of_an_effect_whose_process_was_killed(kind: Kind) {
+pub(crate) async fn who_resumes_a_run_hears_of_an_effect_whose_process_was_killed(kind: Kind) {
     let folder = TempDir::new().unwrap();
     let lab = Lab::new(kind).await;
     let run = killed_in_between(&lab, folder.path()).await;

@@ -19,7 +19,7 @@ const RUNS: u32 = 100;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_acknowledged_is_lost_and_workers_go_on_when_the_server_is_killed() {
     let server = OwnServer::new();
-    let lab = Lab::on(server.start(), Box::new(()), |builder| builder).await;
+    let lab = Lab::on(server.start(), None, |builder| builder).await;
     let mut ids = Vec::new();
     for number in 0..RUNS {
         ids.push(lab.engine.run(draws(number)).enqueue().await.unwrap());

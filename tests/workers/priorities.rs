@@ -49,7 +49,7 @@ fn assert_started_by_priority(runs: &[FlowRun]) -> usize {
     most
 }
 
-pub(crate) async fn in_order_though_workers_are_killed(kind: Kind) {
+pub(crate) async fn runs_start_by_priority_and_complete_once_though_workers_are_killed(kind: Kind) {
     let (lab, count) = (Lab::new(kind).await, runs());
     let mut ids: Vec<Uuid> = Vec::new();
     for number in 0..count {
