@@ -5,8 +5,7 @@ use flow_engine::prelude::*;
 use flow_engine::{Delta, ErrorKind, Event, Events, RunStatus, Uuid, map};
 
 use crate::flows::{failing, held, open, told};
-use crate::spawned::name;
-use crate::{Lab, PATIENCE, on_both, until};
+use crate::{Lab, PATIENCE, name, on_both, until};
 
 on_both!(
     a_run_is_told_from_its_beginning_to_its_end,
@@ -278,8 +277,8 @@ async fn a_failure_is_told(lab: &Lab) {
 }
 
 async fn a_streamed_answer_is_told_in_its_pieces(lab: &Lab) {
-    let engine = Engine::builder()
-        .database_url(&lab.url)
+    let engine = lab
+        .builder()
         .backend(MockBackend::new().answer("tell_of", "one two three"))
         .model("test-model");
     let engine = engine.build().await.unwrap();

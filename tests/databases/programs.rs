@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use flow_engine::llm::MockBackend;
-use flow_engine::{Engine, FlowRun, RunStatus, Worker};
+use flow_engine::{Engine, EngineBuilder, FlowRun, RunStatus, Worker};
 use serde_json::Value;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -21,13 +21,14 @@ impl Lab {
         Self { database }
     }
 
-    pub(crate) async fn engine(&self) -> Engine {
+    pub(crate) fn builder(&self) -> EngineBuilder {
         Engine::builder()
             .database_url(&self.database.url)
             .backend(MockBackend::new())
-            .build()
-            .await
-            .unwrap()
+    }
+
+    pub(crate) async fn engine(&self) -> Engine {
+        self.builder().build().await.unwrap()
     }
 
     pub(crate) async fn program(&self) -> Program {

@@ -96,11 +96,16 @@ async fn what_is_not_done_when_the_grace_is_over_is_handed_back() {
 /// It is told to stop while it asks for runs.
 #[tokio::test]
 async fn what_was_taken_and_not_begun_is_given_back() {
+    // Also if its grace is over before it has its answer.
+    for grace in [Duration::from_hours(1), Duration::ZERO] {
+        taken_and_not_begun(grace).await;
+    }
+}
+
+async fn taken_and_not_begun(grace: Duration) {
     let engine = engine().await;
     let ids = queued(&engine, "not begun", 3).await;
-    let worker = engine
-        .worker()
-        .run_until(ready(()), Duration::from_hours(1));
+    let worker = engine.worker().run_until(ready(()), grace);
     let summary = worker.await;
     assert_eq!((summary.finished, summary.handed_back), (0, 0));
     for id in &ids {

@@ -19,4 +19,4 @@ mod signals;
 
 use kinds::{Kind, on_both};
 use programs::{Lab, Program, name, output, parked};
-use runs::{eventually, until};
+use runs::{PATIENCE, eventually, until};

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use flow_engine::{ErrorKind, RunStatus, Uuid};
+use flow_engine::{Engine, ErrorKind, RunStatus, Uuid};
 use serde_json::json;
 
 use crate::flows::{
     Verdict, approval, both_texts, noted, outer_approval, patient, sleeper, two_texts,
 };
-use crate::{Lab, on_both, output, parked, until};
+use crate::{Kind, Lab, PATIENCE, on_both, output, parked, until};
 
 on_both!(
     what_is_told_while_a_flow_waits_is_taken,
@@ -51,6 +51,39 @@ async fn what_is_told_while_a_flow_waits_is_taken(lab: &Lab) {
     let steps = engine.steps_of(run).await.unwrap();
     let took = steps.iter().find(|step| Some(step.id) == signal.taken_by);
     assert_eq!(took.unwrap().outputs, Some(signal.payload.clone()));
+}
+
+/// Who looked for what others tell was a task of the first runtime.
+#[test]
+fn a_flow_on_another_runtime_than_the_last_one_hears_another_process() {
+    let lab = Lab::new(Kind::Sqlite);
+    let runtime = || tokio::runtime::Runtime::new().unwrap();
+    let waits = async |engine: &Engine| {
+        let request = engine.run(approval("runtimes".to_owned()));
+        let run = request.id();
+        let waiting = tokio::spawn(request.execute());
+        while engine.waits_of(run).await.unwrap().is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        (run, waiting)
+    };
+    let first = runtime();
+    let engine = first.block_on(async {
+        let engine = lab.engine().await;
+        let _waiting = waits(&engine).await;
+        engine
+    });
+    drop(first);
+
+    runtime().block_on(async {
+        let (run, waiting) = waits(&engine).await;
+        let other = lab.engine().await;
+        let told = other.signal(run, "approval", approved("heard"));
+        told.await.unwrap();
+        let done = tokio::time::timeout(PATIENCE, waiting).await;
+        let done = done.expect("it is not heard").unwrap().unwrap();
+        assert_eq!(done.output_content, "true: heard");
+    });
 }
 
 async fn what_was_told_before_the_wait_is_taken(lab: &Lab) {
