@@ -53,10 +53,15 @@ async fn what_is_told_while_a_flow_waits_is_taken(lab: &Lab) {
     assert_eq!(took.unwrap().outputs, Some(signal.payload.clone()));
 }
 
-/// Who looked for what others tell was a task of the first runtime.
+/// Who looked for what others tell was a task of the first runtime, as connections were.
 #[test]
 fn a_flow_on_another_runtime_than_the_last_one_hears_another_process() {
-    let lab = Lab::new(Kind::Sqlite);
+    for kind in [Kind::Sqlite, Kind::Postgres] {
+        hears_on_another_runtime(&Lab::new(kind));
+    }
+}
+
+fn hears_on_another_runtime(lab: &Lab) {
     let runtime = || tokio::runtime::Runtime::new().unwrap();
     let waits = async |engine: &Engine| {
         let request = engine.run(approval("runtimes".to_owned()));

@@ -8,16 +8,33 @@ use diesel_async::{
         AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod,
         deadpool::{BuildError, Pool},
     },
-    sync_connection_wrapper::SyncConnectionWrapper,
+    sync_connection_wrapper::{SpawnBlocking, SyncConnectionWrapper},
 };
 
 use super::connection;
-use crate::{BoxFuture, StoreError};
+use crate::{BoxFuture, StoreError, error::Cause};
 
 /// Enough that a slow list does not hold up the rest; more do not read faster.
 const CONNECTIONS: usize = 4;
 
-type Pooled = SyncConnectionWrapper<SqliteConnection>;
+type Pooled = SyncConnectionWrapper<SqliteConnection, CurrentRuntime>;
+
+/// Reads on the runtime of who reads: the one on which a connection was opened may be gone, as that of a test is after it.
+struct CurrentRuntime;
+
+impl SpawnBlocking for CurrentRuntime {
+    fn spawn_blocking<'a, R: Send + 'static>(
+        &mut self,
+        task: impl FnOnce() -> R + Send + 'static,
+    ) -> BoxFuture<'a, Result<R, Cause>> {
+        let read = tokio::task::spawn_blocking(task);
+        Box::pin(async { Ok(read.await?) })
+    }
+
+    fn get_runtime() -> Self {
+        Self
+    }
+}
 
 /// The connections that read.
 pub(super) struct Readers {
@@ -54,7 +71,7 @@ impl Readers {
     ) -> BoxFuture<'static, Result<T, StoreError>> {
         let pool = self.pool.clone();
         Box::pin(async move {
-            let failed = move |source: crate::error::Cause| StoreError::Query { action, source };
+            let failed = move |source: Cause| StoreError::Query { action, source };
             let read = tokio::spawn(async move {
                 let mut connection = pool.get().await.map_err(|error| failed(error.into()))?;
                 let read = connection.spawn_blocking(read).await;
@@ -68,7 +85,12 @@ impl Readers {
 async fn open(path: PathBuf) -> Result<Pooled, ConnectionError> {
     let opened = tokio::task::spawn_blocking(move || connection::reader(&path)).await;
     let error = match opened {
-        Ok(Ok(connection)) => return Ok(SyncConnectionWrapper::new(connection)),
+        Ok(Ok(connection)) => {
+            return Ok(SyncConnectionWrapper::with_runtime(
+                connection,
+                CurrentRuntime,
+            ));
+        }
         Ok(Err(error)) => error.to_string(),
         Err(ended) => ended.to_string(),
     };
