@@ -1,11 +1,15 @@
 //! What is told of runs while they go on, to who listens to an engine and to who follows one run.
 
+use std::time::Duration;
+
+use diesel::prelude::*;
+use diesel::{SqliteConnection, connection::SimpleConnection as _};
 use flow_engine::llm::MockBackend;
 use flow_engine::prelude::*;
 use flow_engine::{Delta, ErrorKind, Event, Events, RunStatus, Uuid, map};
 
 use crate::flows::{failing, held, open, told};
-use crate::{Lab, PATIENCE, name, on_both, until};
+use crate::{Kind, Lab, PATIENCE, name, on_both, until};
 
 on_both!(
     a_run_is_told_from_its_beginning_to_its_end,
@@ -121,6 +125,23 @@ async fn a_run_is_told_from_its_beginning_to_its_end(lab: &Lab) {
             "counted: completed 100",
         ]
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_not_recorded_yet_is_not_told() {
+    let lab = Lab::new(Kind::Sqlite);
+    let engine = lab.engine().await;
+    let mut events = engine.events();
+    // While another process holds the file, nothing can be written.
+    let mut other = SqliteConnection::establish(engine.database()).unwrap();
+    other.batch_execute("BEGIN IMMEDIATE").unwrap();
+    let running = tokio::spawn(engine.execute(counted(3)));
+    let early = tokio::time::timeout(Duration::from_millis(300), events.next()).await;
+    assert_eq!(early.ok(), None);
+    other.batch_execute("COMMIT").unwrap();
+    let run = running.await.unwrap().unwrap().run_id;
+    let told = up_to_end(&mut events, run).await;
+    assert_eq!(told[0], "counted: running 0");
 }
 
 /// Who hears of a step's or a run's end finds it in the rows.
