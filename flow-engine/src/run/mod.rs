@@ -53,6 +53,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit};
 use uuid::Uuid;
 
 pub use artifact::artifact;
+pub(crate) use artifact::naming;
 pub(crate) use background::Background;
 pub(crate) use budget::{Budget, longest_answer};
 pub use choice::race;
@@ -95,8 +96,8 @@ use crate::state::States;
 pub(crate) use cache::Flights;
 pub(crate) use journal::Journal;
 pub(crate) use leases::{Holding, Leases};
+pub(crate) use progress::nano_usd;
 use progress::{Beginning, Tally};
-pub(crate) use progress::{naming, nano_usd};
 use scope::Scope;
 
 /// What the row of a cancelled run says, and who waits for it is told.

@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::progress::naming;
+use super::artifact::naming;
 use super::step::streamed_step_as_run;
 use super::stream::{Deltas, StepStream};
 use super::tree::Key;
