@@ -9,6 +9,8 @@ mod flows;
 #[path = "../databases/kinds.rs"]
 mod kinds;
 mod missed;
+#[path = "../databases/process.rs"]
+mod process;
 mod processes;
 mod runs;
 

@@ -1,43 +1,28 @@
 //! Two processes, one of which is stopped and continued.
 
-use std::process::{Child, Command};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use tokio::time::sleep;
 
+use crate::process::Process;
 use crate::{Kind, Lab, assert_one_run_for_each_second, ticks};
 
 /// How many seconds it takes, if the environment does not say so.
 const SECONDS: u64 = 8;
 const VARIABLE: &str = "FLOW_ENGINE_TEST_TICKS";
 
-struct Worker(Child);
-
-impl Worker {
-    fn start(database: &str) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ticking"));
-        Self(command.arg(database).spawn().unwrap())
-    }
-
-    fn signal(&self, signal: Signal) {
-        let id = i32::try_from(self.0.id()).unwrap();
-        kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();
-    }
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+fn start_worker(database: &str) -> Process {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ticking"));
+    Process::start(command.arg(database))
 }
 
 pub(crate) async fn each_tick_has_one_run_though_a_worker_is_stopped(kind: Kind) {
     let seconds = std::env::var(VARIABLE).map_or(SECONDS, |seconds| seconds.parse().unwrap());
     let lab = Lab::new(kind).await;
     let url = &lab.database.url;
-    let mut workers = [Worker::start(url), Worker::start(url)];
+    let mut workers = [start_worker(url), start_worker(url)];
     lab.completed("each_second", 1).await;
     let third = Duration::from_millis(1000 * seconds / 3);
     let begin = Instant::now();
@@ -55,7 +40,7 @@ pub(crate) async fn each_tick_has_one_run_though_a_worker_is_stopped(kind: Kind)
     let runs = lab.completed("each_second", all.len()).await;
 
     for worker in &mut workers {
-        assert_eq!(worker.0.try_wait().unwrap(), None, "a worker has ended");
+        assert!(!worker.has_ended(), "a worker has ended");
     }
     drop(workers);
     let took = begin.elapsed();

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::flows::{requests, sells};
 use crate::runs::{eventually, until};
-use crate::{Kind, Lab, Worker};
+use crate::{Kind, Lab, start_worker};
 
 impl Lab {
     async fn stands(&self, run: Uuid, status: RunStatus) {
@@ -23,7 +23,7 @@ impl Lab {
 async fn killed_in_between(lab: &Lab, folder: &Path) -> Uuid {
     let call = sells(folder.to_owned(), 7_u32);
     let run = lab.engine.run(call).enqueue().await.unwrap();
-    let first = Worker::start(&lab.database);
+    let first = start_worker(&lab.database);
     eventually(|| async { requests(folder).len() == 1 }).await;
     // SIGKILL
     drop(first);
@@ -62,7 +62,7 @@ pub(crate) async fn a_worker_leaves_an_effect_alone_whose_process_was_killed(kin
     let run = killed_in_between(&lab, folder.path()).await;
     // Whoever had it again would find it paid.
     std::fs::write(folder.path().join("paid"), "").unwrap();
-    let _second = Worker::start(&lab.database);
+    let _second = start_worker(&lab.database);
     lab.stands(run, RunStatus::InDoubt).await;
     // The next run is executed, so the worker has looked for more since then.
     let other = TempDir::new().unwrap();
@@ -96,7 +96,7 @@ pub(crate) async fn an_effect_is_decided_of_a_process_that_was_killed(kind: Kind
     eventually(|| async { !lab.engine.in_doubt(run).await.unwrap().is_empty() }).await;
     let done = Resolution::Done(json!(1));
     lab.engine.resolve(run, "charge-7", done).await.unwrap();
-    let _second = Worker::start(&lab.database);
+    let _second = start_worker(&lab.database);
     lab.stands(run, RunStatus::Completed).await;
     let row = lab.engine.find_run(run).await.unwrap().unwrap();
     assert_eq!(row.outputs, Some(json!("sold by request 1")));

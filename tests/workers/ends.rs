@@ -8,7 +8,7 @@ use tokio::time::sleep;
 use uuid::Uuid;
 
 use crate::flows::falls;
-use crate::{Kind, Lab, PATIENCE, Worker};
+use crate::{Kind, Lab, PATIENCE, start_worker};
 
 /// How long a stopped process stays so: longer than its lease.
 const STOPPED: Duration = Duration::from_secs(5);
@@ -17,7 +17,7 @@ const STOPPED: Duration = Duration::from_secs(5);
 async fn disturbed(kind: Kind, runs: u32, at_least: Duration) {
     let lab = Lab::new(kind).await;
     let ids = lab.queue(runs).await;
-    let mut workers = [Worker::start(&lab.database), Worker::start(&lab.database)];
+    let mut workers = [start_worker(&lab.database), start_worker(&lab.database)];
     let begin = Instant::now();
     let mut stopped: Vec<(Instant, usize)> = Vec::new();
     let (mut kills, mut stops) = (0, 0);
@@ -39,7 +39,7 @@ async fn disturbed(kind: Kind, runs: u32, at_least: Duration) {
             stops += 1;
         } else {
             stopped.retain(|(_, other)| *other != place);
-            workers[place] = Worker::start(&lab.database);
+            workers[place] = start_worker(&lab.database);
             kills += 1;
         }
     }
@@ -88,7 +88,7 @@ pub(crate) async fn a_run_that_ends_its_process_is_given_up_and_no_other_one(kin
     let lab = Lab::new(kind).await;
     let ids = lab.queue(3).await;
     let falls = lab.engine.run(falls(0_u32)).enqueue().await.unwrap();
-    let mut worker = Worker::start(&lab.database);
+    let mut worker = start_worker(&lab.database);
     let mut ends = 0;
     let begin = Instant::now();
     while lab.count(RunStatus::Completed).await < ids.len()
@@ -97,7 +97,7 @@ pub(crate) async fn a_run_that_ends_its_process_is_given_up_and_no_other_one(kin
         assert!(begin.elapsed() < PATIENCE, "it takes too long");
         if worker.has_ended() {
             ends += 1;
-            worker = Worker::start(&lab.database);
+            worker = start_worker(&lab.database);
         }
         sleep(Duration::from_millis(100)).await;
     }

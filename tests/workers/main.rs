@@ -15,10 +15,12 @@ mod outages;
 #[path = "../databases/own_server.rs"]
 mod own_server;
 mod priorities;
+#[path = "../databases/process.rs"]
 mod process;
 mod refused;
 #[path = "../databases/runs.rs"]
 mod runs;
+mod worker;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -29,8 +31,8 @@ use flow_engine::RunStatus;
 use flow_engine::prelude::*;
 use kinds::{Kind, on_both};
 use lab::Lab;
-use process::Worker;
 use tokio::time::sleep;
+use worker::{start_telling, start_worker};
 
 /// Until when all that was queued must be done, however often workers were killed.
 const PATIENCE: Duration = Duration::from_mins(4);

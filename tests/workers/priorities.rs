@@ -9,7 +9,8 @@ use tokio::time::sleep;
 use uuid::Uuid;
 
 use crate::flows::{CONCURRENCY, reports};
-use crate::{Kind, Lab, PATIENCE, Worker};
+use crate::process::Process;
+use crate::{Kind, Lab, PATIENCE, start_worker};
 
 const WORKERS: usize = 3;
 /// How many priorities there are, evenly spread over the runs.
@@ -57,9 +58,9 @@ pub(crate) async fn runs_start_by_priority_and_complete_once_though_workers_are_
         let run = lab.engine.run(reports(number)).priority(priority);
         ids.push(run.enqueue().await.unwrap());
     }
-    let mut workers: Vec<Worker> = Vec::new();
+    let mut workers: Vec<Process> = Vec::new();
     for _ in 0..WORKERS {
-        workers.push(Worker::start(&lab.database));
+        workers.push(start_worker(&lab.database));
     }
     let (begin, mut killed, mut kills) = (Instant::now(), Instant::now(), 0);
     while lab.count(RunStatus::Completed).await < ids.len() {
@@ -67,7 +68,7 @@ pub(crate) async fn runs_start_by_priority_and_complete_once_though_workers_are_
         sleep(Duration::from_millis(200)).await;
         if killed.elapsed() >= PERIOD {
             killed = Instant::now();
-            workers[kills % WORKERS] = Worker::start(&lab.database);
+            workers[kills % WORKERS] = start_worker(&lab.database);
             kills += 1;
         }
     }

@@ -12,13 +12,14 @@ use diesel::{
     dsl::select,
     query_builder::Query,
     sql_query,
-    sql_types::{Array, BigInt, Integer, Text},
+    sql_types::{Array, BigInt, Text},
 };
 use uuid::Uuid;
 
-use super::{Connection, Fault, ReadConnection, rows::Piece};
+use super::{Connection, Fault, ReadConnection, rows::Piece, sql::background};
 use crate::{
     BackgroundFilter, Lease, LeaseTerm,
+    lease::Share,
     schema::flow_runs::dsl,
     sql_types::{Id, Ts, sql},
 };
@@ -200,56 +201,34 @@ const TAKE: &str = "
     )
     SELECT id, epoch FROM taken ORDER BY priority DESC, id";
 
-#[derive(QueryableByName)]
-struct Free {
-    #[diesel(sql_type = sql::Id)]
-    id: Id,
-    #[diesel(sql_type = Integer)]
-    priority: i32,
-}
-
-#[derive(QueryableByName)]
-struct Executed {
-    #[diesel(sql_type = Text)]
-    flow_name: String,
-    #[diesel(sql_type = BigInt)]
-    runs: i64,
-}
-
 pub(super) fn acquire_background(
     connection: &mut Connection,
     wanted: &BackgroundFilter,
     term: LeaseTerm,
 ) -> QueryResult<Vec<Lease>> {
     let except: Vec<Id> = wanted.except.iter().copied().map(Id).collect();
-    let executed = if wanted.concurrency.is_empty() {
-        Vec::new()
-    } else {
+    let executed = |connection: &mut Connection| {
         connection.batch_execute(ONE_AT_A_TIME)?;
         sql_query(EXECUTED)
             .bind::<Array<Text>, _>(wanted.limited())
             .bind::<Array<sql::Id>, _>(&except)
-            .load::<Executed>(connection)?
+            .load(connection)
     };
-    let executed = executed.into_iter().map(|flow| (flow.flow_name, flow.runs));
-    let executed = executed.collect();
-    let mut free: Vec<(i32, Uuid)> = Vec::new();
-    for share in wanted.shares(&executed) {
-        let found: Vec<Free> = sql_query(FREE)
+    let free = |connection: &mut Connection, share: Share<'_>| {
+        sql_query(FREE)
             .bind::<Array<Text>, _>(share.flow_names)
             .bind::<Array<sql::Id>, _>(&except)
             .bind::<BigInt, _>(i64::from(share.runs))
-            .load(connection)?;
-        free.extend(found.into_iter().map(|run| (run.priority, run.id.0)));
-    }
-    let first: Vec<Id> = wanted.first(free).into_iter().map(Id).collect();
+            .load(connection)
+    };
+    let first = background::first(connection, wanted, executed, free)?;
     if first.is_empty() {
         return Ok(Vec::new());
     }
     let taken: Vec<Held> = sql_query(TAKE)
         .bind::<Text, _>(term.owner.to_string())
         .bind::<BigInt, _>(micros(term))
-        .bind::<Array<sql::Id>, _>(first)
+        .bind::<Array<sql::Id>, _>(first.into_iter().map(Id).collect::<Vec<_>>())
         .load(connection)?;
     Ok(taken.into_iter().map(Held::lease).collect())
 }

@@ -4,6 +4,7 @@
 
 pub(super) mod apply;
 pub(super) mod artifacts;
+pub(super) mod background;
 pub(super) mod control;
 mod fault;
 pub(super) mod gaps;

@@ -10,9 +10,10 @@ use diesel::{
 };
 use uuid::Uuid;
 
-use super::Fault;
+use super::{Fault, sql::background};
 use crate::{
     BackgroundFilter, Lease, LeaseTerm, RunStatus,
+    lease::Share,
     schema::flow_runs::dsl,
     sql_types::{Id, Ts, sql},
 };
@@ -158,22 +159,6 @@ struct Taken {
     epoch: i64,
 }
 
-#[derive(QueryableByName)]
-struct Free {
-    #[diesel(sql_type = sql::Id)]
-    id: Id,
-    #[diesel(sql_type = diesel::sql_types::Integer)]
-    priority: i32,
-}
-
-#[derive(QueryableByName)]
-struct Executed {
-    #[diesel(sql_type = Text)]
-    flow_name: String,
-    #[diesel(sql_type = BigInt)]
-    runs: i64,
-}
-
 /// Any number of ids is one value.
 fn json(ids: impl IntoIterator<Item = Uuid>) -> String {
     let ids: Vec<String> = ids.into_iter().map(|id| id.simple().to_string()).collect();
@@ -187,28 +172,22 @@ pub(super) fn acquire_background(
 ) -> QueryResult<Vec<Lease>> {
     let now = Utc::now();
     let except = json(wanted.except.iter().copied());
-    let executed = if wanted.concurrency.is_empty() {
-        Vec::new()
-    } else {
+    let executed = |connection: &mut SqliteConnection| {
         sql_query(EXECUTED)
             .bind::<Text, _>(serde_json::json!(wanted.limited()).to_string())
             .bind::<sql::Ts, _>(Ts(now))
             .bind::<Text, _>(&except)
-            .load::<Executed>(connection)?
+            .load(connection)
     };
-    let executed = executed.into_iter().map(|flow| (flow.flow_name, flow.runs));
-    let executed = executed.collect();
-    let mut free: Vec<(i32, Uuid)> = Vec::new();
-    for share in wanted.shares(&executed) {
-        let found: Vec<Free> = sql_query(FREE)
+    let free = |connection: &mut SqliteConnection, share: Share<'_>| {
+        sql_query(FREE)
             .bind::<sql::Ts, _>(Ts(now))
             .bind::<Text, _>(serde_json::json!(share.flow_names).to_string())
             .bind::<Text, _>(&except)
             .bind::<BigInt, _>(i64::from(share.runs))
-            .load(connection)?;
-        free.extend(found.into_iter().map(|run| (run.priority, run.id.0)));
-    }
-    let first = wanted.first(free);
+            .load(connection)
+    };
+    let first = background::first(connection, wanted, executed, free)?;
     if first.is_empty() {
         return Ok(Vec::new());
     }

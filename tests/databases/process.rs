@@ -1,21 +1,14 @@
-//! A process that executes what is queued.
+//! A process that a test stops, continues and kills.
 
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 
 use rustix::process::{Pid, Signal, kill_process};
 
 /// Killed when it is dropped.
-pub(crate) struct Worker(pub(crate) Child);
+pub(crate) struct Process(Child);
 
-impl Worker {
-    pub(crate) fn start(database: &str) -> Self {
-        Self::telling(database, Stdio::null())
-    }
-
-    /// What its flows say goes there.
-    pub(crate) fn telling(database: &str, output: impl Into<Stdio>) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_working"));
-        command.arg(database).stdout(output);
+impl Process {
+    pub(crate) fn start(command: &mut Command) -> Self {
         Self(command.spawn().unwrap())
     }
 
@@ -29,7 +22,7 @@ impl Worker {
     }
 }
 
-impl Drop for Worker {
+impl Drop for Process {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
