@@ -59,6 +59,12 @@ pub enum Event {
         /// The piece.
         delta: Delta,
     },
+    /// A root run was deleted, with all that was below it.
+    #[non_exhaustive]
+    Deleted {
+        /// The root run.
+        root_run_id: Uuid,
+    },
     /// Who listens was so far behind that the oldest events were left out.
     #[non_exhaustive]
     Missed {
@@ -73,7 +79,8 @@ impl Event {
         match self {
             Self::Run { root_run_id, .. }
             | Self::Step { root_run_id, .. }
-            | Self::Delta { root_run_id, .. } => Some(*root_run_id),
+            | Self::Delta { root_run_id, .. }
+            | Self::Deleted { root_run_id } => Some(*root_run_id),
             Self::Missed { .. } => None,
         }
     }
@@ -85,7 +92,14 @@ impl Event {
 
 /// Tells what happens in an engine to all who listen. It costs nothing as long as nobody does.
 #[derive(Debug, Default)]
-pub(crate) struct Announcer(OnceLock<broadcast::Sender<Event>>);
+pub(crate) struct Announcer(OnceLock<broadcast::Sender<Told>>);
+
+#[derive(Debug, Clone)]
+pub(crate) enum Told {
+    Event(Event),
+    /// The engine is closed.
+    End,
+}
 
 impl Announcer {
     pub(crate) fn has_listeners(&self) -> bool {
@@ -94,7 +108,7 @@ impl Announcer {
             .is_some_and(|sender| sender.receiver_count() > 0)
     }
 
-    pub(crate) fn listen(&self) -> broadcast::Receiver<Event> {
+    pub(crate) fn listen(&self) -> broadcast::Receiver<Told> {
         let sender = self.0.get_or_init(|| broadcast::channel(CAPACITY).0);
         sender.subscribe()
     }
@@ -103,8 +117,15 @@ impl Announcer {
         if let Some(sender) = self.0.get() {
             for event in events {
                 // It fails when nobody listens any more.
-                let _ = sender.send(event);
+                let _ = sender.send(Told::Event(event));
             }
+        }
+    }
+
+    /// Nothing is told any more.
+    pub(crate) fn end(&self) {
+        if let Some(sender) = self.0.get() {
+            let _ = sender.send(Told::End);
         }
     }
 }

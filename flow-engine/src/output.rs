@@ -149,12 +149,17 @@ impl Output {
 
     /// What is recorded as this JSON.
     pub(crate) fn read_back(&self, json: String) -> Result<Recorded<Erased>, Error> {
-        match (self.read)(&json) {
-            Ok(output) => Ok(Recorded { json, output }),
-            Err(reason) => Err(invalid(format!(
+        self.read(json).map_err(|reason| {
+            invalid(format!(
                 "the output does not read back from its own JSON: {reason}"
-            ))),
-        }
+            ))
+        })
+    }
+
+    /// What this JSON is, or why it is none.
+    pub(crate) fn read(&self, json: String) -> Result<Recorded<Erased>, String> {
+        let output = (self.read)(&json)?;
+        Ok(Recorded { json, output })
     }
 }
 

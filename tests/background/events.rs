@@ -9,7 +9,7 @@ use flow_engine::prelude::*;
 use flow_engine::{Delta, ErrorKind, Event, Events, RunStatus, Uuid, map};
 
 use crate::flows::{failing, held, open, told};
-use crate::{Kind, Lab, PATIENCE, name, on_both, until};
+use crate::{Kind, Lab, PATIENCE, end, name, on_both, until};
 
 on_both!(
     a_run_is_told_from_its_beginning_to_its_end,
@@ -23,6 +23,8 @@ on_both!(
     who_is_slow_is_told_what_was_left_out,
     what_cannot_be_followed_is_said,
     nothing_comes_after_the_engine,
+    a_closed_engine_tells_nothing_that_is_not_recorded,
+    a_run_begins_before_its_steps,
 );
 
 #[step]
@@ -358,7 +360,12 @@ async fn what_cannot_be_followed_is_said(lab: &Lab) {
     let mut events = engine.watch(queued).await.unwrap();
     let first = next(&mut events).await.unwrap();
     assert_eq!(in_short(&first), "held: pending 0");
+    let mut all = engine.events();
     engine.delete_run(queued).await.unwrap();
+    for events in [&mut events, &mut all] {
+        let last = next(events).await.unwrap();
+        assert!(matches!(last, Event::Deleted { root_run_id, .. } if root_run_id == queued));
+    }
     assert_eq!(next(&mut events).await, None);
 }
 
@@ -370,4 +377,41 @@ async fn nothing_comes_after_the_engine(lab: &Lab) {
     drop(engine);
     assert_eq!(next(&mut all).await, None);
     assert_eq!(next(&mut followed).await, None);
+}
+
+async fn a_closed_engine_tells_nothing_that_is_not_recorded(lab: &Lab) {
+    let (engine, other) = (lab.engine().await, lab.engine().await);
+    let name = name("closed");
+    let handle = engine.run(held(name.clone())).spawn().await.unwrap();
+    let (mut all, mut followed) = (engine.events(), handle.watch().await.unwrap());
+    until(&engine, handle.id(), |row| row.step_progress == 1).await;
+    let waiting = tokio::spawn({
+        let handle = handle.clone();
+        async move { end(&handle).await }
+    });
+    engine.close().await;
+    // What is executed goes on, and can record nothing.
+    open(&name);
+    for events in [&mut all, &mut followed] {
+        while let Some(event) = next(events).await {
+            assert_ne!(in_short(&event), "hold: completed");
+            assert!(!is_end_of(&event, handle.id()), "{event:?}");
+        }
+    }
+    let error = waiting.await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Store, "{error:#}");
+    let row = other.find_run(handle.id()).await.unwrap().unwrap();
+    assert_eq!(row.status, RunStatus::Running);
+}
+
+async fn a_run_begins_before_its_steps(lab: &Lab) {
+    let engine = lab.engine().await;
+    for number in 0..30 {
+        let handle = engine.run(counted(number)).spawn().await.unwrap();
+        let mut events = handle.watch().await.unwrap();
+        let told = up_to_end(&mut events, handle.id()).await;
+        let first_step = told.iter().position(|told| told.starts_with("squared"));
+        let running = told.iter().rposition(|told| told == "counted: running 0");
+        assert!(running <= first_step, "{told:?}");
+    }
 }

@@ -1,8 +1,9 @@
 //! Reading runs back.
 
-use flow_engine::{RunFilter, RunStatus};
+use flow_engine::{ErrorKind, RunFilter, RunStatus};
 use uuid::Uuid;
 
+use crate::nesting::countdown;
 use crate::support::{count_words, engine, greet, review};
 
 #[tokio::test]
@@ -81,6 +82,24 @@ async fn a_deleted_run_takes_its_steps_and_requests_with_it() {
     assert_eq!(engine.steps(id).await, []);
     assert_eq!(engine.requests_of(id).await.unwrap(), []);
     assert!(!engine.delete_run(id).await.unwrap(), "it is gone already");
+}
+
+/// A resume finds in it what is done.
+#[tokio::test]
+async fn a_part_of_a_run_is_not_deleted_alone() {
+    let engine = engine().await;
+    let root = engine.execute(countdown(2)).await.unwrap().run_id;
+    let parts = RunFilter {
+        parent_run_id: Some(root),
+        ..RunFilter::default()
+    };
+    let part = engine.runs(parts).await.unwrap()[0].id;
+    let error = engine.delete_run(part).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert!(error.to_string().contains(&root.to_string()), "{error}");
+    assert!(engine.find_run(part).await.unwrap().is_some());
+    assert!(engine.delete_run(root).await.unwrap());
+    assert!(engine.find_run(part).await.unwrap().is_none());
 }
 
 #[tokio::test]

@@ -46,7 +46,7 @@ async fn a_flow_inside_a_flow_is_a_run_below_its_parent_whose_sums_hold_it() {
 }
 
 #[flow]
-async fn countdown(from: u32) -> Result<u32> {
+pub(crate) async fn countdown(from: u32) -> Result<u32> {
     match from {
         0 => Ok(0),
         _ => Ok(1 + countdown(from - 1).await?),

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use flow_engine::{Engine, ErrorKind, RunStatus, Uuid};
+use flow_engine::prelude::*;
+use flow_engine::{ErrorKind, RunStatus, Uuid, wait_for};
 use serde_json::json;
 
 use crate::flows::{
@@ -20,6 +21,7 @@ on_both!(
     what_does_not_fit_is_an_error_and_the_next_one_is_taken,
     a_run_that_has_ended_is_told_nothing,
     what_a_run_waits_for_is_listed,
+    a_signal_without_a_name_is_not_waited_for,
 );
 
 fn approved(comment: &str) -> Verdict {
@@ -251,4 +253,16 @@ async fn what_a_run_waits_for_is_listed(lab: &Lab) {
     engine.signal(run, "answer", "yes").await.unwrap();
     assert_eq!(output(engine, run).await, "yes");
     assert!(engine.waits_of(run).await.unwrap().is_empty());
+}
+
+#[flow]
+async fn nameless() -> Result<String> {
+    Ok(wait_for("").await?)
+}
+
+async fn a_signal_without_a_name_is_not_waited_for(lab: &Lab) {
+    let engine = lab.engine().await;
+    let error = engine.execute(nameless()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error:#}");
+    assert!(format!("{error:#}").contains("a signal needs a name"));
 }

@@ -20,8 +20,8 @@ record! {
         pub status: RunStatus,
         /// Who waits for it.
         pub execution_mode: ExecutionMode,
-        /// The name of the step or sub-flow that is executed, of several the one that started last;
-        /// `None` while none is: between two of them, and while the run is not executed.
+        /// The name of the step or sub-flow that is executed, of several the one that started last, and of a waiting run what it
+        /// waits at; `None` while there is none, and while the run is neither executed nor waits.
         pub current_step: Option<String>,
         /// How many steps are finished.
         pub step_progress: i32,
@@ -78,8 +78,7 @@ record! {
         pub scope: Option<String>,
         /// When a waiting run goes on by itself, or went on at the latest; `None` if it waits for a signal only.
         pub wake_at: Option<DateTime<Utc>>,
-        /// How often this root run was taken over from a process that was gone, without the end of a step in between: see
-        /// [`Takeovers`](crate::Takeovers).
+        /// How often this root run was taken over from a process that was gone, without the end of a step in between.
         pub takeovers: i32,
         /// How many steps of it and below it had ended when that was counted the last time.
         pub takeover_steps: i32,

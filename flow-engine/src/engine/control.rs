@@ -101,7 +101,9 @@ impl Engine {
                 self.services.announce_row(root).await;
                 Ok(())
             }
-            Some((_, true)) => refused("it is being executed"),
+            Some((_, true)) => {
+                refused("it is being executed; when it has ended, or is paused, it can be retried")
+            }
         }
     }
 

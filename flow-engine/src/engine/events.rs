@@ -19,7 +19,7 @@ use follower::Follower;
 use super::Engine;
 use super::recovery::refused;
 use crate::error::Error;
-use crate::event::Event;
+use crate::event::{Event, Told};
 use crate::run::Services;
 
 /// What happens, as it happens: a [`Stream`] of [`Event`]s.
@@ -51,8 +51,10 @@ impl Engine {
     /// What happens in this engine from now on, in all runs that it queues and executes: runs, their steps, and the pieces of streamed
     /// answers. What other processes do, [`watch`](Self::watch) tells of one run.
     ///
-    /// An event comes when it is recorded: who reads the run's rows then finds them so, or further on. Of who is slow, nothing waits:
-    /// some thousand events are kept for them, and what is left out is told as [`Event::Missed`]. It ends with the engine.
+    /// An event comes when it is recorded: who reads the run's rows then finds them so, or further on. (Of a run that another process has
+    /// taken over meanwhile, an end may be told that is not recorded.) Nothing waits for who is slow:
+    /// some thousand events are kept for them, and what is left out is told as [`Event::Missed`]. What the engine records for itself, such as
+    /// times and waits, is not told. It ends when the engine is [closed](Self::close) or dropped.
     ///
     /// ```
     /// # async fn example(engine: flow_engine::Engine) {
@@ -81,7 +83,7 @@ impl Engine {
     /// While this engine executes it, changes come at once, and with them the pieces of streamed answers; else the database is asked
     /// for them twice a second. What has changed twice in between is told once, as it is then. The end of the run, `completed`,
     /// `failed` or `cancelled`, comes last; a run that waits, is paused or interrupted, or stands in doubt, is followed until it goes
-    /// on and ends. The stream ends also when the run is deleted, and with the engine.
+    /// on and ends. The stream ends also when the run is deleted, and when the engine is closed or dropped.
     ///
     /// The id of a sub-flow's run stands for that of its root.
     ///
@@ -126,7 +128,7 @@ const AT_ONCE: usize = 256;
 
 /// Hears what an engine tells, once it is recorded. It does not keep the engine.
 struct Listener {
-    events: Receiver<Event>,
+    events: Receiver<Told>,
     services: Weak<Services>,
     heard: VecDeque<Event>,
     /// How many of them are recorded, from the oldest on.
@@ -134,7 +136,7 @@ struct Listener {
 }
 
 impl Listener {
-    fn new(events: Receiver<Event>, services: Weak<Services>) -> Self {
+    fn new(events: Receiver<Told>, services: Weak<Services>) -> Self {
         Self {
             events,
             services,
@@ -148,7 +150,7 @@ impl Listener {
         if self.recorded == 0 {
             self.hear().await?;
             if !self.heard.iter().all(Event::is_delta) {
-                self.are_recorded().await;
+                self.are_recorded().await?;
             }
             self.recorded = self.heard.len();
         }
@@ -160,26 +162,26 @@ impl Listener {
     async fn hear(&mut self) -> Option<()> {
         if self.heard.is_empty() {
             let event = match self.events.recv().await {
-                Ok(event) => event,
+                Ok(Told::Event(event)) => event,
                 Err(RecvError::Lagged(count)) => Event::Missed { count },
-                Err(RecvError::Closed) => return None,
+                Ok(Told::End) | Err(RecvError::Closed) => return None,
             };
             self.heard.push_back(event);
         }
         while self.heard.len() < AT_ONCE {
             self.heard.push_back(match self.events.try_recv() {
-                Ok(event) => event,
+                Ok(Told::Event(event)) => event,
                 Err(TryRecvError::Lagged(count)) => Event::Missed { count },
-                Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+                // Of a closed engine, nothing of these is known to be recorded either.
+                Ok(Told::End) | Err(TryRecvError::Empty | TryRecvError::Closed) => break,
             });
         }
         Some(())
     }
 
-    async fn are_recorded(&self) {
-        if let Some(services) = self.services.upgrade() {
-            // It fails once the store is closed, which has written all before.
-            let _ = services.store.barrier().await;
-        }
+    /// `None` once the store is closed: who knows whether they are.
+    async fn are_recorded(&self) -> Option<()> {
+        let services = self.services.upgrade()?;
+        services.store.barrier().await.ok()
     }
 }

@@ -42,7 +42,16 @@ impl Engine {
                 tracing::info!(run = %run_id, "a background run goes on in another process, which has taken it over");
                 false
             }
-            Ok(Err(error)) if stopped(error.kind()) => {
+            // As somebody has asked for.
+            Ok(Err(error)) if error.kind() == ErrorKind::Cancelled => {
+                tracing::info!(run = %run_id, "a background run was cancelled");
+                true
+            }
+            Ok(Err(error)) if error.kind() == ErrorKind::Paused => {
+                tracing::info!(run = %run_id, "a background run is paused");
+                false
+            }
+            Ok(Err(error)) if error.kind() == ErrorKind::InDoubt => {
                 tracing::warn!(run = %run_id, error = format!("{error:#}"), "a background run has stopped");
                 false
             }
@@ -146,12 +155,4 @@ async fn claimed(run_id: Uuid) -> Result<Claim, Error> {
             claim => return claim,
         }
     }
-}
-
-/// Whether a run has not come to an end: a person goes on with it, or another process.
-fn stopped(kind: ErrorKind) -> bool {
-    matches!(
-        kind,
-        ErrorKind::Paused | ErrorKind::InDoubt | ErrorKind::LeaseLost
-    )
 }

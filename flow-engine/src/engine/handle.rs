@@ -97,7 +97,7 @@ impl<C: Call> RunHandle<C> {
                     return Err(refused(row.id, "waited for", reason));
                 }
                 // Somebody executes it, or is about to.
-                _ => watching.changed().await,
+                _ => self.engine.look_again(&mut watching).await?,
             }
         }
     }

@@ -4,7 +4,7 @@ use flow_engine_db::{FlowRun, FlowStepRun, LlmRequest, RunFilter, Store};
 use uuid::Uuid;
 
 use super::Engine;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 
 impl Engine {
     /// The store, once it holds what this engine has written so far: the end of a run that was just dropped, too.
@@ -62,8 +62,22 @@ impl Engine {
     /// deleted by the next [`prune`](Self::prune), if no other run names them.
     ///
     /// # Errors
-    /// When the database cannot be written.
+    /// [`ErrorKind::InvalidInput`] if it is a sub-flow's run, without which its root would do again what is recorded in it. When the
+    /// database cannot be written.
     pub async fn delete_run(&self, id: Uuid) -> Result<bool, Error> {
-        Ok(self.services.store.delete_run(id).await?)
+        if let Some(run) = self.find_run(id).await?
+            && !run.is_root()
+        {
+            let message = format!(
+                "the run {id} is a part of the run {}, which knows by it what is done: delete that one, with all its parts",
+                run.root_run_id
+            );
+            return Err(Error::new(ErrorKind::InvalidInput, message));
+        }
+        let is_deleted = self.services.store.delete_run(id).await?;
+        if is_deleted {
+            self.services.announce_row(id).await;
+        }
+        Ok(is_deleted)
     }
 }

@@ -60,7 +60,7 @@ impl Engine {
                 }
             }
             has_waited = true;
-            watching.changed().await;
+            self.look_again(&mut watching).await?;
         }
     }
 

@@ -142,10 +142,12 @@ impl Engine {
 
     /// Waits until everything is on disk and closes the database. Steps that still run then fail.
     ///
-    /// The runs of a [`Worker`] whose future was dropped before are interrupted by then, so that the next worker goes on with
+    /// [Events](Self::events) end then, and who [waits](RunHandle::wait) for a run gets an error. The runs of a [`Worker`] whose future was dropped before are interrupted by then, so that the next worker goes on with
     /// them at once.
     pub async fn close(&self) {
         self.services.background.is_left().await;
         self.services.store.close().await;
+        self.services.events.end();
+        self.services.watched.ring_all();
     }
 }

@@ -91,7 +91,7 @@ impl Engine {
     /// the business of steps.
     ///
     /// # Errors
-    /// As for [`resume`](Self::resume), but for what the run would fail with.
+    /// As for [`resume`](Self::resume), but for what the run would fail with, and for effects in doubt, which the plan shows.
     pub async fn resume_plan(&self, run_id: Uuid) -> Result<ResumePlan, Error> {
         let run_id = self.root_of(run_id).await?;
         if Claim::is_taken(run_id) {

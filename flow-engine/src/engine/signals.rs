@@ -18,7 +18,7 @@ pub struct Wait {
     pub run_id: Uuid,
     /// The signal, by its name.
     pub signal: Option<String>,
-    /// The time.
+    /// The time. That of a `timeout` around it is in [`FlowRun::wake_at`](crate::FlowRun::wake_at), if the run waits out of memory.
     pub until: Option<DateTime<Utc>>,
     /// Since when it waits, or has waited again after its program began anew.
     pub since: DateTime<Utc>,

@@ -25,6 +25,13 @@ impl Engine {
         watching
     }
 
+    /// Waits until it is time to look at a run again. An error once the engine is closed: nothing is told of it any more.
+    pub(super) async fn look_again(&self, watching: &mut Watching) -> Result<(), Error> {
+        self.services.store.barrier().await?;
+        watching.changed().await;
+        Ok(())
+    }
+
     /// Goes on with a run whenever it is due, so that no worker is needed.
     pub(super) fn keep(&self, run_id: Uuid) {
         self.services.watched.keep(run_id);

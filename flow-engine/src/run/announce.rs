@@ -107,7 +107,9 @@ impl Services {
                 status: row.status,
                 progress_percentage: row.progress_percentage,
             }]),
-            Ok(None) => {}
+            Ok(None) => self.events.tell([Event::Deleted {
+                root_run_id: run_id,
+            }]),
             Err(error) => {
                 tracing::warn!(run = %run_id, error = chain(&error), "what a run is by now cannot be read, and is not told");
             }

@@ -68,7 +68,7 @@ impl<C: Call> RunRequest<C> {
         Self { call, asked, again }
     }
 
-    /// The id that the run will have, known before it starts: to watch it, or to name it elsewhere.
+    /// The id that the run will have, known before it starts, so that it can be named elsewhere. It can be looked for once it has begun.
     pub fn id(&self) -> Uuid {
         self.asked.options.id
     }

@@ -253,7 +253,8 @@ impl Tree {
     /// What its rows come to, with what a killed process could not write any more.
     pub(crate) fn progress(&self, root: &FlowRun) -> Progress {
         Progress {
-            current_step: root.current_step.clone(),
+            // Nothing of it is executed.
+            current_step: None,
             step_progress: root.step_progress,
             progress_percentage: root.progress_percentage,
             ..self.beginning(root.id).spent.progress()

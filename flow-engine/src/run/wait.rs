@@ -75,14 +75,15 @@ async fn slept(place: &Place, until: DateTime<Utc>) -> Result<(), Error> {
 /// Waits until somebody tells this run something by this name ([`Engine::signal`](crate::Engine::signal)), and gives what was
 /// told. What was told before the wait began is taken at once; of several signals of one name, the oldest. Each is taken once.
 ///
-/// All runs of a root are told together: a flow inside of a flow hears what its root is told.
+/// All runs of a root are told together: a flow inside of a flow hears what its root is told. In a step, which works as far as the engine
+/// knows, it waits in memory.
 ///
 /// A limit of time is [`timeout`](crate::timeout), not that of tokio: a background run leaves memory while it waits, and of tokio's
 /// timers nothing is left then.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidInput`] if what was told is no `T`: with the path in it; it is kept, and the next wait takes the next one.
-/// Else as for [`sleep`].
+/// [`ErrorKind::InvalidInput`] if what was told is no `T`: with the path in it; it counts as taken, and the next wait takes the next
+/// one. The same if the name is empty. Else as for [`sleep`].
 #[track_caller]
 pub fn wait_for<T: OutputType>(
     signal: impl Into<String>,
@@ -90,6 +91,10 @@ pub fn wait_for<T: OutputType>(
     let place = Place::current("wait_for");
     let signal = signal.into();
     async move {
+        if signal.is_empty() {
+            let message = "a signal needs a name; nobody can tell one that has none";
+            return Err(Error::new(ErrorKind::InvalidInput, message));
+        }
         let inputs = Map::from_iter([("signal".to_owned(), Value::from(signal.clone()))]);
         let entry = Entry::wait(WAIT_FOR, &inputs);
         let output = output::<T>().erased();
@@ -145,10 +150,13 @@ async fn waited(
                 None => ("null".to_owned(), None),
                 Some(signal) => (signal.payload.to_string(), Some(signal)),
             };
-            let end = output.read_back(json.clone()).map_err(|error| match taken {
-                Some(signal) => located(unfit(signal, &error)),
-                None => located(error),
-            });
+            let end = match taken {
+                None => output.read_back(json.clone()),
+                Some(signal) => output
+                    .read(json.clone())
+                    .map_err(|reason| unfit(signal, &reason)),
+            };
+            let end = end.map_err(located);
             let with: Option<Write> = taken.map(|signal| {
                 let (id, step_run_id) = (signal.id, record.id);
                 SignalTake { id, step_run_id }.into()
@@ -223,14 +231,11 @@ async fn next_signal(
     }
 }
 
-fn unfit(signal: &Signal, error: &Error) -> Error {
+fn unfit(signal: &Signal, reason: &str) -> Error {
     let message = format!(
-        "the signal `{}` that was told at {} does not fit what is waited for: {}; it is kept in `flow_signals` ({}), and the next \
-         wait takes the next one",
-        signal.name,
-        signal.created_at,
-        error.cause_line(),
-        signal.id
+        "the signal `{}` that was told at {} does not fit what is waited for: {}; it counts as taken and stays in `flow_signals` ({}); \
+         the next wait takes the next one",
+        signal.name, signal.created_at, reason, signal.id
     );
     Error::new(ErrorKind::InvalidInput, message)
 }

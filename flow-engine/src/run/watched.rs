@@ -68,6 +68,11 @@ impl Watched {
         }
     }
 
+    /// Lets all who wait look.
+    pub(crate) fn ring_all(&self) {
+        lock(&self.0).runs.values().for_each(Entry::ring);
+    }
+
     /// Begins to ask, unless somebody does.
     pub(crate) fn begin(&self, begin: impl FnOnce() -> JoinHandle<()>) {
         let mut state = lock(&self.0);

@@ -58,8 +58,10 @@ impl Follower {
                 return None;
             }
             tokio::select! {
-                event = self.listener.next(), if self.has_looked => self.hears(event?),
+                // A look that is due goes first: what is heard next may be of what it finds.
+                biased;
                 () = sleep_until(self.next_look) => self.look().await?,
+                event = self.listener.next(), if self.has_looked => self.hears(event?),
             }
         }
     }
@@ -105,6 +107,10 @@ impl Follower {
                 self.is_live = false;
                 self.next_look = Instant::now();
             }
+            Event::Deleted { .. } => {
+                self.has_ended = true;
+                self.queue.push_back(event);
+            }
             Event::Missed { .. } => {
                 self.next_look = Instant::now();
                 self.queue.push_back(event);
@@ -117,7 +123,11 @@ impl Follower {
         let services = self.listener.services.upgrade()?;
         let begun = Instant::now();
         match services.store.outline(self.root).await {
-            Ok(outline) if outline.runs.is_empty() => return None,
+            Ok(outline) if outline.runs.is_empty() => {
+                self.has_ended = true;
+                let root_run_id = self.root;
+                self.queue.push_back(Event::Deleted { root_run_id });
+            }
             Ok(outline) => self.saw(outline),
             Err(StoreError::Closed) => return None,
             Err(error) => {

@@ -234,7 +234,9 @@ impl Drop for RunRecord {
             RunStatus::Cancelled
         };
         let message = match status {
-            RunStatus::Interrupted => "the caller dropped the run before its end",
+            RunStatus::Interrupted => {
+                "it was dropped before its end: by its caller, or by a worker that stopped"
+            }
             _ => "the flow around it dropped it before its end",
         };
         let (_commit, ..) = self.finish(status, None, Some(message.to_owned()));

@@ -80,6 +80,6 @@ pub(super) fn message(
         "the run {root_run_id} is in doubt: nobody knows what became of the effect `{key}` of the step `{step_name}` (step \
          run {step_run_id}), since {why}{others}; find out, then say `engine.resolve({root_run_id}, {key:?}, \
          Resolution::Done(output))` if it was had, `Resolution::Fail` if it was not and is to count as failed, or \
-         `Resolution::Retry` to run it again, and resume the run"
+         `Resolution::Retry` to run it again; then resume the run, unless a worker does"
     )
 }
