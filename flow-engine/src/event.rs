@@ -1,6 +1,7 @@
 //! What is told of runs while they go on.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use flow_engine_db::{RunStatus, StepStatus};
 use serde::Serialize;
@@ -92,7 +93,10 @@ impl Event {
 
 /// Tells what happens in an engine to all who listen. It costs nothing as long as nobody does.
 #[derive(Debug, Default)]
-pub(crate) struct Announcer(OnceLock<broadcast::Sender<Told>>);
+pub(crate) struct Announcer {
+    sender: OnceLock<broadcast::Sender<Told>>,
+    has_ended: AtomicBool,
+}
 
 #[derive(Debug, Clone)]
 pub(crate) enum Told {
@@ -103,18 +107,21 @@ pub(crate) enum Told {
 
 impl Announcer {
     pub(crate) fn has_listeners(&self) -> bool {
-        self.0
-            .get()
-            .is_some_and(|sender| sender.receiver_count() > 0)
+        let sender = self.sender.get();
+        sender.is_some_and(|sender| sender.receiver_count() > 0)
     }
 
     pub(crate) fn listen(&self) -> broadcast::Receiver<Told> {
-        let sender = self.0.get_or_init(|| broadcast::channel(CAPACITY).0);
-        sender.subscribe()
+        let sender = self.sender.get_or_init(|| broadcast::channel(CAPACITY).0);
+        let listener = sender.subscribe();
+        if self.has_ended.load(Ordering::Acquire) {
+            self.end();
+        }
+        listener
     }
 
     pub(crate) fn tell(&self, events: impl IntoIterator<Item = Event>) {
-        if let Some(sender) = self.0.get() {
+        if let Some(sender) = self.sender.get() {
             for event in events {
                 // It fails when nobody listens any more.
                 let _ = sender.send(Told::Event(event));
@@ -124,7 +131,8 @@ impl Announcer {
 
     /// Nothing is told any more.
     pub(crate) fn end(&self) {
-        if let Some(sender) = self.0.get() {
+        self.has_ended.store(true, Ordering::Release);
+        if let Some(sender) = self.sender.get() {
             let _ = sender.send(Told::End);
         }
     }

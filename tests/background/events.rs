@@ -1,5 +1,6 @@
 //! What is told of runs while they go on, to who listens to an engine and to who follows one run.
 
+use std::sync::Mutex;
 use std::time::Duration;
 
 use diesel::prelude::*;
@@ -19,7 +20,10 @@ on_both!(
     a_run_that_waits_is_followed_to_its_end,
     what_is_done_from_outside_is_told,
     a_failure_is_told,
+    an_event_is_an_object_with_its_kind,
     a_streamed_answer_is_told_in_its_pieces,
+    what_this_engine_executes_is_followed_at_once_and_in_order,
+    a_resumed_run_is_told_with_its_parts,
     who_is_slow_is_told_what_was_left_out,
     what_cannot_be_followed_is_said,
     nothing_comes_after_the_engine,
@@ -59,6 +63,34 @@ async fn aloud(topic: String) -> Result<String> {
     let mut answer = tell_of(topic).stream();
     while answer.next().await.is_some() {}
     Ok(answer.finish().await?.output_content)
+}
+
+#[flow]
+async fn aloud_twice(topic: String) -> Result<String> {
+    aloud(topic.clone()).await?;
+    Ok(aloud(topic).await?)
+}
+
+/// Fails the first time that it is executed.
+#[step]
+async fn stumble(name: String) -> Result<()> {
+    static STUMBLED: Mutex<Vec<String>> = Mutex::new(Vec::new());
+    let mut stumbled = STUMBLED.lock().unwrap();
+    if stumbled.contains(&name) {
+        return Ok(());
+    }
+    stumbled.push(name);
+    Err("it is a stone".into())
+}
+
+#[flow]
+async fn failing_once(name: String) -> Result<()> {
+    Ok(stumble(name).await?)
+}
+
+#[flow]
+async fn fails_once(name: String) -> Result<()> {
+    Ok(failing_once(name).await?)
 }
 
 #[flow]
@@ -330,6 +362,66 @@ async fn a_streamed_answer_is_told_in_its_pieces(lab: &Lab) {
     assert_eq!(texts, "one two three");
     let told = up_to_end(&mut followed, handle.id()).await;
     assert_eq!(told.last().unwrap(), "aloud: completed 100");
+}
+
+/// Its follower is there before it begins.
+async fn what_this_engine_executes_is_followed_at_once_and_in_order(lab: &Lab) {
+    let mock = MockBackend::new().answer("tell_of", "one two three");
+    let engine = lab.builder().backend(mock).model("test-model");
+    let engine = engine.build().await.unwrap();
+    let run = engine.run(aloud_twice("numbers")).enqueue().await.unwrap();
+    let mut followed = engine.watch(run).await.unwrap();
+    let first = next(&mut followed).await.unwrap();
+    assert_eq!(in_short(&first), "aloud_twice: pending 0");
+    let worker = tokio::spawn(engine.worker().run());
+    let told = up_to_end(&mut followed, run).await;
+    worker.abort();
+    let of_a_sub_flow = [
+        "aloud: running 0",
+        "tell_of: running",
+        r#"Text("one ")"#,
+        r#"Text("two ")"#,
+        r#"Text("three")"#,
+        "tell_of: completed",
+        "aloud: completed 100",
+    ];
+    let mut all = vec!["aloud_twice: running 0"];
+    all.extend(of_a_sub_flow);
+    all.extend(of_a_sub_flow);
+    all.push("aloud_twice: completed 100");
+    assert_eq!(told, all);
+}
+
+async fn a_resumed_run_is_told_with_its_parts(lab: &Lab) {
+    let engine = lab.engine().await;
+    let request = engine.run(fails_once(name("resumed")));
+    let run = request.id();
+    request.execute().await.unwrap_err();
+    let mut events = engine.events();
+    engine.resume(run).await.unwrap();
+    assert_eq!(
+        up_to_end(&mut events, run).await,
+        [
+            "fails_once: running 0",
+            "failing_once: running 0",
+            "stumble: running",
+            "stumble: completed",
+            "failing_once: completed 100",
+            "fails_once: completed 100",
+        ]
+    );
+}
+
+async fn an_event_is_an_object_with_its_kind(lab: &Lab) {
+    let engine = lab.engine().await;
+    let mut events = engine.events();
+    let run = engine.execute(counted(3)).await.unwrap().run_id;
+    let first = next(&mut events).await.unwrap();
+    let expected = serde_json::json!({
+        "event": "run", "root_run_id": run, "run_id": run, "flow_name": "counted", "status": "running",
+        "progress_percentage": 0.0
+    });
+    assert_eq!(serde_json::to_value(first).unwrap(), expected);
 }
 
 async fn who_is_slow_is_told_what_was_left_out(lab: &Lab) {

@@ -13,6 +13,7 @@ use crate::artifacts::Artifacts;
 use crate::definition::registered;
 use crate::environment::variable;
 use crate::error::{Error, ErrorKind};
+use crate::event::Announcer;
 use crate::llm::{Limit, Limits, LlmBackend, Models};
 use crate::policy::Policy;
 use crate::prices::Prices;
@@ -186,7 +187,7 @@ impl EngineBuilder {
         let services = Services {
             leases: Arc::new(Leases::new(Arc::clone(&store), term)),
             queued: Arc::default(),
-            events: Arc::default(),
+            events: Announcer::default(),
             watched: Arc::default(),
             signals: Arc::new(Signals::new(Arc::clone(&store))),
             background: Arc::default(),

@@ -37,9 +37,11 @@ impl Engine {
             Some(RunStatus::Completed) => Err(refused(run_id, "cancelled", "it has completed")),
             Some(RunStatus::Failed) => Err(refused(run_id, "cancelled", "it has failed")),
             Some(_) => {
-                self.services.leases.lose_run(root);
+                let is_executed = self.services.leases.lose_run(root);
                 self.services.watched.ring(root);
-                self.services.announce_row(root).await;
+                if !is_executed {
+                    self.services.announce_row(root).await;
+                }
                 Ok(())
             }
         }
@@ -97,8 +99,10 @@ impl Engine {
                 refused("it waits for a time or a signal, and goes on by itself")
             }
             Some((RunStatus::Pending, _) | (_, false)) => {
+                let percentage = run.progress_percentage;
+                self.services
+                    .announce_queued(root, &run.flow_name, percentage);
                 self.services.queued.notify_one();
-                self.services.announce_row(root).await;
                 Ok(())
             }
             Some((_, true)) => {

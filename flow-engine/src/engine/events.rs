@@ -53,7 +53,8 @@ impl Engine {
     ///
     /// An event comes when it is recorded: who reads the run's rows then finds them so, or further on. (Of a run that another process has
     /// taken over meanwhile, an end may be told that is not recorded.) Nothing waits for who is slow:
-    /// some thousand events are kept for them, and what is left out is told as [`Event::Missed`]. What the engine records for itself, such as
+    /// some thousand events are kept for them, and what is left out is told as [`Event::Missed`]. When a root run ends, is parked or
+    /// cancelled, so is what is still open in it, without an event of its own. What the engine records for itself, such as
     /// times and waits, is not told. It ends when the engine is [closed](Self::close) or dropped.
     ///
     /// ```
@@ -69,8 +70,7 @@ impl Engine {
     /// # }
     /// ```
     pub fn events(&self) -> Events {
-        let services = Arc::downgrade(&self.services);
-        let listener = Listener::new(self.services.events.listen(), services);
+        let listener = Listener::new(self, None);
         let next = |mut listener: Listener| async move {
             let event = listener.next().await?;
             Some((event, listener))
@@ -109,12 +109,11 @@ impl Engine {
     /// [`ErrorKind::NotResumable`](crate::ErrorKind::NotResumable) if there is no such run; or why the database cannot be read. Once it
     /// has begun, a database that cannot be read is logged, and asked again.
     pub async fn watch(&self, run_id: Uuid) -> Result<Events, Error> {
-        let events = self.services.events.listen();
         let Some(run) = self.find_run(run_id).await? else {
             return Err(refused(run_id, "watched", "there is no such run"));
         };
-        let services = Arc::downgrade(&self.services);
-        let follower = Follower::new(run.root_run_id, Listener::new(events, services));
+        let root = run.root_run_id;
+        let follower = Follower::new(root, Listener::new(self, Some(root)));
         let next = |mut follower: Follower| async move {
             let event = follower.next().await?;
             Some((event, follower))
@@ -123,65 +122,90 @@ impl Engine {
     }
 }
 
-/// How many events are made sure of at once.
-const AT_ONCE: usize = 256;
-
 /// Hears what an engine tells, once it is recorded. It does not keep the engine.
 struct Listener {
     events: Receiver<Told>,
     services: Weak<Services>,
+    /// The only root run that is listened to, if it is one.
+    root: Option<Uuid>,
     heard: VecDeque<Event>,
     /// How many of them are recorded, from the oldest on.
     recorded: usize,
+    has_ended: bool,
 }
 
 impl Listener {
-    fn new(events: Receiver<Told>, services: Weak<Services>) -> Self {
+    fn new(engine: &Engine, root: Option<Uuid>) -> Self {
         Self {
-            events,
-            services,
+            events: engine.services.events.listen(),
+            services: Arc::downgrade(&engine.services),
+            root,
             heard: VecDeque::new(),
             recorded: 0,
+            has_ended: false,
         }
     }
 
-    /// The next event; `None` once the engine is gone. Dropped before it gives one, it has lost none.
+    /// The next event; `None` once the engine is closed or gone. Dropped before it gives one, it has lost none.
     async fn next(&mut self) -> Option<Event> {
         if self.recorded == 0 {
-            self.hear().await?;
-            if !self.heard.iter().all(Event::is_delta) {
-                self.are_recorded().await?;
+            while self.heard.is_empty() {
+                if self.has_ended {
+                    return None;
+                }
+                match self.events.recv().await {
+                    Ok(told) => self.hear(told),
+                    Err(RecvError::Lagged(count)) => self.heard.push_back(Event::Missed { count }),
+                    Err(RecvError::Closed) => self.has_ended = true,
+                }
             }
-            self.recorded = self.heard.len();
+            self.make_sure().await?;
         }
         self.recorded -= 1;
         self.heard.pop_front()
     }
 
-    /// Waits for an event, and takes those that have come with it.
-    async fn hear(&mut self) -> Option<()> {
-        if self.heard.is_empty() {
-            let event = match self.events.recv().await {
-                Ok(Told::Event(event)) => event,
-                Err(RecvError::Lagged(count)) => Event::Missed { count },
-                Ok(Told::End) | Err(RecvError::Closed) => return None,
-            };
-            self.heard.push_back(event);
+    /// All that was told by now. `None` as of [`next`](Self::next).
+    async fn so_far(&mut self) -> Option<VecDeque<Event>> {
+        self.make_sure().await?;
+        self.recorded = 0;
+        Some(std::mem::take(&mut self.heard))
+    }
+
+    /// Takes what has come, and waits until all of it is recorded.
+    async fn make_sure(&mut self) -> Option<()> {
+        loop {
+            match self.events.try_recv() {
+                Ok(told) => self.hear(told),
+                Err(TryRecvError::Lagged(count)) => self.heard.push_back(Event::Missed { count }),
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Closed) => {
+                    self.has_ended = true;
+                    break;
+                }
+            }
         }
-        while self.heard.len() < AT_ONCE {
-            self.heard.push_back(match self.events.try_recv() {
-                Ok(Told::Event(event)) => event,
-                Err(TryRecvError::Lagged(count)) => Event::Missed { count },
-                // Of a closed engine, nothing of these is known to be recorded either.
-                Ok(Told::End) | Err(TryRecvError::Empty | TryRecvError::Closed) => break,
-            });
+        if !self.heard.iter().all(Event::is_delta) {
+            // The engine is not kept by who does not poll.
+            let recorded = self.services.upgrade()?.store.barrier();
+            // It fails once the store is closed: who knows what was recorded then.
+            recorded.await.ok()?;
         }
+        self.recorded = self.heard.len();
         Some(())
     }
 
-    /// `None` once the store is closed: who knows whether they are.
-    async fn are_recorded(&self) -> Option<()> {
-        let services = self.services.upgrade()?;
-        services.store.barrier().await.ok()
+    fn hear(&mut self, told: Told) {
+        match told {
+            Told::End => self.has_ended = true,
+            Told::Event(event) => {
+                if self
+                    .root
+                    .is_none_or(|root| event.root_run_id() == Some(root))
+                {
+                    self.heard.push_back(event);
+                }
+            }
+        }
     }
 }

@@ -12,6 +12,7 @@ use super::read_only::ReadOnly;
 use super::recovery::{Unfinished, recorded_call, refused};
 use crate::difference::{Change, changes};
 use crate::error::Error;
+use crate::event::Announcer;
 use crate::run::{
     ASIDE, Claim, Journal, Met, MissReason, Missed, Plan, Row, Run, RunOptions, Services, as_run,
 };
@@ -111,7 +112,7 @@ impl Engine {
             store: Arc::new(ReadOnly(Arc::clone(&self.services.store))),
             leases: Arc::clone(&self.services.leases),
             queued: Arc::default(),
-            events: Arc::default(),
+            events: Announcer::default(),
             signals: Arc::clone(&self.services.signals),
             background: Arc::default(),
             models: Arc::clone(&self.services.models),

@@ -1,6 +1,6 @@
 //! What a run that is executed here tells who listens to its engine.
 
-use flow_engine_db::{NewStep, Progress, RunStatus, StepStatus, Write};
+use flow_engine_db::{FlowRun, NewStep, Progress, RunStatus, StepStatus, Write};
 use uuid::Uuid;
 
 use super::stream::Delta;
@@ -20,6 +20,13 @@ impl Run {
             let name = self.definition.name();
             let event = self.run_event(self.id, name, RunStatus::Running, percentage);
             self.services.events.tell([event]);
+        }
+    }
+
+    /// Tells that the root run was cancelled or deleted from outside while it was executed here: its row says how, if it is there.
+    pub(super) fn announce_end(&self, row: Option<FlowRun>) {
+        if self.parent.is_none() {
+            self.services.announce(self.id, row);
         }
     }
 
@@ -56,7 +63,14 @@ impl Run {
             Write::UpdateRun(row) if ended.is_some() && row.progress.progress_percentage > 0.0 => {
                 run(row.id, RunStatus::Running, &row.progress)
             }
-            Write::ParkRun(row) => run(row.id, row.status, &row.progress),
+            Write::ReopenRun(row) => {
+                let mut reopened = self.and_ancestors().filter(|run| run.id != run.root_id);
+                let name = reopened.find(|run| run.id == row.id)?.definition.name();
+                Some(self.run_event(row.id, name, RunStatus::Running, 0.0))
+            }
+            Write::ParkRun(row) if row.status == RunStatus::InDoubt => {
+                run(row.id, row.status, &row.progress)
+            }
             Write::FinishRun(row) => run(row.id, row.status, &row.progress),
             Write::StartStep(row) if row.kind != NewStep::ENGINE => {
                 begun.push((row.id, row.step_name.as_str()));
@@ -94,22 +108,42 @@ impl Run {
 }
 
 impl Services {
+    /// Tells where a root run stands, as its row says; without one, it was deleted.
+    fn announce(&self, run_id: Uuid, row: Option<FlowRun>) {
+        self.events.tell([match row {
+            None => Event::Deleted {
+                root_run_id: run_id,
+            },
+            Some(row) => Event::Run {
+                root_run_id: row.root_run_id,
+                run_id,
+                flow_name: row.flow_name,
+                status: row.status,
+                progress_percentage: row.progress_percentage,
+            },
+        }]);
+    }
+
+    /// Tells that a run was queued, before somebody takes it.
+    pub(crate) fn announce_queued(&self, run_id: Uuid, flow_name: &str, percentage: f64) {
+        if self.events.has_listeners() {
+            self.events.tell([Event::Run {
+                root_run_id: run_id,
+                run_id,
+                flow_name: flow_name.to_owned(),
+                status: RunStatus::Pending,
+                progress_percentage: percentage,
+            }]);
+        }
+    }
+
     /// Tells where a run stands that was changed from outside, as its row says.
     pub(crate) async fn announce_row(&self, run_id: Uuid) {
         if !self.events.has_listeners() {
             return;
         }
         match self.store.run(run_id).await {
-            Ok(Some(row)) => self.events.tell([Event::Run {
-                root_run_id: row.root_run_id,
-                run_id,
-                flow_name: row.flow_name,
-                status: row.status,
-                progress_percentage: row.progress_percentage,
-            }]),
-            Ok(None) => self.events.tell([Event::Deleted {
-                root_run_id: run_id,
-            }]),
+            Ok(row) => self.announce(run_id, row),
             Err(error) => {
                 tracing::warn!(run = %run_id, error = chain(&error), "what a run is by now cannot be read, and is not told");
             }

@@ -170,9 +170,10 @@ impl Prepared<'_> {
                 return model.backend.send(request, body).await;
             };
             let give = |text: &str| {
-                deltas.give(text);
-                let delta = || Delta::Text(text.to_owned());
-                step.run.announce_delta(step.id, delta);
+                if deltas.give(text) {
+                    let delta = || Delta::Text(text.to_owned());
+                    step.run.announce_delta(step.id, delta);
+                }
             };
             model.backend.stream(request, body, &give).await
         };
@@ -201,8 +202,9 @@ fn is_out(step: &StepRecord, error: &LlmError) -> bool {
 
 /// Says that what the caller has of the answer is void.
 fn void(step: &StepRecord) {
-    if let Some(deltas) = &step.deltas {
-        deltas.again();
+    if let Some(deltas) = &step.deltas
+        && deltas.again()
+    {
         step.run.announce_delta(step.id, || Delta::Again);
     }
 }

@@ -178,7 +178,13 @@ pub(super) async fn live<T: 'static>(
 /// What the caller of a run hears that has stopped before its end.
 async fn parked(run: &Run, commit: Commit, error: Error) -> Error {
     match run.committed(commit).await {
-        Ok(()) => error,
+        Ok(()) => {
+            // One that was asked to pause does not wait: its row says so.
+            if error.kind() != ErrorKind::InDoubt {
+                run.services.announce_row(run.id).await;
+            }
+            error
+        }
         Err(error) if error.kind() == ErrorKind::LeaseLost => run.lost().await,
         Err(error) => error.in_flow(run.definition.name(), run.id),
     }

@@ -130,12 +130,14 @@ impl Leases {
         }
     }
 
-    /// Says that a run was taken away, if this engine executes it.
-    pub(crate) fn lose_run(&self, root_run_id: Uuid) {
+    /// Says that a run was taken away, and whether this engine executes it.
+    pub(crate) fn lose_run(&self, root_run_id: Uuid) -> bool {
         let held = lock(&self.shared.held);
-        if let Some(holder) = held.runs.get(&root_run_id) {
+        let holder = held.runs.get(&root_run_id);
+        if let Some(holder) = holder {
             holder.lost.send_replace(true);
         }
+        holder.is_some()
     }
 
     /// Asks to pause a run, if this engine executes it.

@@ -110,7 +110,7 @@ pub(crate) struct Services {
     /// Told when this engine has queued a run.
     pub(crate) queued: Arc<Notify>,
     /// Who listens to what happens here.
-    pub(crate) events: Arc<Announcer>,
+    pub(crate) events: Announcer,
     /// The runs that somebody here waits for.
     pub(crate) watched: Arc<Watched>,
     pub(crate) signals: Arc<Signals>,
@@ -267,13 +267,14 @@ impl Run {
     /// Why this process has the run no longer.
     async fn lost(&self) -> Error {
         let root_run_id = self.root_id;
-        self.services.announce_row(root_run_id).await;
         match self.services.store.run(root_run_id).await {
             Ok(Some(row)) if row.status == RunStatus::Cancelled => {
+                self.announce_end(Some(row));
                 let error = Error::new(ErrorKind::Cancelled, CANCELLED);
                 return error.in_flow(self.definition.name(), self.id);
             }
-            Ok(_) => {}
+            Ok(None) => self.announce_end(None),
+            Ok(Some(_)) => {}
             Err(error) => {
                 tracing::warn!(run = %root_run_id, error = chain(&error), "why a lease was lost cannot be read");
             }

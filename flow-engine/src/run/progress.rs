@@ -352,10 +352,15 @@ impl Run {
 
     fn submit_ending(&self, writes: Vec<Write>, ended: Ended) -> Commit {
         let events = self.events_of(&writes, ended);
-        let writes = naming(self.root_id, writes);
-        let commit = self.services.store.submit(self.lease(), writes);
+        let commit = self.submit_untold(writes);
         self.services.events.tell(events);
         commit
+    }
+
+    /// Of the start of a root run: it is told when that is known to be its.
+    pub(super) fn submit_untold(&self, writes: Vec<Write>) -> Commit {
+        let writes = naming(self.root_id, writes);
+        self.services.store.submit(self.lease(), writes)
     }
 
     fn update(&self, counters: &Counters) -> Write {

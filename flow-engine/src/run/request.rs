@@ -297,7 +297,8 @@ impl Asked {
         loop {
             let run_id = match store.submit(Lease::first(options.id), unit.clone()).await {
                 Ok(()) => {
-                    self.services.announce_row(options.id).await;
+                    self.services
+                        .announce_queued(options.id, definition.name(), 0.0);
                     return Ok(options.id);
                 }
                 Err(StoreError::KeyTaken { run_id }) => run_id,

@@ -73,12 +73,14 @@ impl Deltas {
         (Self { to, given }, from)
     }
 
-    pub(super) fn give(&self, text: &str) {
+    /// Says whether it is one.
+    pub(super) fn give(&self, text: &str) -> bool {
         if !text.is_empty() {
             lock(&self.given).push_str(text);
             // Whoever drops the receiver drops the step with it.
             let _ = self.to.send(Delta::Text(text.to_owned()));
         }
+        !text.is_empty()
     }
 
     /// What is out of the answer.
@@ -91,11 +93,13 @@ impl Deltas {
         !lock(&self.given).is_empty()
     }
 
-    /// What was given is void.
-    pub(super) fn again(&self) {
-        if !std::mem::take(&mut *lock(&self.given)).is_empty() {
+    /// What was given is void. Says whether there was something.
+    pub(super) fn again(&self) -> bool {
+        let was_given = !std::mem::take(&mut *lock(&self.given)).is_empty();
+        if was_given {
             let _ = self.to.send(Delta::Again);
         }
+        was_given
     }
 }
 

@@ -1,6 +1,7 @@
 //! Who follows one run.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use flow_engine_db::{Outline, OutlineRun, OutlineStep, RunStatus, StepStatus, StoreError};
@@ -11,10 +12,8 @@ use super::Listener;
 use crate::error::chain;
 use crate::event::Event;
 
-/// How often the database is asked about a run that another process may execute.
+/// How often the database is asked about the run: another process may execute it.
 const INTERVAL: Duration = Duration::from_millis(500);
-/// How often if this engine executes it, and tells of it: should it stop without a word.
-const LIVE_INTERVAL: Duration = Duration::from_secs(5);
 /// Asking takes at most one part in so many of the time.
 const RARELY: u32 = 20;
 
@@ -27,25 +26,26 @@ pub(super) struct Follower {
     runs: HashMap<Uuid, (RunStatus, f64)>,
     steps: HashMap<Uuid, StepStatus>,
     queue: VecDeque<Event>,
+    /// When the rows are read in any case, and when they may be.
     next_look: Instant,
+    may_look: Instant,
     has_looked: bool,
     has_ended: bool,
-    /// Whether this engine executes it.
-    is_live: bool,
 }
 
 impl Follower {
     pub(super) fn new(root: Uuid, listener: Listener) -> Self {
+        let now = Instant::now();
         Self {
             root,
             listener,
             runs: HashMap::new(),
             steps: HashMap::new(),
             queue: VecDeque::new(),
-            next_look: Instant::now(),
+            next_look: now,
+            may_look: now,
             has_looked: false,
             has_ended: false,
-            is_live: false,
         }
     }
 
@@ -58,71 +58,80 @@ impl Follower {
                 return None;
             }
             tokio::select! {
-                // A look that is due goes first: what is heard next may be of what it finds.
-                biased;
                 () = sleep_until(self.next_look) => self.look().await?,
                 event = self.listener.next(), if self.has_looked => self.hears(event?),
             }
         }
     }
 
-    /// What came before the rows were read, and is heard after it, changes nothing.
+    /// What was told of the run is newer than its rows were when they were read, or it is what they showed.
     fn hears(&mut self, event: Event) {
-        if event.root_run_id().is_some_and(|root| root != self.root) {
-            return;
-        }
         match &event {
             Event::Step {
                 step_run_id,
                 status,
                 ..
             } => {
-                self.is_live = true;
                 let told = self.steps.get(step_run_id);
-                let is_known = told.is_some_and(|told| !told.is_open() || told == status);
-                if !is_known {
+                if told.is_none_or(|told| told.is_open() && told != status) {
                     self.steps.insert(*step_run_id, *status);
                     self.queue.push_back(event);
                 }
             }
-            Event::Delta { .. } => self.queue.push_back(event),
             Event::Run {
                 run_id,
-                status: status @ RunStatus::Running,
+                status,
                 progress_percentage,
                 ..
             } => {
-                self.is_live = true;
-                match self.runs.get(run_id) {
-                    Some((RunStatus::Running, told)) if progress_percentage <= told => {}
-                    Some((RunStatus::Running, _)) => {
-                        self.runs.insert(*run_id, (*status, *progress_percentage));
-                        self.queue.push_back(event);
-                    }
-                    _ => self.next_look = Instant::now(),
+                let now = (*status, *progress_percentage);
+                let has_stopped = *run_id == self.root && *status != RunStatus::Running;
+                let told = self.runs.get(run_id);
+                if has_stopped || told.is_some_and(|(told, _)| has_ended(*told)) {
+                    // Where it stands is in its row, and with it what ends there without a word.
+                    self.next_look = self.may_look;
+                } else if self.is_news(*run_id, now) {
+                    self.runs.insert(*run_id, now);
+                    self.queue.push_back(event);
                 }
             }
-            // Where it stands now is in its row, whatever came after this.
-            Event::Run { .. } => {
-                self.is_live = false;
-                self.next_look = Instant::now();
+            Event::Delta { step_run_id, .. } => {
+                let told = self.steps.get(step_run_id);
+                if told.is_none_or(|told| told.is_open()) {
+                    self.queue.push_back(event);
+                }
             }
             Event::Deleted { .. } => {
                 self.has_ended = true;
                 self.queue.push_back(event);
             }
             Event::Missed { .. } => {
-                self.next_look = Instant::now();
+                self.next_look = self.may_look;
                 self.queue.push_back(event);
             }
         }
     }
 
+    /// A run that goes on does not fall back.
+    fn is_news(&self, run: Uuid, (status, percentage): (RunStatus, f64)) -> bool {
+        match self.runs.get(&run) {
+            Some((RunStatus::Running, told)) if status == RunStatus::Running => percentage > *told,
+            told => told != Some(&(status, percentage)),
+        }
+    }
+
     /// Tells what has changed in the rows. `None` if there is nothing more to follow.
     async fn look(&mut self) -> Option<()> {
-        let services = self.listener.services.upgrade()?;
         let begun = Instant::now();
-        match services.store.outline(self.root).await {
+        // The engine is not kept by who does not poll.
+        let store = Arc::clone(&self.listener.services.upgrade()?.store);
+        let read = store.outline(self.root).await;
+        let mut heard = self.listener.so_far().await?;
+        if self.has_looked {
+            // The pieces of an answer are told before the end of their step.
+            heard.drain(..).for_each(|event| self.hears(event));
+        }
+        match read {
             Ok(outline) if outline.runs.is_empty() => {
                 self.has_ended = true;
                 let root_run_id = self.root;
@@ -135,22 +144,25 @@ impl Follower {
             }
         }
         self.has_looked = true;
-        let interval = if self.is_live {
-            LIVE_INTERVAL
-        } else {
-            INTERVAL
-        };
-        self.next_look = Instant::now() + interval.max(begun.elapsed() * RARELY);
+        let (now, took) = (Instant::now(), begun.elapsed());
+        self.may_look = now + took * RARELY;
+        self.next_look = self.may_look.max(now + INTERVAL);
+        // What there is so far begins with the run.
+        heard.into_iter().for_each(|event| self.hears(event));
         Some(())
     }
 
     /// What begins is told before what is in it, and what ends after it.
     fn saw(&mut self, outline: Outline) {
-        let (open, ended): (Vec<_>, Vec<_>) = outline
+        let (root, parts): (Vec<_>, Vec<_>) = outline
             .runs
             .into_iter()
-            .partition(|run| !has_ended(run.status));
-        self.has_ended = ended.iter().any(|run| run.id == self.root);
+            .partition(|run| run.id == self.root);
+        let (ended, open): (Vec<_>, Vec<_>) = root
+            .into_iter()
+            .chain(parts)
+            .partition(|run| has_ended(run.status));
+        self.has_ended |= ended.iter().any(|run| run.id == self.root);
         for run in open {
             self.saw_run(run);
         }
@@ -164,7 +176,8 @@ impl Follower {
 
     fn saw_run(&mut self, run: OutlineRun) {
         let now = (run.status, run.progress_percentage);
-        if self.runs.insert(run.id, now) != Some(now) {
+        if self.is_news(run.id, now) {
+            self.runs.insert(run.id, now);
             self.queue.push_back(Event::Run {
                 root_run_id: self.root,
                 run_id: run.id,
@@ -176,7 +189,10 @@ impl Follower {
     }
 
     fn saw_step(&mut self, step: OutlineStep) {
-        if self.steps.insert(step.id, step.status) != Some(step.status) {
+        let told = self.steps.get(&step.id);
+        // Its end may have been heard since the rows were read.
+        if told.is_none_or(|told| *told != step.status && !step.status.is_open()) {
+            self.steps.insert(step.id, step.status);
             self.queue.push_back(Event::Step {
                 root_run_id: self.root,
                 run_id: step.flow_run_id,

@@ -71,7 +71,7 @@ impl RunRecord {
         };
         let (mut opened, mut begun) = (None, None);
         match (&run.parent, &run.earlier) {
-            (None, Some(_)) => opened = Some(run.submit(run.tree.opening())),
+            (None, Some(_)) => opened = Some(run.submit_untold(run.tree.opening())),
             (Some(parent), Some(_)) => parent.reentered(run.id, definition.name())?,
             // Not awaited before it goes on: a run that never reached the disk is a run that never started.
             (Some(parent), None) => {
@@ -90,7 +90,7 @@ impl RunRecord {
                 });
                 let effects = variation.effects.iter().cloned();
                 let rows = std::iter::once(row()?).chain(fork).chain(kept);
-                let commit = run.submit(rows.chain(effects).collect());
+                let commit = run.submit_untold(rows.chain(effects).collect());
                 match run.tree.key {
                     Some(_) => opened = Some(commit),
                     None => begun = Some(commit),
