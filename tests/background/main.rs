@@ -8,6 +8,7 @@
 mod ends;
 mod events;
 mod flows;
+mod following;
 #[path = "../databases/kinds.rs"]
 mod kinds;
 #[path = "../databases/programs.rs"]

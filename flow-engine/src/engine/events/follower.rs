@@ -129,7 +129,9 @@ impl Follower {
         let mut heard = self.listener.so_far().await?;
         if self.has_looked {
             // The pieces of an answer are told before the end of their step.
-            heard.drain(..).for_each(|event| self.hears(event));
+            for event in heard.drain(..) {
+                self.hears(event);
+            }
         }
         match read {
             Ok(outline) if outline.runs.is_empty() => {
@@ -148,7 +150,9 @@ impl Follower {
         self.may_look = now + took * RARELY;
         self.next_look = self.may_look.max(now + INTERVAL);
         // What there is so far begins with the run.
-        heard.into_iter().for_each(|event| self.hears(event));
+        for event in heard {
+            self.hears(event);
+        }
         Some(())
     }
 
