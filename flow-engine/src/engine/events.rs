@@ -80,8 +80,8 @@ impl Engine {
 
     /// Follows a run, whichever process executes it, to its end: first what it has come to so far, then each change.
     ///
-    /// While this engine executes it, changes come at once, and with them the pieces of streamed answers; else the database is asked
-    /// for them twice a second. What has changed twice in between is told once, as it is then. The end of the run, `completed`,
+    /// While this engine executes it, changes come at once, and with them the pieces of streamed answers, from now on; else the database
+    /// is asked for them twice a second. What has changed twice in between is told once, as it is then. The end of the run, `completed`,
     /// `failed` or `cancelled`, comes last; a run that waits, is paused or interrupted, or stands in doubt, is followed until it goes
     /// on and ends. The stream ends also when the run is deleted, and when the engine is closed or dropped.
     ///
