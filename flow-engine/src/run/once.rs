@@ -295,7 +295,7 @@ pub(super) async fn once(
             // Also if this call is dropped before that is on disk.
             run.stop_in_doubt();
             if let Err(unrecorded) = run.committed(commit).await {
-                tracing::error!(step = %record.id, error = %unrecorded, "the failure of an effect could not be recorded");
+                tracing::error!(step = %record.id, error = format!("{unrecorded:#}"), "the failure of an effect could not be recorded");
             }
             return Err(located(run.stopped_in_doubt().await));
         }
@@ -303,13 +303,7 @@ pub(super) async fn once(
     let (commit, metadata, turn) = record.finish(StepStatus::Completed, Some(json.clone()), None);
     // Its end is queued before anything else that is written from now on, also if this call is dropped before it is on disk.
     run.tree.effects.ends(record.id);
-    let done = Done {
-        run_id: run.id,
-        id: record.id,
-        name: entry.name,
-        output,
-        metadata,
-    };
+    let done = record.done(entry, output, metadata);
     let end = settled(&mut state, entry, Ok(Recorded { json, output: done }));
     if let Err(error) = run.committed(commit).await {
         // It was had, and that is recorded nowhere.

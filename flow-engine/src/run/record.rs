@@ -17,10 +17,11 @@ use super::once::InEffect;
 use super::progress::{Counted, Spent};
 use super::returns::Turn;
 use super::stream::Deltas;
-use super::{Metadata, Run};
+use super::{Done, Metadata, Run};
 use crate::error::Error;
 use crate::inputs;
 use crate::lock::lock;
+use crate::output::Erased;
 use crate::step::Repair;
 
 /// When a call was made. Of several at the same time that are not recorded, each may wait for the others to ask; their rows
@@ -145,6 +146,17 @@ impl StepRecord {
         error: Option<&Error>,
     ) -> (Commit, Metadata, Turn) {
         self.finish_with(status, outputs, error, None)
+    }
+
+    /// What its caller gets once its end is written.
+    pub(super) fn done(&self, entry: &Entry<'_>, output: Erased, metadata: Metadata) -> Done {
+        Done {
+            run_id: self.run.id,
+            id: self.id,
+            name: entry.name,
+            output,
+            metadata,
+        }
     }
 
     /// Ends it, together with what else is written then.

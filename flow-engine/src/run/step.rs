@@ -228,13 +228,7 @@ async fn recalled_or_run(
             *turn = Some(ended);
             // A success counts once it is on disk.
             run.committed(commit).await.map_err(located)?;
-            let done = Done {
-                run_id: run.id,
-                id: record.id,
-                name: entry.name,
-                output,
-                metadata,
-            };
+            let done = record.done(&entry, output, metadata);
             Ok(Recorded { json, output: done })
         }
         Err(error) => {

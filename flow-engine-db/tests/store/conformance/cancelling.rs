@@ -1,11 +1,11 @@
 //! Runs that are ended from outside.
 
-use flow_engine_db::{Lease, NewRun, RequestStatus, RunStatus, StepStatus, Store};
+use flow_engine_db::{Lease, RequestStatus, RunStatus, StepStatus, Store};
 use uuid::Uuid;
 
 use super::{
     Fresh,
-    leases::{held, lost, other, start},
+    leases::{held, lost, other},
     rows,
     tell::Tell as _,
 };
@@ -71,15 +71,8 @@ pub(crate) async fn a_cancelled_run_is_taken_away_from_who_executes_it(db: Fresh
 
 pub(crate) async fn a_run_that_nobody_executes_is_cancelled(db: Fresh) {
     let store = &*db.store;
-    let queued = NewRun {
-        status: RunStatus::Pending,
-        lease: None,
-        ..rows::run()
-    };
-    let queued = start(store, queued).await;
-    let interrupted = rows::started_run(store).await;
-    let end = rows::ended(interrupted, RunStatus::Interrupted);
-    store.tell(vec![end.into()]).await.unwrap();
+    let queued = rows::queued_run(store).await;
+    let interrupted = rows::interrupted_run(store).await;
 
     for (run, status) in [
         (queued, RunStatus::Pending),

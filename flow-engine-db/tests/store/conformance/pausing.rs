@@ -63,17 +63,10 @@ pub(crate) async fn who_executes_a_run_is_asked_to_pause_it(db: Fresh) {
 
 pub(crate) async fn a_run_that_nobody_executes_is_paused_at_once(db: Fresh) {
     let store = &*db.store;
-    let queued = NewRun {
-        status: RunStatus::Pending,
-        lease: None,
-        ..rows::run()
-    };
-    let queued = start(store, queued).await;
+    let queued = rows::queued_run(store).await;
     let waiting = rows::started_run(store).await;
     parked(store, waiting, RunStatus::Waiting).await;
-    let interrupted = rows::started_run(store).await;
-    let end = rows::ended(interrupted, RunStatus::Interrupted);
-    store.tell(vec![end.into()]).await.unwrap();
+    let interrupted = rows::interrupted_run(store).await;
 
     for (run, status, epoch) in [
         (queued, RunStatus::Pending, 1),

@@ -72,6 +72,25 @@ pub(crate) async fn started_run(store: &dyn Store) -> Uuid {
     id
 }
 
+/// A run that waits for a worker.
+pub(crate) async fn queued_run(store: &dyn Store) -> Uuid {
+    let run = NewRun {
+        status: RunStatus::Pending,
+        lease: None,
+        ..run()
+    };
+    let id = run.id;
+    store.tell(vec![run.into()]).await.unwrap();
+    id
+}
+
+pub(crate) async fn interrupted_run(store: &dyn Store) -> Uuid {
+    let run = started_run(store).await;
+    let end = ended(run, RunStatus::Interrupted);
+    store.tell(vec![end.into()]).await.unwrap();
+    run
+}
+
 pub(crate) async fn started_sub_run(store: &dyn Store, parent: Uuid, root: Uuid) -> Uuid {
     let run = sub_run(parent, root);
     let id = run.id;
